@@ -1,0 +1,31 @@
+# make demo   train a classifier on real speech and report how well it does
+# make test   lint, tests, and every notebook run and compared with its stored outputs
+# make lab    open the notebooks in JupyterLab
+# Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lab format
+
+demo: .venv/installed
+	$(VENV) -m lstm_zoo demo
+
+test: .venv/installed
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg tests notebooks
+
+lab: .venv/installed
+	$(VENV) -m jupyter lab --notebook-dir=notebooks
+
+format: .venv/installed
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch .venv/installed

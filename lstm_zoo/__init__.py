@@ -1,0 +1,39 @@
+"""LSTM cells, layers, model builders and small pretrained models for Keras 3."""
+
+import importlib
+
+from lstm_zoo.cells import LSTMCell, PeepholeLSTMCell, lstm_in_numpy
+from lstm_zoo.layers import LSTM, PeepholeLSTM
+
+__version__ = "0.1.0"
+
+# Loaded at first use, so that `import lstm_zoo` stays as quick as `import keras`.
+_LATER = {
+    "builders": ["build_classifier", "build_forecaster", "build_regressor"],
+    "datasets": [],
+    "tasks": [],
+    "training": ["fit"],
+}
+_HOME = {name: room for room, names in _LATER.items() for name in names}
+
+__all__ = [
+    "LSTM",
+    "LSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "lstm_in_numpy",
+    *_HOME,
+    *_LATER,
+]
+
+
+def __getattr__(name):
+    if name in _LATER:
+        return importlib.import_module(f"lstm_zoo.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"lstm_zoo.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'lstm_zoo' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

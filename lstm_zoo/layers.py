@@ -1,0 +1,174 @@
+"""Keras layers: a cell run over time. `LSTM` takes the place of `keras.layers.LSTM`."""
+
+import keras
+
+from lstm_zoo.cells import LSTMCell, PeepholeLSTMCell
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class LSTM(keras.layers.LSTM):
+    """A long short-term memory layer, to be used wherever `keras.layers.LSTM` is.
+
+    The same arguments with the same meaning, the same numbers, weights that move both ways with
+    `set_weights`, and `isinstance(layer, keras.layers.LSTM)` holds. What differs is inside: the
+    cell is `lstm_zoo.LSTMCell`, which reads like its equations.
+
+    On a GPU the sequence goes to cuDNN where Keras would send it, unless it is masked: cuDNN stops
+    the run at a row that is masked whole (tensorflow/tensorflow issues 36139 and 43103).
+
+    For a variant, subclass and set `cell_class`, as `PeepholeLSTM` below does.
+
+    Args:
+        units: size of the hidden state and of the cell state, a positive integer.
+        activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
+        bias_initializer, unit_forget_bias, kernel_regularizer, recurrent_regularizer,
+        bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
+        recurrent_dropout, seed, forget_bias: those of `lstm_zoo.LSTMCell`.
+        activity_regularizer: of the layer's output.
+        return_sequences: whether to return the hidden state of every step or of the last only.
+        return_state: whether to return the last hidden state and cell state too.
+        go_backwards: whether to read the sequence from its end; the output is then reversed too.
+        stateful: whether the last states of a batch are the first states of the next.
+        unroll: whether to write the loop out, which costs memory and compile time.
+        use_cudnn: "auto", True or False, as in Keras.
+        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras.
+
+    Call arguments:
+        sequences: `(batch, timesteps, features)`.
+        initial_state: `[h, c]`, each `(batch, units)`; zeros if None.
+        mask: `(batch, timesteps)` of booleans; at a masked step the states stay as they were and
+            the output repeats the one before.
+        training: whether dropout is on.
+
+    Returns:
+        `(batch, units)`, or `(batch, timesteps, units)` with `return_sequences`; with
+        `return_state` a tuple of that, `h` and `c`.
+
+    Raises:
+        ValueError: if an argument or the rank of `sequences` is wrong.
+
+    Example:
+        >>> layer = LSTM(8, return_sequences=True)
+        >>> tuple(layer(keras.ops.ones((2, 5, 3))).shape)
+        (2, 5, 8)
+    """
+
+    cell_class = LSTMCell
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        use_cudnn="auto",
+        forget_bias=1.0,
+        **kwargs,
+    ):
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f'use_cudnn must be "auto", True or False, got {use_cudnn!r}')
+        cell = self.cell_class(
+            units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            forget_bias=forget_bias,
+            implementation=kwargs.pop("implementation", 2),
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="lstm_cell",
+        )
+        # keras.layers.LSTM would make a cell of its own here; its parent takes ours.
+        keras.layers.RNN.__init__(
+            self,
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.use_cudnn = use_cudnn
+        if use_cudnn is True and not self._suits_cudnn():
+            raise ValueError(
+                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
+                'recurrent_dropout and unroll; pass use_cudnn="auto" to fall back where it cannot serve'
+            )
+        if use_cudnn and self._suits_cudnn() and _tensorflow_sees_a_gpu():
+            self.supports_jit = False  # XLA cannot compile cuDNN's kernel
+
+    def _suits_cudnn(self):
+        return (
+            type(self.cell) is LSTMCell
+            and self.activation is keras.activations.tanh
+            and self.recurrent_activation is keras.activations.sigmoid
+            and self.use_bias
+            and not self.recurrent_dropout
+            and not self.unroll
+            and self.cell.implementation == 2
+        )
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if self.use_cudnn is True or (self.use_cudnn and mask is None and self._suits_cudnn()):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+
+    def get_config(self):
+        config = {"forget_bias": self.cell.forget_bias, "use_cudnn": self.use_cudnn}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class PeepholeLSTM(LSTM):
+    """`LSTM` with `lstm_zoo.PeepholeLSTMCell` inside (Gers & Schmidhuber 2000).
+
+    Example:
+        >>> layer = PeepholeLSTM(8)
+        >>> tuple(layer(keras.ops.ones((2, 5, 3))).shape)
+        (2, 8)
+    """
+
+    cell_class = PeepholeLSTMCell
+
+
+def _tensorflow_sees_a_gpu():
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
