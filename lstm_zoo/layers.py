@@ -126,8 +126,8 @@ class LSTM(keras.layers.LSTM):
         self.use_cudnn = use_cudnn
         if use_cudnn is True and not self._suits_cudnn():
             raise ValueError(
-                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
-                'recurrent_dropout and unroll; pass use_cudnn="auto" to fall back where it cannot serve'
+                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without unroll "
+                'and recurrent_dropout; pass use_cudnn="auto" to fall back where cuDNN cannot serve'
             )
         if use_cudnn and self._suits_cudnn() and _tensorflow_sees_a_gpu():
             self.supports_jit = False  # XLA cannot compile cuDNN's kernel
