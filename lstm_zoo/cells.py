@@ -321,6 +321,6 @@ def _positive_int(name, value):
 
 
 def _rate(name, value):
-    if not 0.0 <= value <= 1.0:
+    if not isinstance(value, (int, float, np.number)) or not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must be a fraction between 0 and 1, got {value!r}")
-    return value
+    return float(value)

@@ -16,7 +16,8 @@ class LSTM(keras.layers.LSTM):
     On a GPU the sequence goes to cuDNN where Keras would send it, unless it is masked: cuDNN stops
     the run at a row that is masked whole (tensorflow/tensorflow issues 36139 and 43103).
 
-    For a variant, subclass and set `cell_class`, as `PeepholeLSTM` below does.
+    For a variant, subclass and set `cell_class`, and `cell_arguments` to the names of the keyword
+    arguments that the cell has beyond those below, as `PeepholeLSTM` does.
 
     Args:
         units: size of the hidden state and of the cell state, a positive integer.
@@ -31,7 +32,8 @@ class LSTM(keras.layers.LSTM):
         stateful: whether the last states of a batch are the first states of the next.
         unroll: whether to write the loop out, which costs memory and compile time.
         use_cudnn: "auto", True or False, as in Keras.
-        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras.
+        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras, and what
+            `cell_arguments` lists.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
@@ -54,6 +56,7 @@ class LSTM(keras.layers.LSTM):
     """
 
     cell_class = LSTMCell
+    cell_arguments = ("implementation",)
 
     def __init__(
         self,
@@ -105,10 +108,10 @@ class LSTM(keras.layers.LSTM):
             recurrent_dropout=recurrent_dropout,
             seed=seed,
             forget_bias=forget_bias,
-            implementation=kwargs.pop("implementation", 2),
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
             name="lstm_cell",
+            **{name: kwargs.pop(name) for name in self.cell_arguments if name in kwargs},
         )
         # keras.layers.LSTM would make a cell of its own here; its parent takes ours.
         keras.layers.RNN.__init__(
@@ -123,7 +126,8 @@ class LSTM(keras.layers.LSTM):
             **kwargs,
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self.use_cudnn = use_cudnn
+        # A fused kernel, which Bidirectional may call past inner_loop, knows the plain cell only.
+        self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
         if use_cudnn is True and not self._suits_cudnn():
             raise ValueError(
                 "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without unroll "
@@ -144,18 +148,24 @@ class LSTM(keras.layers.LSTM):
         )
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        mask = keras.tree.flatten(mask)[0]
         if self.use_cudnn is True or (self.use_cudnn and mask is None and self._suits_cudnn()):
             return super().inner_loop(sequences, initial_state, mask, training)
         return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
 
     def get_config(self):
-        config = {"forget_bias": self.cell.forget_bias, "use_cudnn": self.use_cudnn}
-        return {**super().get_config(), **config}
+        of_cell = self.cell.get_config()
+        config = {name: of_cell[name] for name in ("forget_bias", *self.cell_arguments)}
+        return {**super().get_config(), **config, "use_cudnn": self.use_cudnn}
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class PeepholeLSTM(LSTM):
     """`LSTM` with `lstm_zoo.PeepholeLSTMCell` inside (Gers & Schmidhuber 2000).
+
+    Args:
+        units, ...: those of `LSTM`, and
+        peephole_initializer: how the peepholes start; zeros if not given.
 
     Example:
         >>> layer = PeepholeLSTM(8)
@@ -164,6 +174,7 @@ class PeepholeLSTM(LSTM):
     """
 
     cell_class = PeepholeLSTMCell
+    cell_arguments = (*LSTM.cell_arguments, "peephole_initializer")
 
 
 def _tensorflow_sees_a_gpu():
