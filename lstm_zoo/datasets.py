@@ -1,0 +1,279 @@
+"""Real sequence data, small enough to ship: two tasks of classification, one of reading digits row
+by row, one of regression and two of forecasting.
+
+>>> from lstm_zoo import datasets
+>>> datasets.names(task="forecasting")
+['electricity', 'sunspots']
+>>> datasets.load("japanese_vowels").x_train.shape
+(270, 29, 12)
+
+``datasets/README.md`` says for each set what it is, where it comes from and how to cite it;
+``datasets/build.py`` makes the files again from the packages that published them.
+"""
+
+import difflib
+import hashlib
+import io
+import operator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+_HERE = Path(__file__).resolve().parent
+_FOLDERS = (_HERE / "_datasets", _HERE.parent / "datasets")  # an installed wheel, a checkout
+
+_SKTIME = "sktime 1.2.0 (BSD-3-Clause)"
+_PMDARIMA = "pmdarima 2.1.1 (MIT)"
+
+_CARDS = {
+    "japanese_vowels": {
+        "task": "classification",
+        "class_names": tuple(f"speaker {i}" for i in range(1, 10)),
+        "feature_names": tuple(f"LPC cepstrum {i}" for i in range(1, 13)),
+        "units": "1",
+        "timestep": "6.4 ms",
+        "target": "speaker",
+        "source": f"UCI Machine Learning Repository, doi:10.24432/C5NS47; read from {_SKTIME}",
+        "licence": "CC BY 4.0",
+        "citation": "Kudo, Toyama & Shimbo (1999), doi:10.1016/S0167-8655(99)00077-X",
+        "sha256": "6d25c4d46d553858645e8840db99f658bb1e1d0559a9a04d81c2e4c10e4a0dae",
+    },
+    "basic_motions": {
+        "task": "classification",
+        "class_names": ("standing", "running", "walking", "badminton"),
+        "feature_names": tuple(f"{s} {a}" for s in ("accelerometer", "gyroscope") for a in "xyz"),
+        "units": "not stated by the source",
+        "timestep": "0.1 s",
+        "target": "motion",
+        "source": f"UEA multivariate time series archive 2018; read from {_SKTIME}",
+        "licence": "no licence of its own stated; published in sktime under BSD-3-Clause",
+        "citation": "Bagnall et al. (2018), arXiv:1811.00075",
+        "sha256": "e5bad130cfb12f852d6638c833d5b43d09863ffa9a6c1222f188ea858586d3c5",
+    },
+    "digits": {
+        "task": "classification",
+        "class_names": tuple("0123456789"),
+        "feature_names": tuple(f"column {i}" for i in range(1, 9)),
+        "units": "ink, 0 to 1",
+        "timestep": "1 row of pixels",
+        "target": "digit",
+        "source": "UCI Machine Learning Repository, doi:10.24432/C50P49; "
+        "read from scikit-learn 1.7.2 (BSD-3-Clause)",
+        "licence": "CC BY 4.0",
+        "citation": "Alpaydin & Kaynak (1998), Cascading classifiers, Kybernetika 34(4), 369-374",
+        "sha256": "030e0fcbf7c68d8a2dd0b26cc665aa170e12c6d7b3a3c6c3f2befa14998bda8d",
+    },
+    "tecator": {
+        "task": "regression",
+        "class_names": None,
+        "feature_names": ("absorbance",),
+        "units": "-log10 of the transmittance",
+        "timestep": "2 nm of wavelength",
+        "target": "fat (% of mass)",
+        "source": f"StatLib, recorded on a Tecator Infratec analyzer; read from {_SKTIME}",
+        "licence": "The data are available in the public domain with no responsability from the "
+        "original data source. The data can be redistributed as long as this permission note is "
+        "attached. (Tecator; the whole note stands in datasets/README.md)",
+        "citation": "Borggaard & Thodberg (1992), doi:10.1021/ac00029a018",
+        "sha256": "192abb8223632c751f51b07ecb9cd185a96e9cad760993387563dba06736a4ba",
+    },
+    "electricity": {
+        "task": "forecasting",
+        "class_names": None,
+        "feature_names": ("demand",),
+        "units": "MW",
+        "timestep": "30 min",
+        "target": "demand (MW)",
+        "source": f"Given by James W. Taylor, England and Wales 2000; read from {_PMDARIMA}",
+        "licence": "no licence of its own stated; published in pmdarima under MIT",
+        "citation": "Taylor (2003), doi:10.1057/palgrave.jors.2601589",
+        "sha256": "620bc0ed8fdb92e2caa39faf3688e5ae23becbc8b493a75dd29518e47f11d020",
+    },
+    "sunspots": {
+        "task": "forecasting",
+        "class_names": None,
+        "feature_names": ("sunspot number",),
+        "units": "1",
+        "timestep": "1 month",
+        "target": "monthly mean relative sunspot number",
+        "source": "Swiss Federal Observatory, Zurich, then Tokyo Astronomical Observatory, "
+        f"1749 to 1983; read from {_PMDARIMA}",
+        "licence": "no licence of its own stated; published in pmdarima under MIT",
+        "citation": "Andrews & Herzberg (1985), doi:10.1007/978-1-4612-5098-2",
+        "sha256": "aeb25377034ebdee82edfc83f2d5f3db0c66bf3ebda7776557c5f1fb8430e190",
+    },
+}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Dataset:
+    """One data set, split into a training and a test part.
+
+    ==============  ==========================================  =================================
+    task            x_train, x_test                             y_train, y_test
+    ==============  ==========================================  =================================
+    classification  (samples, timesteps, features) float32      (samples,) int32, 0 to classes - 1
+    regression      (samples, timesteps, features) float32      (samples, 1) float32
+    forecasting     (timesteps, features) float32: one series,  None; cut them with `windows`
+                    x_test goes on where x_train ends
+    ==============  ==========================================  =================================
+
+    ``lengths_train`` and ``lengths_test``, (samples,) int32, count the steps of each sample where
+    samples differ in length (zeros follow, on the right); they are None where all are equal.
+    ``units`` are those of x, ``timestep`` is how far apart two steps are, ``target`` is what y is.
+    """
+
+    name: str
+    task: str
+    x_train: np.ndarray
+    y_train: np.ndarray | None
+    x_test: np.ndarray
+    y_test: np.ndarray | None
+    lengths_train: np.ndarray | None
+    lengths_test: np.ndarray | None
+    class_names: tuple[str, ...] | None
+    feature_names: tuple[str, ...]
+    units: str
+    timestep: str
+    target: str
+    source: str
+    licence: str
+    citation: str
+
+    def __repr__(self):
+        shapes = f"x_train {self.x_train.shape}, x_test {self.x_test.shape}"
+        return f"Dataset({self.name!r}, {self.task}, {shapes})"
+
+
+def names(task=None):
+    """List the data sets, all of them or those of one task.
+
+    >>> names("regression")
+    ['tecator']
+    """
+    tasks = sorted({card["task"] for card in _CARDS.values()})
+    if task is not None and task not in tasks:
+        raise ValueError(
+            f"task must be one of {tasks} or None, got {task!r}{_nearest(task, tasks)}"
+        )
+    return [name for name, card in _CARDS.items() if task in (None, card["task"])]
+
+
+def load(name):
+    """Read one data set from its file; the arrays are the caller's own, to change at will.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        ValueError: the name is unknown, or the file is not the one that was published.
+        FileNotFoundError: the file is not there.
+
+    >>> vowels = load("japanese_vowels")
+    >>> vowels.class_names[vowels.y_train[0]], int(vowels.lengths_train[0])
+    ('speaker 1', 20)
+    """
+    if name not in names():
+        raise ValueError(f"name must be one of {names()}, got {name!r}{_nearest(name, names())}")
+    card = dict(_CARDS[name])
+    content = _read(name, card.pop("sha256"))
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
+    optional = dict.fromkeys(("y_train", "y_test", "lengths_train", "lengths_test"))
+    return Dataset(name=name, **(optional | arrays), **card)
+
+
+def windows(series, input_steps, horizon, stride=1):
+    """Cut a series into what a forecaster sees and what it must foresee.
+
+    Args:
+        series: (timesteps, features), or (timesteps,) for a single feature.
+        input_steps: steps that the model reads.
+        horizon: steps that follow them, which the model forecasts.
+        stride: steps from the start of one window to the start of the next.
+
+    Returns:
+        x: (n, input_steps, features) float32.
+        y: (n, horizon) float32, the first feature over the steps right after x.
+        n is ``(timesteps - input_steps - horizon) // stride + 1``.
+
+    Raises:
+        ValueError: a count below 1, a series that is too short, of another rank, or not finite.
+
+    >>> x, y = windows([0, 1, 2, 3, 4, 5], input_steps=3, horizon=2)
+    >>> x[..., 0].tolist(), y.tolist()
+    ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
+
+    The first forecast of a test part may read the end of the training part:
+
+    >>> data = load("electricity")
+    >>> x, y = windows(np.concatenate([data.x_train[-336:], data.x_test]), 336, 48, stride=48)
+    >>> x.shape, y.shape
+    ((21, 336, 1), (21, 48))
+    """
+    try:
+        series = np.asarray(series, dtype="float32")
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"series must hold numbers in rows of one length, got {series!r}"
+        ) from None
+    if series.ndim == 1:
+        series = series[:, None]
+    if series.ndim != 2 or series.shape[1] == 0:
+        raise ValueError(
+            f"series must have shape (timesteps, features) or (timesteps,), got {series.shape}"
+        )
+    if not np.isfinite(series).all():
+        raise ValueError("series must be finite, got NaN or infinity")
+    for argument, value in (("input_steps", input_steps), ("horizon", horizon), ("stride", stride)):
+        _check_count(argument, value)
+    if len(series) < input_steps + horizon:
+        raise ValueError(
+            f"series must have at least input_steps + horizon = {input_steps + horizon} "
+            f"timesteps, got {len(series)}"
+        )
+    steps = np.lib.stride_tricks.sliding_window_view(series, input_steps + horizon, axis=0)
+    steps = steps[::stride].swapaxes(1, 2)
+    return steps[:, :input_steps].copy(), steps[:, input_steps:, 0].copy()
+
+
+def _read(name, sha256):
+    path = _path(name)
+    content = path.read_bytes()
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise ValueError(
+            f"{path} is damaged or was changed: its SHA-256 is {actual}, expected {sha256}. "
+            f"Fetch it again: `git checkout -- datasets/{name}.npz` in a checkout, "
+            "`pip install --force-reinstall lstm-zoo` elsewhere."
+        )
+    return content
+
+
+def _path(name):
+    paths = [folder / f"{name}.npz" for folder in _FOLDERS]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f"the file of the data set {name!r} is missing, neither {paths[0]} nor {paths[1]} exists; "
+        "`pip install --force-reinstall lstm-zoo` brings it back"
+    )
+
+
+def _nearest(wrong, right):
+    near = difflib.get_close_matches(str(wrong).lower(), right, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _check_count(argument, value):
+    try:
+        count = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"{argument} must be a whole number of at least 1, got {value!r}")
