@@ -1,0 +1,204 @@
+"""Synthetic problems whose answer lies many steps back, as the papers posed them.
+
+Each function draws ``samples`` sequences and returns ``(x, y)``, ready for ``model.fit(x, y)``.
+Every docstring gives the score at chance, that of the best model that never looks at x: an LSTM
+has learnt something only once it is well past that. The same seed gives the same arrays.
+
+>>> from lstm_zoo import tasks
+>>> x, y = tasks.adding(1000, timesteps=50, seed=0)
+>>> x.shape, y.shape
+((1000, 50, 2), (1000, 1))
+"""
+
+import operator
+
+import numpy as np
+
+
+def adding(samples, timesteps=100, *, seed=None):
+    """Add the two numbers that are marked, one in each half of the sequence.
+
+    Posed by Hochreiter & Schmidhuber (1997), experiment 4, doi:10.1162/neco.1997.9.8.1735; here in
+    the form of Le, Jaitly & Hinton (2015), arXiv:1504.00941, and Arjovsky, Shah & Bengio (2016),
+    arXiv:1511.06464: values from 0 to 1, one length for all, the bare sum as the target.
+
+    Args:
+        samples: number of sequences.
+        timesteps: length of each, at least 2.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps, 2) float32; feature 0 is uniform in [0, 1), feature 1 is the mark,
+            1 at two steps and 0 elsewhere.
+        y: (samples, 1) float32, the sum of the two marked values.
+
+    Chance: a mean squared error of 1/6 = 0.167, from answering 1 always.
+
+    >>> x, y = adding(1, timesteps=6, seed=0)
+    >>> bool(np.isclose((x[..., 0] * x[..., 1]).sum(), y).all())
+    True
+    """
+    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 2))
+    values = rng.random((samples, timesteps), dtype="float32")
+    first = rng.integers(0, timesteps // 2, samples)
+    second = rng.integers(timesteps // 2, timesteps, samples)
+    rows = np.arange(samples)
+    marks = np.zeros_like(values)
+    marks[rows, first] = marks[rows, second] = 1
+    y = values[rows, first] + values[rows, second]
+    return np.stack([values, marks], axis=-1), y[:, None]
+
+
+def copying(samples, timesteps=120, *, symbols=8, length=10, seed=None):
+    """Read a string, wait, and write it down again when the signal comes.
+
+    Posed by Arjovsky, Shah & Bengio (2016), arXiv:1511.06464, after the long-lag problems of
+    Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735: the string, T - 1 blanks, the
+    signal, ``length`` blanks, where their T is ``timesteps - 2 * length``.
+
+    Args:
+        samples: number of sequences.
+        timesteps: length of each, at least ``2 * length + 1``.
+        symbols: size of the alphabet, at least 2.
+        length: number of symbols to copy.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps, symbols + 2) float32, one-hot: the symbols, the blank, the signal.
+        y: (samples, timesteps) int32 classes, 0 to symbols: blank (class ``symbols``) but for the
+            last ``length`` steps, which hold the string.
+
+    Chance: a cross-entropy of ``length * log(symbols) / timesteps``, 0.173 nats a step with the
+    defaults, from answering blank, then any symbol; 1 / symbols of the string is right by luck.
+
+    >>> x, y = copying(1, timesteps=9, symbols=3, length=2, seed=0)
+    >>> x[0].argmax(-1).tolist(), y[0].tolist()
+    ([2, 1, 3, 3, 3, 3, 4, 3, 3], [3, 3, 3, 3, 3, 3, 3, 2, 1])
+    """
+    rng = _check(seed, samples=(samples, 1), symbols=(symbols, 2), length=(length, 1))
+    _check(seed, timesteps=(timesteps, 2 * length + 1))
+    blank, signal = symbols, symbols + 1
+    string = rng.integers(0, symbols, (samples, length))
+    tokens = np.full((samples, timesteps), blank)
+    tokens[:, :length] = string
+    tokens[:, -length - 1] = signal
+    y = np.full((samples, timesteps), blank, dtype="int32")
+    y[:, -length:] = string
+    return _one_hot(tokens, symbols + 2), y
+
+
+def temporal_order(samples, timesteps=100, *, seed=None):
+    """Tell in which order two symbols, each an X or a Y, came among distractors.
+
+    Posed by Hochreiter & Schmidhuber (1997), experiment 6a, doi:10.1162/neco.1997.9.8.1735, with
+    lengths from 100 to 110; here of one length. The two symbols stand at random between 1/10 and
+    2/10, and between 5/10 and 6/10, of the sequence.
+
+    Args:
+        samples: number of sequences.
+        timesteps: length of each, at least 10.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps, 8) float32, one-hot over E, B, a, b, c, d, X, Y: E first, B last,
+            a to d elsewhere.
+        y: (samples,) int32 classes: 0 for X, X; 1 for X, Y; 2 for Y, X; 3 for Y, Y.
+
+    Chance: an accuracy of 1/4.
+
+    >>> x, y = temporal_order(1, timesteps=12, seed=0)
+    >>> "".join("EBabcdXY"[i] for i in x[0].argmax(-1)), int(y[0])
+    ('EcYbbaaYadcB', 3)
+    """
+    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 10))
+    E, B, a, d, X = 0, 1, 2, 5, 6
+    tokens = rng.integers(a, d + 1, (samples, timesteps))
+    tokens[:, 0], tokens[:, -1] = E, B
+    first = rng.integers(timesteps // 10, timesteps // 5 + 1, samples)
+    second = rng.integers(timesteps // 2, timesteps * 6 // 10 + 1, samples)
+    is_y = rng.integers(0, 2, (samples, 2))
+    rows = np.arange(samples)
+    tokens[rows, first] = X + is_y[:, 0]
+    tokens[rows, second] = X + is_y[:, 1]
+    return _one_hot(tokens, 8), (2 * is_y[:, 0] + is_y[:, 1]).astype("int32")
+
+
+def delayed_echo(samples, timesteps=50, *, delay=10, seed=None):
+    """Say at every step what the input was ``delay`` steps ago.
+
+    The short-term memory task of Jaeger (2002), Short term memory in echo state networks, GMD
+    Report 152: how far back a network's state still tells its input.
+
+    Args:
+        samples: number of sequences.
+        timesteps: length of each, at least ``delay + 1``.
+        delay: number of steps to remember a value.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps, 1) float32, uniform in [-1, 1).
+        y: (samples, timesteps, 1) float32, x moved ``delay`` steps later, 0 before that.
+
+    Chance: a mean squared error of ``(1 - delay / timesteps) / 3``, 0.267 with the defaults, from
+    answering 0 always.
+
+    >>> x, y = delayed_echo(1, timesteps=5, delay=2, seed=0)
+    >>> bool((y[0, 2:] == x[0, :3]).all()), y[0, :2, 0].tolist()
+    (True, [0.0, 0.0])
+    """
+    rng = _check(seed, samples=(samples, 1), delay=(delay, 1))
+    _check(seed, timesteps=(timesteps, delay + 1))
+    x = 2 * rng.random((samples, timesteps, 1), dtype="float32") - 1
+    y = np.zeros_like(x)
+    y[:, delay:] = x[:, :-delay]
+    return x, y
+
+
+def parity(samples, timesteps=20, *, seed=None):
+    """Tell whether the number of ones is odd: one wrong step in between, and the answer turns.
+
+    Posed by Bengio, Simard & Frasconi (1994), doi:10.1109/72.279181, as a problem that gradient
+    descent finds hard, for no step tells anything alone.
+
+    Args:
+        samples: number of sequences.
+        timesteps: length of each, at least 1.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps, 1) float32, 1 or -1 with even odds.
+        y: (samples,) int32 classes: 1 if the number of ones is odd, else 0.
+
+    Chance: an accuracy of 1/2.
+
+    >>> x, y = parity(2, timesteps=5, seed=0)
+    >>> x[..., 0].tolist(), y.tolist()
+    ([[1.0, 1.0, 1.0, -1.0, -1.0], [-1.0, -1.0, -1.0, -1.0, 1.0]], [1, 1])
+    """
+    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 1))
+    ones = rng.integers(0, 2, (samples, timesteps))
+    return (2 * ones - 1)[..., None].astype("float32"), (ones.sum(axis=1) % 2).astype("int32")
+
+
+def _one_hot(tokens, classes):
+    return np.eye(classes, dtype="float32")[tokens]
+
+
+def _check(seed, **counts):
+    """Check each ``argument=(value, least)`` and the seed; return the generator."""
+    for argument, (value, least) in counts.items():
+        try:
+            good = not isinstance(value, bool) and operator.index(value) >= least
+        except TypeError:
+            good = False
+        if not good:
+            raise ValueError(
+                f"{argument} must be a whole number of at least {least}, got {value!r}"
+            )
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"seed must be a whole number of at least 0, a numpy.random.Generator or None, "
+            f"got {seed!r}"
+        ) from None
