@@ -1,0 +1,136 @@
+"""What every figure shares: colours, line styles, colour maps, sizes, and checks of what came in.
+
+The colours are those of Okabe & Ito (2008, https://jfly.uni-koeln.de/color/), which people with any
+common colour blindness tell apart; line styles and markers differ too, so that a figure survives a
+grey printer. Figures are 5 inches wide and set in 11 pt: shrunk to half a page, 3.3 inches, their
+text is still above 7 pt.
+"""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+COLOURS = {
+    "input_gate": "#009E73",
+    "forget_gate": "#D55E00",
+    "candidate": "#CC79A7",
+    "output_gate": "#56B4E9",
+    "cell_state": "#0072B2",
+    "hidden_state": "#000000",
+    "update_gate": "#E69F00",
+    "reset_gate": "#882255",
+    "inputs": "#595959",
+}
+"""One colour for each quantity of an LSTM or a GRU, the same in every figure."""
+
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+# Lightness rises along both maps, so a grey copy keeps the order. Zero of a signed quantity is a
+# grey that nobody takes for a blank.
+OPENNESS = mpl.colormaps["viridis"]
+SIGNED = LinearSegmentedColormap.from_list(
+    "lstm_zoo_signed", ["#08204d", "#2273b8", "#9b9b9b", "#f0a336", "#fff4cf"]
+)
+AMOUNT = LinearSegmentedColormap.from_list("lstm_zoo_amount", ["#ffffff", "#9ecae1", "#08306b"])
+
+WIDTH = 5.0
+STYLE = {
+    "font.size": 11,
+    **dict.fromkeys(("axes.titlesize", "axes.labelsize", "legend.fontsize"), 11),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.title_fontsize"), 11),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "mathtext.fontset": "dejavusans",
+}
+styled = mpl.rc_context(STYLE)
+"""Decorates a function that draws: its figure then looks the same whatever the user's settings."""
+
+
+def axes_for(ax, height=3.2):
+    """The Axes to draw on: `ax`, or one in a new figure of `height` inches."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, height), layout="constrained")
+    elif not isinstance(ax, mpl.axes.Axes):
+        raise ValueError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
+    _keep_text_size(ax)
+    return ax
+
+
+def stack_of_axes(ax, heights):
+    """An array of Axes, one for each of `heights` in inches: `ax`, or a new figure's, stacked."""
+    if ax is None:
+        _, ax = plt.subplots(
+            len(heights),
+            figsize=(WIDTH, sum(heights)),
+            height_ratios=heights,
+            layout="constrained",
+            squeeze=False,
+        )
+    panels = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if len(panels) != len(heights) or not all(isinstance(a, mpl.axes.Axes) for a in panels):
+        raise ValueError(f"ax must hold {len(heights)} matplotlib Axes, one a panel, got {ax!r}")
+    for panel in panels:
+        _keep_text_size(panel)
+    return panels
+
+
+def _keep_text_size(ax):
+    # Ticks are made when a figure is drawn, by then outside `styled`.
+    ax.tick_params(labelsize=STYLE["font.size"])
+
+
+def words(name):
+    """`"forget_gate"` as a reader wants it: `"forget gate"`."""
+    return name.replace("_", " ")
+
+
+def numbers(name, value, *ranks):
+    """`value` as a float array with one of `ranks` axes and at least one finite number in it."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {value!r:.80}") from None
+    if array.ndim not in ranks:
+        wanted = " or ".join(str(r) for r in ranks)
+        raise ValueError(f"{name} must have {wanted} axes, got shape {array.shape}")
+    if not np.isfinite(array).any():
+        raise ValueError(f"{name} must hold finite numbers, got none in shape {array.shape}")
+    return array
+
+
+def index(name, value, size):
+    """`value` as an index into `size` things."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not 0 <= value < size:
+        raise ValueError(f"{name} must be a whole number from 0 to {size - 1}, got {value!r}")
+    return int(value)
+
+
+def choice(name, value, known):
+    """`value`, which must be one of `known`."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
+    return value
+
+
+def thin(size, most):
+    """`size` indices, or `most` of them evenly spread, the first and the last among them."""
+    return np.arange(size) if size <= most else np.linspace(0, size - 1, most).round().astype(int)
+
+
+def thinned(shown, size, what):
+    """A word about thinning for a title, `["32 of 64 units"]`; empty if all are shown."""
+    return [] if shown == size else [f"{shown} of {size} {what}s"]
+
+
+def short(number):
+    """`-0.1234` as a label: `"−0.12"`."""
+    return f"{number:.2g}".replace("-", "\N{MINUS SIGN}")
