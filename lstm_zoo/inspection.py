@@ -5,14 +5,33 @@ leaves it as it was. For pictures of these numbers see `lstm_zoo.plots`.
 """
 
 import contextlib
-import difflib
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from lstm_zoo.unrolling import directions, recurrent_layers, watched
+from lstm_zoo.sensitivity import (
+    GradientFlow,
+    JacobianNorms,
+    gradient_flow,
+    jacobian_norms,
+    saliency,
+)
+from lstm_zoo.unrolling import checked_x, chosen_layer, directions, watched
+
+__all__ = [
+    "BidirectionalTrace",
+    "GateSummary",
+    "GradientFlow",
+    "JacobianNorms",
+    "Trace",
+    "gate_summary",
+    "gradient_flow",
+    "jacobian_norms",
+    "saliency",
+    "trace",
+]
 
 
 @dataclass(frozen=True)
@@ -88,14 +107,12 @@ def trace(model, x, layer=None):
         >>> seen.forget_gate.shape
         (2, 20, 8)
     """
-    x = _checked_x(model, x)
-    chosen = _chosen(model, layer)
-    calls = {one: [] for one in directions(chosen)}
+    x = checked_x(model, x)
+    layers = directions(chosen_layer(model, layer)).values()
     with contextlib.ExitStack() as stack:
-        for one, seen in calls.items():
-            stack.enter_context(watched(one, lambda *call, seen=seen: seen.append(call)))
+        calls = [stack.enter_context(watched(one)) for one in layers]
         model(x, training=False)
-    traces = [_trace(one, seen) for one, seen in calls.items()]
+    traces = [_trace(one, seen) for one, seen in zip(layers, calls)]
     return traces[0] if len(traces) == 1 else BidirectionalTrace(*traces)
 
 
@@ -116,65 +133,69 @@ def _float32(tensor):
     return np.array(keras.ops.cast(tensor, "float32"))
 
 
-def _chosen(model, layer):
-    layers = recurrent_layers(model)
-    if not layers:
-        raise ValueError(
-            "model must hold a recurrent layer (LSTM, GRU, SimpleRNN, RNN or Bidirectional), "
-            f"got {model.name!r}, which has none"
-        )
-    names = [one.name for one in layers]
-    if layer is None:
-        return layers[0]
-    if isinstance(layer, str):
-        if names.count(layer) == 1:
-            return layers[names.index(layer)]
-        if layer in names:
-            raise ValueError(f"layer {layer!r} is the name of several; give the layer itself")
-        near = difflib.get_close_matches(layer, names, n=1, cutoff=0)
-        raise ValueError(f"layer must be one of {names}, got {layer!r}; did you mean {near[0]!r}?")
-    if isinstance(layer, (int, np.integer)) and not isinstance(layer, bool):
-        if -len(layers) <= layer < len(layers):
-            return layers[layer]
-        raise ValueError(f"layer must be below {len(layers)}, one of {names}, got {layer}")
-    if layer in layers:
-        return layer
-    raise ValueError(f"layer must be a recurrent layer of the model, one of {names}, got {layer!r}")
+@dataclass(frozen=True)
+class GateSummary:
+    """How the gates of a layer behave over a data set, from `gate_summary`.
+
+    Args:
+        below: by gate, `(units,)`, the fraction of steps at which the gate is below 0.1.
+        above: by gate, `(units,)`, the fraction of steps at which it is above 0.9.
+        saturated: by gate, `(units,)` of booleans: below 0.1 or above 0.9 at 95 % of the steps or
+            more, so that the gate is a constant switch and its weights hardly learn.
+        dead: `(units,)` of booleans: the hidden state never leaves -0.01 to 0.01, so that the unit
+            tells the next layer nothing.
+        half_life: `(units,)`, in steps: how long until the forget gate, at its mean, has halved
+            what the cell state holds, ln 0.5 / ln mean f. Of a GRU the update gate, which keeps the
+            hidden state as the forget gate keeps the cell state. None for a SimpleRNN.
+    """
+
+    below: dict[str, np.ndarray]
+    above: dict[str, np.ndarray]
+    saturated: dict[str, np.ndarray]
+    dead: np.ndarray
+    half_life: np.ndarray | None
 
 
-def _checked_x(model, x):
-    """`x` as arrays, refused unless it is what the model takes."""
-    if isinstance(x, dict) or (isinstance(x, (list, tuple)) and hasattr(x[0], "shape")):
-        return keras.tree.map_structure(lambda part: _finite("x", part), x)  # several inputs
-    x = _finite("x", x)
-    wanted = _input_rank(model)
-    if wanted is not None and x.ndim != wanted:
-        axes = {3: " (batch, timesteps, features)", 2: " (batch, timesteps)"}.get(wanted, "")
-        raise ValueError(f"x must have {wanted} dimensions{axes}, got shape {x.shape}")
-    return x
+def gate_summary(trace):
+    """How often each gate is shut or open, which units are dead, and how long each one remembers.
+
+    Args:
+        trace: a `Trace`; of many sequences, for the fractions to mean much.
+
+    Returns:
+        A `GateSummary`. Masked steps do not count.
+
+    Raises:
+        ValueError: if `trace` is not a `Trace`, or every step of it is masked.
+
+    Example:
+        >>> seen = trace(keras.layers.LSTM(8), np.ones((4, 20, 3)))
+        >>> gate_summary(seen).above["forget_gate"].shape
+        (8,)
+
+    Source:
+        Karpathy, Johnson & Fei-Fei 2015, https://arxiv.org/abs/1506.02078.
+    """
+    if not isinstance(trace, Trace):
+        hint = "; give its .forward or its .backward" if hasattr(trace, "forward") else ""
+        raise ValueError(f"trace must be a Trace, got a {type(trace).__name__}{hint}")
+    if trace.mask is not None and not trace.mask.any():
+        raise ValueError("trace must hold a step that is not masked, got one where all are")
+    counts = slice(None) if trace.mask is None else trace.mask
+    steps = {name: v[counts].reshape(-1, v.shape[-1]) for name, v in trace.values.items()}
+    gates = {name: value for name, value in steps.items() if name.endswith("_gate")}
+    below = {name: np.mean(gate < 0.1, axis=0) for name, gate in gates.items()}
+    above = {name: np.mean(gate > 0.9, axis=0) for name, gate in gates.items()}
+    keeps = gates.get("forget_gate", gates.get("update_gate"))
+    return GateSummary(
+        below=below,
+        above=above,
+        saturated={name: below[name] + above[name] >= 0.95 for name in gates},
+        dead=np.abs(steps["hidden_state"]).max(axis=0) <= 0.01,
+        half_life=None if keeps is None else _half_life(keeps.mean(axis=0, dtype="float64")),
+    )
 
 
-def _finite(name, array):
-    try:
-        array = np.asarray(array)
-    except ValueError as problem:
-        raise ValueError(f"{name} must be an array of numbers: {problem}") from problem
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be an array of numbers, got dtype {array.dtype}")
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} must be finite, got {np.sum(~np.isfinite(array))} NaN or infinite"
-        )
-    return array
-
-
-def _input_rank(model):
-    if isinstance(model, keras.layers.RNN | keras.layers.Bidirectional):
-        return 3
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and (not shape or not isinstance(shape[0], (tuple, list))):
-        return len(shape)
-    embeds = any(isinstance(one, keras.layers.Embedding) for one in model._flatten_layers())
-    return None if embeds or shape is not None else 3
+def _half_life(kept):
+    with np.errstate(divide="ignore"):
+        return np.where(kept < 1, np.log(0.5) / np.log(np.minimum(kept, 1)), np.inf)

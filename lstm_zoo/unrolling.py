@@ -1,13 +1,16 @@
 """A recurrent layer run so that every quantity of its cell's equations can be seen.
 
-`inspection.py` stands on the two functions here: `recurrent_layers` finds the layers of a model,
-and `watched` replaces the loop of one of them by a loop that shows each step.
+What `inspection.py` stands on: `recurrent_layers` finds the layers of a model, `watched` replaces
+the loop of one of them by a loop that shows each step, `checked_x` refuses what no model takes.
 """
 
 import contextlib
+import difflib
 import weakref
+from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -17,36 +20,86 @@ _LOOPS = weakref.WeakKeyDictionary()  # layer -> its compiled loop, kept as long
 
 
 def recurrent_layers(model):
-    """Every recurrent layer in a model, however deep, each `Bidirectional` as one."""
+    """Every recurrent layer in a model, however deep, by name; a `Bidirectional` counts as one.
+
+    Where several have the same name, the later ones get a number: "lstm", "lstm (2)".
+    """
     found, inside = [], set()
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Bidirectional):
-            inside |= {layer.forward_layer, layer.backward_layer}
+            inside |= set(directions(layer).values())
         if isinstance(layer, (keras.layers.Bidirectional, keras.layers.RNN)):
             found.append(layer)
-    return [layer for layer in found if layer not in inside]
+    layers = {}
+    for layer in found:
+        if layer not in inside:
+            count = sum(layer.name == other.name for other in layers.values())
+            layers[f"{layer.name} ({count + 1})" if count else layer.name] = layer
+    if not layers:
+        raise ValueError(
+            "model must hold a recurrent layer (LSTM, GRU, SimpleRNN, RNN or Bidirectional), "
+            f"got {model.name!r}, which has none"
+        )
+    return layers
+
+
+def chosen_layer(model, layer):
+    """The recurrent layer of a model meant by a name, an index or itself; the first if None."""
+    layers = recurrent_layers(model)
+    names = list(layers)
+    if layer is None:
+        return layers[names[0]]
+    if isinstance(layer, str):
+        return layers[known("layer", layer, names)]
+    if isinstance(layer, (int, np.integer)) and not isinstance(layer, bool):
+        if -len(names) <= layer < len(names):
+            return layers[names[layer]]
+        raise ValueError(f"layer must be below {len(names)}, an index to {names}, got {layer}")
+    if any(layer is one for one in layers.values()):
+        return layer
+    raise ValueError(f"layer must be a recurrent layer of the model, one of {names}, got {layer!r}")
+
+
+def known(argument, name, names):
+    """`name` if it is one of `names`; else a `ValueError` with the nearest one that is."""
+    if name in names:
+        return name
+    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
+    raise ValueError(f"{argument} must be one of {names}, got {name!r}; nearest: {nearest!r}")
 
 
 def directions(layer):
-    """The layers that read: a `Bidirectional`'s forward and backward one, else the layer itself."""
+    """By the ending of its name, each layer that reads: itself, or a `Bidirectional`'s two."""
     if isinstance(layer, keras.layers.Bidirectional):
-        return [layer.forward_layer, layer.backward_layer]
-    return [layer]
+        return {"/forward": layer.forward_layer, "/backward": layer.backward_layer}
+    return {"": layer}
+
+
+class Call(NamedTuple):
+    """What one call of a layer read, its mask or None, and the values of its cell by name.
+
+    Each value is `(batch, timesteps, units)` in the order of the input; or, step by step, `values`
+    is a list over the steps in that order, and each value in it `(batch, units)`.
+    """
+
+    inputs: tf.Tensor
+    mask: tf.Tensor | None
+    values: dict | list
 
 
 @contextlib.contextmanager
-def watched(layer, on_call, step_by_step=False):
-    """Within this context `layer` computes what it always does, and `on_call` sees how.
+def watched(layer, step_by_step=False):
+    """Within this context `layer` computes what it always does, and its calls are written down.
 
     Args:
         layer: a `keras.layers.RNN` of any kind.
-        on_call: called at each call of the layer with its input `(batch, timesteps, features)`,
-            its mask or None, and the values of the cell by name, each
-            `(batch, timesteps, units)` in the order of the input, or, step by step, a list over
-            the steps as they were read of such values, each `(batch, units)`.
         step_by_step: whether the loop runs in eager Python, so that a `tf.GradientTape` can
             differentiate with respect to the values of a step.
+
+    Yields:
+        The list of calls, which grows.
     """
+    calls = []
 
     def inner_loop(sequences, initial_state, mask, training=False):
         if not tf.executing_eagerly():
@@ -55,71 +108,76 @@ def watched(layer, on_call, step_by_step=False):
                 "where its steps cannot be seen; call it on its own"
             )
         if step_by_step:
-            loop = _Loop(layer, steps := [])
-            values, states = loop(sequences, initial_state, mask)
-            on_call(sequences, mask, steps)
-        else:
-            if layer not in _LOOPS:
-                _LOOPS[layer] = tf.function(_Loop(layer), reduce_retracing=True)
-            values, states = _LOOPS[layer](sequences, initial_state, mask)
-            on_call(sequences, mask, values)
-        hidden = values["hidden_state"]
-        if layer.go_backwards:
-            return hidden[:, 0], hidden[:, ::-1], states
-        return hidden[:, -1], hidden, states
+            steps = []
+            loop = _loop(layer, steps)
+            last, hidden, states = loop.inner_loop(sequences, initial_state, mask)
+            calls.append(Call(sequences, mask, steps[::-1] if layer.go_backwards else steps))
+            return last, hidden, states
+        if layer not in _LOOPS:
+            _LOOPS[layer] = tf.function(_loop(layer).inner_loop, reduce_retracing=True)
+        last, values, states = _LOOPS[layer](sequences, initial_state, mask)
+        order = slice(None, None, -1 if layer.go_backwards else 1)
+        in_order = {name: value[:, order] for name, value in values.items()}
+        calls.append(Call(sequences, mask, in_order))
+        return last["hidden_state"], values["hidden_state"], states
 
     instead = {"inner_loop": inner_loop}
     if hasattr(layer, "use_cudnn"):
         instead["use_cudnn"] = False  # else a Bidirectional on a GPU passes its two layers by
-    with _unchanged(layer), _replaced(layer, **instead):
-        yield
+    with unchanged([layer]), _replaced(layer, **instead):
+        yield calls
 
 
-class _Loop:
-    """The loop over time of a layer, which returns all values of all steps and the last states."""
-
-    def __init__(self, layer, steps=None):
-        self.rnn = keras.layers.RNN(
-            _ShowingCell(layer.cell, steps),
-            return_sequences=True,
-            go_backwards=layer.go_backwards,
-            zero_output_for_mask=layer.zero_output_for_mask,
-            unroll=steps is not None,
-        )
-
-    def __call__(self, sequences, initial_state, mask):
-        _, values, states = self.rnn.inner_loop(sequences, initial_state, mask)
-        if self.rnn.go_backwards:
-            values = {name: ops.flip(value, axis=1) for name, value in values.items()}
-        return values, states
+def _loop(layer, steps=None):
+    """Keras's layer that loops over time as `layer` does, with a cell that shows its values."""
+    return keras.layers.RNN(
+        _ShowingCell(layer.cell) if steps is None else _ListingCell(layer.cell, steps),
+        return_sequences=True,
+        go_backwards=layer.go_backwards,
+        zero_output_for_mask=layer.zero_output_for_mask,
+        unroll=steps is not None,
+    )
 
 
 class _ShowingCell:
     """A cell whose output at each step is every quantity of its equations, by name."""
 
-    def __init__(self, cell, steps):
-        self.cell, self.steps = cell, steps
+    def __init__(self, cell):
+        self.cell = cell
         self.state_size = cell.state_size
-        self.equations = _equations(cell)
+        self.equations = equations_of(cell)
 
     def __call__(self, x, states):
-        values, states = self.equations(self.cell, x, states)
-        if self.steps is not None:
-            self.steps.append(values)
-        return values, states
+        return self.equations(self.cell, x, states)
 
     call = __call__
 
 
-def _equations(cell):
+class _ListingCell(_ShowingCell):
+    """A cell that appends these quantities to a list, and whose output is the hidden state."""
+
+    def __init__(self, cell, steps):
+        super().__init__(cell)
+        self.steps = steps
+
+    def __call__(self, x, states):
+        values, states = super().__call__(x, states)
+        self.steps.append(values)
+        return values["hidden_state"], states
+
+    call = __call__
+
+
+def equations_of(cell):
+    """The function of cell, input and states that returns the values by name and the new states."""
     if callable(getattr(cell, "gates", None)):
         return _show_gates
     for kind, equations in _KERAS.items():
         if isinstance(cell, kind) and type(cell).call is kind.call:
             return equations
-    known = ", ".join(kind.__name__ for kind in _KERAS)
+    kinds = ", ".join(kind.__name__ for kind in _KERAS)
     raise ValueError(
-        f"layer must have a cell whose equations are known: one of lstm_zoo.cells, {known} of "
+        f"layer must have a cell whose equations are known: one of lstm_zoo.cells, {kinds} of "
         "Keras, or one with a method gates(z, states) like that of lstm_zoo.LSTMCell, got "
         f"{type(cell).__name__}"
     )
@@ -178,17 +236,22 @@ _KERAS = {
 
 
 @contextlib.contextmanager
-def _unchanged(layer):
-    """Undo what a call in inference changes: a stateful layer's states, the seeds of dropout."""
-    variables = [*layer.non_trainable_variables, *keras.tree.flatten(layer.states or [])]
+def unchanged(layers):
+    """Undo what a call in inference changes: states of stateful layers, the seeds of dropout."""
+    layers = [one for layer in layers for one in directions(layer).values()]
+    variables = [
+        variable
+        for layer in layers
+        for variable in (*layer.non_trainable_variables, *keras.tree.flatten(layer.states or []))
+    ]
     values = [variable.numpy() for variable in variables]
-    first_call = layer.states is None
+    stateless = [layer for layer in layers if layer.states is None]
     try:
         yield
     finally:
         for variable, value in zip(variables, values):
             variable.assign(value)
-        if first_call:
+        for layer in stateless:
             layer.reset_state()
 
 
@@ -204,3 +267,41 @@ def _replaced(thing, **attributes):
         for name in attributes:
             del own[name]
         own.update(before)
+
+
+def checked_x(model, x):
+    """`x` as arrays, refused unless it is what the model takes."""
+    if isinstance(x, dict) or (isinstance(x, (list, tuple)) and hasattr(x[0], "shape")):
+        return keras.tree.map_structure(lambda part: finite("x", part), x)  # several inputs
+    x = finite("x", x)
+    wanted = _input_rank(model)
+    if wanted is not None and x.ndim != wanted:
+        axes = {3: " (batch, timesteps, features)", 2: " (batch, timesteps)"}.get(wanted, "")
+        raise ValueError(f"x must have {wanted} dimensions{axes}, got shape {x.shape}")
+    return x
+
+
+def finite(argument, array):
+    """`array` as a NumPy array of numbers; a `ValueError` if it is empty or holds a NaN."""
+    try:
+        array = np.asarray(array)
+    except ValueError as problem:
+        raise ValueError(f"{argument} must be an array of numbers: {problem}") from problem
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{argument} must be an array of numbers, got dtype {array.dtype}")
+    if array.size == 0:
+        raise ValueError(f"{argument} must not be empty, got shape {array.shape}")
+    wrong = array.size - np.count_nonzero(np.isfinite(array))
+    if wrong:
+        raise ValueError(f"{argument} must be finite, got {wrong} NaN or infinite values")
+    return array
+
+
+def _input_rank(model):
+    if isinstance(model, (keras.layers.RNN, keras.layers.Bidirectional)):
+        return 3
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and not isinstance(shape[0], (tuple, list)):
+        return len(shape)
+    embeds = any(isinstance(one, keras.layers.Embedding) for one in model._flatten_layers())
+    return None if embeds or shape is not None else 3
