@@ -11,12 +11,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from lstm_zoo.attribution import saliency
 from lstm_zoo.sensitivity import (
     GradientFlow,
     JacobianNorms,
     gradient_flow,
     jacobian_norms,
-    saliency,
 )
 from lstm_zoo.unrolling import checked_x, chosen_layer, directions, watched
 
@@ -123,14 +123,13 @@ def _trace(layer, calls):
     values = {name: _float32(value) for name, value in values.items()}
     if mask is not None:
         mask = np.asarray(mask, bool)
-        for value in values.values():
-            value[~mask] = np.nan
+        values = {name: np.where(mask[..., None], v, np.nan) for name, v in values.items()}
     kind = "lstm" if "cell_state" in values else "gru" if "update_gate" in values else "simple_rnn"
     return Trace(layer.name, kind, _float32(inputs), values, mask)
 
 
 def _float32(tensor):
-    return np.array(keras.ops.cast(tensor, "float32"))
+    return np.asarray(keras.ops.cast(tensor, "float32"))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+"""Which inputs sway an output: `saliency`, reached through `lstm_zoo.inspection`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lstm_zoo.unrolling import checked_x, finite, known, recurrent_layers, unchanged
+
+
+def saliency(model, x, target=None, method="gradient", baseline=None, steps=32):
+    """How much each feature at each step sways one output of a model: dy/dx, plain or integrated.
+
+    The gradient says what a small change of the input would do. Integrated gradients (Sundararajan
+    et al. 2017) say what each input contributed: they are the input's difference from a baseline
+    times the mean gradient on the way there, and add up to the output's difference.
+
+    Args:
+        model: a `keras.Model` with one input of real numbers and one output.
+        x: `(batch, timesteps, features)`.
+        target: which output y: its index, a tuple of indices if the model gives a sequence, or
+            `(batch,)` an index for each sample. If None the largest output of each sample, which
+            for a classifier is the class it predicts.
+        method: "gradient" or "integrated".
+        baseline: what "integrated" starts from, an array that broadcasts to `x`; zeros if None, and
+            at steps that a `Masking` layer masks `x` itself, so that they stay masked.
+        steps: points on the way from the baseline at which "integrated" takes the gradient.
+
+    Returns:
+        An array of the shape of `x`, float32.
+
+    Raises:
+        ValueError: if `x` is empty, not finite or of the wrong rank, if there is no such target or
+            method, or if no gradient reaches `x`, as behind an `Embedding`.
+
+    Example:
+        >>> model = keras.Sequential([keras.layers.LSTM(8), keras.layers.Dense(3)])
+        >>> saliency(model, np.ones((2, 20, 5)), target=1).shape
+        (2, 20, 5)
+
+    Source:
+        Sundararajan, Taly & Yan 2017, https://proceedings.mlr.press/v70/sundararajan17a.html.
+    """
+    x = checked_x(model, x)
+    if not isinstance(x, np.ndarray):
+        raise ValueError(f"x must be one array, got a {type(x).__name__} of several")
+    known("method", method, ["gradient", "integrated"])
+    x = x.astype("float32")
+    layers = recurrent_layers(model).values()
+    with unchanged(layers):
+        chosen = _chosen_outputs(model(x, training=False), target)
+
+    def gradient(at):
+        with unchanged(layers), tf.GradientTape() as tape:
+            tape.watch(at)
+            output = model(at, training=False)
+            outputs = tf.gather(tf.reshape(output, [len(x), -1]), chosen, batch_dims=1)
+        slope = tape.gradient(outputs, at)
+        if slope is None:
+            raise ValueError("x must reach the output by a differentiable way, got none")
+        return tf.cast(slope, "float32").numpy()
+
+    if method == "gradient":
+        return gradient(tf.constant(x))
+    start = _resting_input(model, x) if baseline is None else finite("baseline", baseline)
+    way = x - np.broadcast_to(start, x.shape).astype("float32")
+    points, weights = np.polynomial.legendre.leggauss(steps)  # on -1 to 1, the weights sum to 2
+    means = (
+        w / 2 * gradient(tf.constant(x - way * (1 - p) / 2, "float32"))
+        for p, w in zip(points, weights)
+    )
+    return (way * sum(means)).astype("float32")
+
+
+def _resting_input(model, x):
+    start = np.zeros_like(x)
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Masking):
+            masked = np.all(x == layer.mask_value, axis=-1)
+            start[masked] = x[masked]
+    return start
+
+
+def _chosen_outputs(output, target):
+    """For each sample the index of one output, counted over all axes but the batch's."""
+    if not tf.is_tensor(output):
+        raise ValueError(f"model must have one output, got a {type(output).__name__} of several")
+    samples, axes = len(output), tuple(output.shape[1:])
+    if target is None:
+        return np.argmax(np.reshape(output, [samples, -1]), axis=1)
+    wanted = f"an index to outputs of shape {axes}, or one for each of the {samples} samples"
+    try:
+        if isinstance(target, tuple):
+            return np.full(samples, np.ravel_multi_index(target, axes))
+        target = np.broadcast_to(target, [samples])
+        return np.ravel_multi_index([target], axes)
+    except (ValueError, TypeError) as problem:
+        raise ValueError(f"target must be {wanted}, got {target!r}") from problem
