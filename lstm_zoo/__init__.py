@@ -12,7 +12,7 @@ _LATER = {
     "builders": ["build_classifier", "build_forecaster", "build_regressor"],
     "datasets": [],
     "tasks": [],
-    "training": ["fit"],
+    "training": ["fit", "save"],
 }
 _HOME = {name: room for room, names in _LATER.items() for name in names}
 

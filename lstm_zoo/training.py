@@ -75,6 +75,10 @@ def fit(
     """
     x, y = check_data(model, x, y)
     if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise ValueError(
+                f"validation_data must be (x, y), got {type(validation_data).__name__}"
+            )
         validation_data = check_data(model, *validation_data, prefix="validation ")
     for argument, value in {"epochs": epochs, "batch_size": batch_size}.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
@@ -88,8 +92,9 @@ def fit(
     use_xla = model.jit_compile if jit_compile == "auto" else jit_compile
     step = _make_step(model, clipnorm, use_xla, strategy)
     batch_sizes = [len(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-    with strategy.scope():
+    with strategy.scope():  # every variable is made before the step is traced
         model.optimizer.build(model.trainable_variables)
+        model.compute_metrics(x[:1], y[:1], model(x[:1]))
     progress = _Progress(model, checkpoint_dir)
     callbacks = keras.callbacks.CallbackList(
         list(callbacks),
@@ -157,6 +162,11 @@ def check_data(model, x, y, prefix=""):
     _check_finite(name_x, x)
     if "sparse_categorical_crossentropy" in _loss_name(model):
         return x, _checked_labels(name_y, y, model.output_shape[-1], fit=not prefix)
+    outputs = tuple(model.output_shape[1:2])
+    if y.shape[1:] not in (outputs, ()) or (y.ndim == 1 and outputs != (1,)):
+        raise ValueError(
+            f"{name_y} must be (samples, {outputs[0]}), as the model's output, got shape {y.shape}"
+        )
     _check_finite(name_y, y)
     return x, y
 
@@ -213,7 +223,6 @@ def _make_step(model, clipnorm, jit_compile, strategy):
     optimizer, weights = model.optimizer, model.trainable_variables
     replicas = strategy.num_replicas_in_sync
 
-    @tf.function(jit_compile=jit_compile and replicas == 1)
     def step(x, y):
         with tf.GradientTape() as tape:
             prediction = model(x, training=True)
@@ -233,13 +242,14 @@ def _make_step(model, clipnorm, jit_compile, strategy):
         optimizer.apply(gradients, weights)
         return {**model.compute_metrics(x, y, prediction), "loss": loss, "grad_norm": norm}
 
-    @tf.function
     def step_on_every_replica(x, y):
         logs = strategy.run(step, args=(x, y))
         parts = {"loss": "sum"}  # Keras's losses are already divided by the number of replicas
         return {k: strategy.reduce(parts.get(k, "mean"), v, axis=None) for k, v in logs.items()}
 
-    return step if replicas == 1 else step_on_every_replica
+    if replicas == 1:
+        return tf.function(step, jit_compile=jit_compile)
+    return tf.function(step_on_every_replica)
 
 
 def _batches(x, y, batch_size, rng):
