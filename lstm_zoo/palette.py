@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.transforms import ScaledTranslation
 
 COLOURS = {
     "input_gate": "#009E73",
@@ -35,6 +36,8 @@ SIGNED = LinearSegmentedColormap.from_list(
     "lstm_zoo_signed", ["#08204d", "#2273b8", "#9b9b9b", "#f0a336", "#fff4cf"]
 )
 AMOUNT = LinearSegmentedColormap.from_list("lstm_zoo_amount", ["#ffffff", "#9ecae1", "#08306b"])
+
+NOTE = "#595959"  # of what a title adds in its right corner
 
 WIDTH = 5.0
 STYLE = {
@@ -134,3 +137,32 @@ def thinned(shown, size, what):
 def short(number):
     """`-0.1234` as a label: `"−0.12"`."""
     return f"{number:.2g}".replace("-", "\N{MINUS SIGN}")
+
+
+def round_limit(values):
+    """A number of two digits that no absolute value exceeds, to scale a signed quantity."""
+    largest = float(np.nanmax(np.abs(values)))
+    if largest == 0:
+        return 1.0
+    digit = 10.0 ** (np.floor(np.log10(largest)) - 1)
+    return float(np.ceil(round(largest / digit, 6)) * digit)
+
+
+def colour_bar(image, ax, ticks, **where):
+    """A narrow bar beside `ax` that says which number a colour is, at `ticks`."""
+    panels = list(np.atleast_1d(np.asarray(ax, dtype=object)))
+    bar = panels[0].figure.colorbar(image, ax=panels, pad=0.01, **where)
+    bar.ax.set_yticks(ticks, map(short, ticks), fontsize=STYLE["font.size"])
+    return bar
+
+
+def legend_below(ax, ncols):
+    """A legend under the x axis, where it covers no data and leaves room for a title."""
+    down = ScaledTranslation(0, -3.6 * STYLE["font.size"] / 72, ax.figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper left",
+        ncols=ncols,
+        bbox_to_anchor=(0, 0),
+        bbox_transform=ax.transAxes + down,
+        borderaxespad=0,
+    )

@@ -1,21 +1,29 @@
-"""Pictures of what goes on inside a recurrent model.
+"""Pictures of what goes on inside a recurrent model, and the door to all other pictures.
 
-Every function takes numbers (a Trace, a GradientFlow, arrays) and an optional `ax`, draws, and
-returns the Axes it drew on; `plt.show()` is left to you. One that draws several panels takes as
-many Axes in `ax` and returns an array of them.
+Every function takes numbers (a Trace, a GradientFlow, a History, arrays) and an optional `ax`,
+draws, and returns the Axes it drew on; `plt.show()` is left to you. One that draws several panels
+takes as many Axes in `ax` and returns an array of them.
 """
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from lstm_zoo import inspection
+from lstm_zoo.learning import plot_gradient_flow, plot_history, plot_weights
 from lstm_zoo.palette import (
+    AMOUNT,
     COLOURS,
     LINES,
+    MARKERS,
+    NOTE,
     OPENNESS,
     SIGNED,
+    axes_for,
     choice,
+    colour_bar,
     index,
+    numbers,
+    round_limit,
     short,
     stack_of_axes,
     styled,
@@ -23,17 +31,24 @@ from lstm_zoo.palette import (
     thinned,
     words,
 )
-from lstm_zoo.reports import plot_confusion, plot_history
+from lstm_zoo.reports import plot_confusion, plot_embedding, plot_forecast
 
 __all__ = [
     "COLOURS",
     "plot_confusion",
+    "plot_embedding",
+    "plot_forecast",
+    "plot_gate_saturation",
+    "plot_gradient_flow",
     "plot_history",
+    "plot_saliency",
     "plot_trace",
+    "plot_weights",
 ]
 
 MOST_ROWS = 32  # of a heat map
 MOST_LINES = len(LINES)
+MOST_SERIES = 6
 
 
 @styled
@@ -91,7 +106,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
             if draw is _lines:
                 panel.legend(title=what, loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=0)
         panel.set_title(words(name), loc="left")
-        panel.set_title(", ".join(notes.get(name, [])), loc="right", color="#595959")
+        panel.set_title(", ".join(notes.get(name, [])), loc="right", color=NOTE)
         panel.spines["left"].set(color=COLOURS[name], linewidth=4, position=("outward", 3))
         panel.set_xlim(-0.5, len(every) - 0.5)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
@@ -102,10 +117,130 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
     return panels
 
 
-def _first_of_each_kind(values):
-    """The panel that says for all of its kind, inputs or units, which rows are shown."""
-    units = [name for name in values if name != "inputs"]
-    return ["inputs", *units[:1]]
+@styled
+def plot_gate_saturation(trace, ax=None):
+    """Draw, for each unit, how often each gate is nearly shut and how often nearly open.
+
+    A unit at the right keeps its gate below 0.1, one at the top above 0.9, one in the corner at the
+    bottom left lets it do what a gate is for: take values in between.
+
+    Args:
+        trace: a Trace, from `lstm_zoo.inspection.trace`, of an LSTM or a GRU.
+        ax: a matplotlib Axes to draw on; a new figure if None.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: if `trace` is no Trace, or one without gates.
+
+    Source:
+        Karpathy, Johnson & Fei-Fei 2015, Visualizing and understanding recurrent networks,
+        figure 3, https://arxiv.org/abs/1506.02078.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((20, 3)), keras.layers.LSTM(8)])
+        >>> ax = plot_gate_saturation(inspection.trace(model, np.ones((2, 20, 3))))
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['input gate', 'forget gate', 'output gate']
+    """
+    _one_direction(trace)
+    if not any(map(_is_gate, trace.values)):
+        raise ValueError(f"trace must be of a layer with gates, got one of kind {trace.kind!r}")
+    summary = inspection.gate_summary(trace)
+    ax = axes_for(ax, height=4.4)
+    for (gate, below), marker in zip(summary.below.items(), MARKERS):
+        ax.plot(
+            below,
+            summary.above[gate],
+            marker,
+            color=COLOURS[gate],
+            markerfacecolor="none",
+            markeredgewidth=1.5,
+            markersize=7,
+            label=words(gate),
+        )
+    ax.plot([0, 1], [1, 0], color="#999999", linewidth=0.8, linestyle=":")
+    ax.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), aspect="equal")
+    ax.set(xlabel="fraction of steps below 0.1", ylabel="fraction of steps above 0.9")
+    ax.set_title(f"{trace.layer}, a mark a unit", loc="right", color=NOTE)
+    ax.legend(loc="upper right")
+    return ax
+
+
+@styled
+def plot_saliency(saliency, x, sample=0, feature_names=None, ax=None):
+    """Draw an input series over a background as dark as the output depends on that step of it.
+
+    Args:
+        saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`.
+        x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here.
+        sample: which sequence of the batch.
+        feature_names: one string a feature; "feature 0" and so on if None.
+        ax: as many matplotlib Axes as features are drawn; a new figure if None.
+
+    Returns:
+        An array of Axes, one a feature; of more than 6 features the 6 with the largest mean
+        absolute saliency, and the title says so.
+
+    Raises:
+        ValueError: if shapes differ, or there is not a name for each feature.
+
+    Source:
+        Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034.
+
+    Example:
+        >>> panels = plot_saliency(np.ones((1, 20, 2)), np.zeros((1, 20, 2)))
+        >>> [panel.get_title(loc="left") for panel in panels]
+        ['feature 0', 'feature 1']
+    """
+    saliency, x = numbers("saliency", saliency, 3), numbers("x", x, 3)
+    if saliency.shape != x.shape:
+        raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {x.shape}")
+    sample = index("sample", sample, len(x))
+    series = x[sample]
+    size = np.where(np.isnan(series), np.nan, np.abs(saliency[sample]))
+    if not np.isfinite(size).any(axis=0).all():
+        raise ValueError(f"sample {sample} of saliency and x must have numbers for every feature")
+    steps, features = size.shape
+    unnamed = [f"feature {k}" for k in range(features)]
+    names = unnamed if feature_names is None else feature_names
+    if len(names) != features:
+        raise ValueError(f"feature_names must name {features} features, got {len(names)}")
+    strongest = np.argsort(-np.nanmean(size, axis=0), kind="stable")
+    shown = np.sort(strongest[:MOST_SERIES])
+
+    panels = stack_of_axes(ax, [max(1.0, 2.4 / len(shown))] * len(shown))
+    darkest = float(np.nanmax(size[:, shown])) or 1.0
+    for panel, k in zip(panels, shown):
+        line = np.where(np.isnan(size[:, k]), np.nan, series[:, k])
+        low, high = np.nanmin(line), np.nanmax(line)
+        room = 0.1 * (high - low) or 1.0
+        image = panel.imshow(
+            size[None, :, k],
+            extent=(-0.5, steps - 0.5, low - room, high + room),
+            aspect="auto",
+            interpolation="nearest",
+            cmap=AMOUNT,
+            vmin=0,
+            vmax=1.6 * darkest,  # the line stays darker than any background
+        )
+        panel.plot(line, color="black", marker="." if steps <= 60 else "")
+        panel.set_title(names[k], loc="left")
+        panel.set_ylabel("value")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=3))
+        if panel is not panels[-1]:
+            panel.tick_params(labelbottom=False)
+    note = [f"sample {sample}", *thinned(len(shown), features, "feature")]
+    panels[0].set_title(", ".join(note), loc="right", color=NOTE)
+    panels[-1].set_xlabel("time step")
+    panels[0].figure.align_ylabels(panels)
+    bar = colour_bar(image, panels, [0, darkest], aspect=12 * len(shown))
+    bar.ax.set_ylim(0, darkest)
+    bar.set_label(r"saliency  $|\partial y/\partial x|$")
+    return panels
 
 
 def _one_direction(trace):
@@ -115,6 +250,12 @@ def _one_direction(trace):
         raise ValueError(
             f"trace must be what lstm_zoo.inspection.trace returns, got {type(trace).__name__}"
         )
+
+
+def _first_of_each_kind(values):
+    """The panel that says for all of its kind, inputs or units, which rows are shown."""
+    units = [name for name in values if name != "inputs"]
+    return ["inputs", *units[:1]]
 
 
 def _inputs_and_values(trace, sample):
@@ -129,21 +270,12 @@ def _is_gate(name):
     return name.endswith("_gate")
 
 
-def _limit(values):
-    """A round number that no absolute value exceeds, to scale a signed quantity."""
-    largest = float(np.nanmax(np.abs(values)))
-    if largest == 0:
-        return 1.0
-    digit = 10.0 ** (np.floor(np.log10(largest)) - 1)
-    return float(np.ceil(round(largest / digit, 6)) * digit)
-
-
 def _heatmap(ax, name, series, rows, what):
     shown = series[:, rows].T
     if _is_gate(name):
         low, high, colours = 0.0, 1.0, OPENNESS
     else:
-        high = _limit(shown)
+        high = round_limit(shown)
         low, colours = -high, SIGNED
     image = ax.imshow(
         shown, aspect="auto", interpolation="nearest", cmap=colours, vmin=low, vmax=high
@@ -152,8 +284,7 @@ def _heatmap(ax, name, series, rows, what):
     ax.set_yticks(ticks, [str(rows[k]) for k in ticks])
     ax.set_ylabel(what)
     ticks = [low, (low + high) / 2, high]
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=8, ticks=ticks)
-    bar.ax.set_yticks(ticks, map(short, ticks), fontsize=ax.yaxis.label.get_size())
+    colour_bar(image, ax, ticks, aspect=8)
 
 
 def _lines(ax, name, series, rows, what):
@@ -163,7 +294,7 @@ def _lines(ax, name, series, rows, what):
         ax.set_ylim(-0.05, 1.05)
         ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     elif name != "inputs":
-        high = _limit(series[:, rows])
+        high = round_limit(series[:, rows])
         ax.set_ylim(-1.1 * high, 1.1 * high)
         ax.set_yticks([-high, 0, high], map(short, (-high, 0, high)))
         ax.axhline(0, color="#bbbbbb", linewidth=0.8, zorder=0)

@@ -1,77 +1,24 @@
-"""Pictures of how well a model does: its training, its mistakes, its forecasts."""
+"""Pictures of what comes out of a model: its mistakes, its forecasts, the classes it sees."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
+from lstm_zoo import inspection
 from lstm_zoo.palette import (
     AMOUNT,
     CYCLE,
+    MARKERS,
     axes_for,
-    choice,
+    colour_bar,
+    legend_below,
     numbers,
     styled,
     thin,
-    words,
 )
 
 CELL_NUMBERS_UP_TO = 12  # classes; beyond, the numbers of a confusion matrix would overlap
 CLASS_NAMES_UP_TO = 20
-
-
-@styled
-def plot_history(history, metric="loss", ax=None):
-    """Draw a loss or a metric over the epochs, for training and, if it was measured, validation.
-
-    Args:
-        history: what `fit` returns, or a dict of lists, one number an epoch, such as
-            `{"loss": [...], "val_loss": [...]}`.
-        metric: which of its curves, such as "loss", "accuracy" or "grad_norm".
-        ax: a matplotlib Axes to draw on; a new figure if None.
-
-    Returns:
-        The Axes. For a loss, the epoch with the lowest validation loss is marked.
-
-    Raises:
-        ValueError: if there is no such curve, or no number in it.
-
-    Example:
-        >>> ax = plot_history({"loss": [1.0, 0.6], "val_loss": [1.1, 0.8]})
-        >>> ax.get_ylabel()
-        'loss'
-    """
-    curves = getattr(history, "history", history)
-    if not isinstance(curves, dict) or not curves:
-        raise ValueError(
-            f"history must be what fit returns or a dict of lists, got {history!r:.80}"
-        )
-    choice("metric", metric, [name for name in curves if not name.startswith("val_")])
-    ax = axes_for(ax)
-    for prefix, label, colour, line, marker in (
-        ("", "training", CYCLE[0], "-", "o"),
-        ("val_", "validation", CYCLE[1], "--", "s"),
-    ):
-        if prefix + metric not in curves:
-            continue
-        values = numbers(prefix + metric, curves[prefix + metric], 1)
-        epochs = np.arange(1, len(values) + 1)
-        every = max(1, len(values) // 10)
-        ax.plot(epochs, values, line, color=colour, marker=marker, markevery=every, label=label)
-        if prefix and metric == "loss":
-            best = int(np.nanargmin(values))
-            ax.plot(
-                epochs[best],
-                values[best],
-                marker="*",
-                markersize=13,
-                markeredgecolor="white",
-                color="black",
-                linestyle="none",
-                label=f"lowest, epoch {epochs[best]}",
-            )
-    ax.set(xlabel="epoch", ylabel=words(metric))
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-    ax.legend()
-    return ax
 
 
 @styled
@@ -133,10 +80,180 @@ def plot_confusion(y_true, y_pred, class_names=None, ax=None):
     ax.spines[:].set(visible=True, color="#bbbbbb")
     ax.set(xlabel="predicted class", ylabel="true class")
     ax.set_title(f"accuracy {np.mean(y_true == y_pred):.2f}, {len(y_true)} samples")
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, ticks=[0, 0.5, 1])
+    bar = colour_bar(image, ax, [0, 0.5, 1], shrink=0.8)
     bar.set_label("fraction of the true class")
-    bar.ax.tick_params(labelsize=ax.xaxis.label.get_size())
     return ax
+
+
+@styled
+def plot_forecast(history, truth, prediction, quantiles=None, ylabel="value", ax=None):
+    """Draw a forecast behind the series it continues, with a band for each pair of quantiles.
+
+    Args:
+        history: `(timesteps,)`, the series up to now.
+        truth: `(horizon,)`, what came, or None.
+        prediction: `(horizon,)`, or `(horizon, len(quantiles))` with quantiles.
+        quantiles: rising fractions such as `(0.1, 0.5, 0.9)`; the first and the last bound the
+            widest band, and so on inwards; one in the middle is drawn as a line.
+        ylabel: what the series is and its unit, such as "load (kW)".
+        ax: a matplotlib Axes to draw on; a new figure if None.
+
+    Returns:
+        The Axes. Step 0 is now, the last step of the history.
+
+    Raises:
+        ValueError: if lengths do not match, or there is not a column of the prediction for each
+            quantile.
+
+    Example:
+        >>> ax = plot_forecast([1, 2, 3], [4, 5], [[3, 4, 6], [3, 5, 8]], quantiles=(0.1, 0.5, 0.9))
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['truth', 'median forecast', '10 to 90 %']
+    """
+    history = numbers("history", history, 1)
+    columns = numbers("prediction", prediction, 1 if quantiles is None else 2)
+    columns = columns.reshape(len(columns), -1)
+    quantiles = _rising(quantiles, columns.shape[1])
+    ahead = np.arange(1, len(columns) + 1)
+    ax = axes_for(ax, height=3.6)
+    so_far = np.arange(1 - len(history), 1)
+    ax.plot(so_far, history, color="black", label="truth")
+    if truth is not None:
+        truth = numbers("truth", truth, 1)
+        if len(truth) != len(columns):
+            raise ValueError(
+                f"truth must be as long as prediction, {len(columns)} steps, got {len(truth)}"
+            )
+        ax.plot([0, *ahead], [history[-1], *truth], color="black")
+    pairs = len(quantiles) // 2
+    if len(quantiles) % 2:
+        q = quantiles[pairs]
+        kind = "" if len(quantiles) == 1 else "median " if q == 0.5 else f"{100 * q:.3g} % "
+        ax.plot(
+            ahead,
+            columns[:, pairs],
+            "--",
+            color=CYCLE[1],
+            linewidth=2.2,
+            label=f"{kind}forecast",
+        )
+    for k in range(pairs):
+        strength = 0.35 + 0.65 * k / pairs  # inner bands are darker
+        ax.fill_between(
+            ahead,
+            columns[:, k],
+            columns[:, -1 - k],
+            color=1 - strength * (1 - np.array(to_rgb(CYCLE[5]))),
+            linewidth=0,
+            label=f"{100 * quantiles[k]:.3g} to {100 * quantiles[-1 - k]:.3g} %",
+            zorder=1,
+        )
+    ax.axvline(0, color="#999999", linewidth=0.8, linestyle=":")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    ax.set(xlabel="steps from now", ylabel=ylabel)
+    legend_below(ax, ncols=2)
+    return ax
+
+
+def _rising(quantiles, columns):
+    if quantiles is None:
+        return [0.5]
+    quantiles = [float(q) for q in quantiles]
+    if quantiles != sorted(set(quantiles)) or not all(0 < q < 1 for q in quantiles):
+        raise ValueError(f"quantiles must be rising fractions between 0 and 1, got {quantiles}")
+    if len(quantiles) != columns:
+        raise ValueError(
+            f"prediction must have a column for each of {len(quantiles)} quantiles, got {columns}"
+        )
+    return quantiles
+
+
+@styled
+def plot_embedding(states, labels, class_names=None, ax=None):
+    """Draw hidden states as points in a plane, coloured by class: those of a class should gather.
+
+    The plane is that of the two principal components, along which the states vary most.
+
+    Args:
+        states: `(samples, units)`, or a Trace, of which the last hidden state of each sample
+            counts.
+        labels: `(samples,)`, class numbers from 0.
+        class_names: one string a class; the class numbers if None.
+        ax: a matplotlib Axes to draw on; a new figure if None.
+
+    Returns:
+        The Axes; its labels say which share of the variance each component holds.
+
+    Raises:
+        ValueError: if there are less than 3 samples or 2 units, more than 20 classes, or not a
+            label for each sample and a name for each class.
+
+    Source:
+        Pearson 1901, https://doi.org/10.1080/14786440109462720.
+
+    Example:
+        >>> states = np.random.default_rng(0).normal(size=(30, 8))
+        >>> ax = plot_embedding(states, labels=np.arange(30) % 3, class_names=["a", "b", "c"])
+        >>> len(ax.collections)
+        3
+    """
+    states = _last_states(states) if isinstance(states, inspection.Trace) else states
+    states = numbers("states", states, 2)
+    labels = _labels("labels", labels)
+    if len(labels) != len(states):
+        raise ValueError(f"labels must name {len(states)} samples, got {len(labels)}")
+    if len(states) < 3 or states.shape[1] < 2 or not np.isfinite(states).all():
+        raise ValueError(
+            "states must be finite, of 3 samples and 2 units or more, to span a plane, "
+            f"got shape {states.shape}"
+        )
+    present = np.unique(labels)
+    if len(present) > CLASS_NAMES_UP_TO:
+        raise ValueError(
+            f"labels must hold at most {CLASS_NAMES_UP_TO} classes to tell them apart, got "
+            f"{len(present)}; choose the samples of some"
+        )
+    if class_names is not None and len(class_names) <= present[-1]:
+        raise ValueError(
+            f"class_names must name {present[-1] + 1} classes, got {len(class_names)} names"
+        )
+    points, shares = _principal_plane(states)
+    ax = axes_for(ax, height=3.6)
+    for k in present:
+        x, y = points[labels == k].T
+        ax.scatter(
+            x,
+            y,
+            s=32,
+            color=CYCLE[k % len(CYCLE)],
+            marker=MARKERS[(k + k // len(CYCLE)) % len(MARKERS)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=str(k) if class_names is None else str(class_names[k]),
+        )
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(
+        xlabel=f"component 1 ({shares[0]:.0%} of variance)",
+        ylabel=f"component 2 ({shares[1]:.0%})",
+    )
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1, labelspacing=0.3)
+    return ax
+
+
+def _last_states(trace):
+    """The hidden state at the last step that is not masked, `(batch, units)`."""
+    counts = ~np.isnan(trace.hidden_state[:, :, 0])
+    last = trace.timesteps - 1 - np.argmax(counts[:, ::-1], axis=1)
+    return trace.hidden_state[np.arange(len(last)), last]
+
+
+def _principal_plane(states):
+    """Coordinates in the plane of largest variance, `(samples, 2)`, and the variance's shares."""
+    centred = states - states.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    for d in directions[:2]:  # either sign is right; the same one every time is better
+        d *= np.sign(d[np.argmax(np.abs(d))])
+    return centred @ directions[:2].T, sizes[:2] ** 2 / max(np.sum(sizes**2), 1e-30)
 
 
 def _labels(name, value):
