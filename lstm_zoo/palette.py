@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.transforms import ScaledTranslation
 
+from lstm_zoo import inspection
+
 COLOURS = {
     "input_gate": "#009E73",
     "forget_gate": "#D55E00",
@@ -90,6 +92,11 @@ def _keep_text_size(ax):
     ax.tick_params(labelsize=STYLE["font.size"])
 
 
+def colour_of(name):
+    """The colour of a quantity; grey for one that only a cell of the user's own has."""
+    return COLOURS.get(name, NOTE)
+
+
 def words(name):
     """`"forget_gate"` as a reader wants it: `"forget gate"`."""
     return name.replace("_", " ")
@@ -122,6 +129,17 @@ def choice(name, value, known):
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
     return value
+
+
+def one_direction(trace):
+    """`trace`, which must be a Trace and not the pair of a `Bidirectional`."""
+    if isinstance(trace, inspection.BidirectionalTrace):
+        raise ValueError("trace has two directions, pass trace.forward or trace.backward")
+    if not isinstance(trace, inspection.Trace):
+        raise ValueError(
+            f"trace must be what lstm_zoo.inspection.trace returns, got {type(trace).__name__}"
+        )
+    return trace
 
 
 def thin(size, most):

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from lstm_zoo import inspection
+from lstm_zoo.animation import animate_trace
+from lstm_zoo.diagram import plot_cell_diagram
 from lstm_zoo.learning import plot_gradient_flow, plot_history, plot_weights
 from lstm_zoo.palette import (
     AMOUNT,
@@ -21,8 +23,10 @@ from lstm_zoo.palette import (
     axes_for,
     choice,
     colour_bar,
+    colour_of,
     index,
     numbers,
+    one_direction,
     round_limit,
     short,
     stack_of_axes,
@@ -35,6 +39,8 @@ from lstm_zoo.reports import plot_confusion, plot_embedding, plot_forecast
 
 __all__ = [
     "COLOURS",
+    "animate_trace",
+    "plot_cell_diagram",
     "plot_confusion",
     "plot_embedding",
     "plot_forecast",
@@ -78,11 +84,10 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
         >>> [panel.get_title(loc="left") for panel in panels][:3]
         ['inputs', 'input gate', 'forget gate']
     """
-    _one_direction(trace)
+    one_direction(trace)
     choice("kind", kind, ("heatmap", "lines"))
-    values = ["inputs", *trace.values] if values is None else list(values)
-    for name in values:
-        choice("values", name, ["inputs", *trace.values])
+    known = ["inputs", *trace.values]
+    values = [choice("values", name, known) for name in (known if values is None else values)]
     sample = index("sample", sample, len(trace.inputs))
     series = _inputs_and_values(trace, sample)
     if np.isnan(series["hidden_state"]).all():
@@ -90,8 +95,11 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
     if units is not None:
         units = [index("units", u, trace.units) for u in np.atleast_1d(units).tolist()]
     most = MOST_ROWS if kind == "heatmap" else MOST_LINES
-    if units is not None and len(units) > most:
-        raise ValueError(f'units must be at most {most} for kind="{kind}", got {len(units)}')
+    if not values or (units is not None and not 1 <= len(units) <= most):
+        raise ValueError(
+            f'values must name a panel, and units 1 to {most} of them for kind="{kind}", '
+            f"got {len(values)} values and {units if units is None else len(units)} units"
+        )
 
     panels = stack_of_axes(ax, [1.1] * len(values))
     notes = {values[0]: [f"{trace.layer}, sample {sample}"]}
@@ -107,7 +115,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
                 panel.legend(title=what, loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=0)
         panel.set_title(words(name), loc="left")
         panel.set_title(", ".join(notes.get(name, [])), loc="right", color=NOTE)
-        panel.spines["left"].set(color=COLOURS[name], linewidth=4, position=("outward", 3))
+        panel.spines["left"].set(color=colour_of(name), linewidth=4, position=("outward", 3))
         panel.set_xlim(-0.5, len(every) - 0.5)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         if panel is not panels[-1]:
@@ -145,7 +153,7 @@ def plot_gate_saturation(trace, ax=None):
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['input gate', 'forget gate', 'output gate']
     """
-    _one_direction(trace)
+    one_direction(trace)
     if not any(map(_is_gate, trace.values)):
         raise ValueError(f"trace must be of a layer with gates, got one of kind {trace.kind!r}")
     summary = inspection.gate_summary(trace)
@@ -155,7 +163,7 @@ def plot_gate_saturation(trace, ax=None):
             below,
             summary.above[gate],
             marker,
-            color=COLOURS[gate],
+            color=colour_of(gate),
             markerfacecolor="none",
             markeredgewidth=1.5,
             markersize=7,
@@ -243,17 +251,8 @@ def plot_saliency(saliency, x, sample=0, feature_names=None, ax=None):
     return panels
 
 
-def _one_direction(trace):
-    if isinstance(trace, inspection.BidirectionalTrace):
-        raise ValueError("trace has two directions, pass trace.forward or trace.backward")
-    if not isinstance(trace, inspection.Trace):
-        raise ValueError(
-            f"trace must be what lstm_zoo.inspection.trace returns, got {type(trace).__name__}"
-        )
-
-
 def _first_of_each_kind(values):
-    """The panel that says for all of its kind, inputs or units, which rows are shown."""
+    """The panels that say, for all of their kind, which rows are shown."""
     units = [name for name in values if name != "inputs"]
     return ["inputs", *units[:1]]
 
@@ -289,7 +288,7 @@ def _heatmap(ax, name, series, rows, what):
 
 def _lines(ax, name, series, rows, what):
     for row, line in zip(rows, LINES):
-        ax.plot(series[:, row], line, color=COLOURS[name], linewidth=2, label=str(row))
+        ax.plot(series[:, row], line, color=colour_of(name), linewidth=2, label=str(row))
     if _is_gate(name):
         ax.set_ylim(-0.05, 1.05)
         ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -13,6 +13,7 @@ from lstm_zoo.palette import (
     colour_bar,
     legend_below,
     numbers,
+    one_direction,
     styled,
     thin,
 )
@@ -175,8 +176,8 @@ def plot_embedding(states, labels, class_names=None, ax=None):
     The plane is that of the two principal components, along which the states vary most.
 
     Args:
-        states: `(samples, units)`, or a Trace, of which the last hidden state of each sample
-            counts.
+        states: `(samples, units)`, or a Trace, of which the hidden state at the last step that is
+            not masked counts.
         labels: `(samples,)`, class numbers from 0.
         class_names: one string a class; the class numbers if None.
         ax: a matplotlib Axes to draw on; a new figure if None.
@@ -197,7 +198,8 @@ def plot_embedding(states, labels, class_names=None, ax=None):
         >>> len(ax.collections)
         3
     """
-    states = _last_states(states) if isinstance(states, inspection.Trace) else states
+    if isinstance(states, (inspection.Trace, inspection.BidirectionalTrace)):
+        states = _last_states(one_direction(states))
     states = numbers("states", states, 2)
     labels = _labels("labels", labels)
     if len(labels) != len(states):
