@@ -11,6 +11,14 @@ __version__ = "0.1.0"
 _LATER = {
     "builders": ["build_classifier", "build_forecaster", "build_regressor"],
     "datasets": [],
+    "inspection": [
+        "gate_summary",
+        "gradient_flow",
+        "jacobian_norms",
+        "saliency",
+        "trace",
+    ],
+    "plots": [],
     "tasks": [],
     "training": ["fit", "save"],
 }

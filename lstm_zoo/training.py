@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import random
-import tempfile
 import time
 
 import keras
@@ -206,17 +205,14 @@ def replacing(path):
     """A temporary path beside `path`, renamed to it if the block ends well and removed if not."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
-        pathlib.Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _make_step(model, clipnorm, jit_compile, strategy):
