@@ -21,7 +21,7 @@ def animate_trace(trace, sample=0, unit=0, most_steps=60, seconds_a_step=0.5):
     Args:
         trace: a Trace of an LSTM, from `lstm_zoo.inspection.trace`.
         sample, unit: which sequence of the batch, and which unit of the layer.
-        most_steps: how many steps to show at most, 2 to 200, which bounds the size, some 20 kB a
+        most_steps: how many steps to show at most, 2 to 200, which bounds the size, 20 to 40 kB a
             step; a longer sequence is thinned evenly, and says so.
         seconds_a_step: how long a step stands while it plays.
 

@@ -200,8 +200,8 @@ def plot_weights(layer, kind="heatmap", ax=None):
 
 def _weights_by_gate(layer):
     cell = getattr(layer, "cell", layer)
-    if not hasattr(cell, "units") or not hasattr(cell, "recurrent_kernel"):
-        unbuilt = hasattr(cell, "units") and not cell.built
+    if not hasattr(cell, "recurrent_kernel"):
+        unbuilt = hasattr(cell, "state_size") and not cell.built
         why = "it has no weights yet, call it once" if unbuilt else f"got {type(layer).__name__}"
         raise ValueError(
             "layer must be a built LSTM, GRU or SimpleRNN layer or its cell (of a Bidirectional, "

@@ -1,13 +1,22 @@
 """Each figure is read back from its artists and held against the numbers it was given."""
 
+import base64
+import io
+import re
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from PIL import Image
+from sklearn.decomposition import PCA
 
 import lstm_zoo as lz
-from lstm_zoo import inspection, plots
+from lstm_zoo import inspection, palette, plots
+from lstm_zoo.diagram import walk_through
 
 
 @pytest.fixture(autouse=True)
@@ -217,9 +226,10 @@ def test_trace_of_a_gru_shows_its_own_gates():
     [
         ({"sample": 2}, "sample must be a whole number from 0 to 1, got 2"),
         ({"units": [64]}, "units must be a whole number from 0 to 63, got 64"),
-        ({"units": range(5), "kind": "lines"}, 'at most 4 for kind="lines", got 5'),
+        ({"units": range(5), "kind": "lines"}, '1 to 4 of them for kind="lines"'),
         ({"kind": "bars"}, "kind must be one of heatmap, lines, got 'bars'"),
         ({"values": ["reset_gate"]}, "values must be one of inputs, input_gate"),
+        ({"units": []}, "units 1 to 32"),
         ({"ax": "here"}, "ax must hold 5 matplotlib Axes"),
     ],
 )
@@ -235,11 +245,458 @@ def test_trace_refuses_both_directions_at_once_and_other_things(wide):
         plots.plot_trace(np.zeros((2, 10, 4)))
 
 
+# plot_gate_saturation
+
+
+def test_saturation_counts_the_steps_below_0_1_and_above_0_9_of_each_unit(seen):
+    ax = plots.plot_gate_saturation(seen)
+    assert labels_of(ax) == ["input gate", "forget gate", "output gate"]
+    for name, line in zip(("input_gate", "forget_gate", "output_gate"), ax.lines):
+        for unit, (shut, opened) in enumerate(line.get_xydata()):
+            read = [v for v in seen.values[name][:, :, unit].ravel() if not np.isnan(v)]
+            assert shut == pytest.approx(sum(v < 0.1 for v in read) / len(read))
+            assert opened == pytest.approx(sum(v > 0.9 for v in read) / len(read))
+    assert len({line.get_marker() for line in ax.lines[:3]}) == 3
+
+
+def test_saturation_refuses_a_trace_without_gates():
+    simple = inspection.Trace(
+        "rnn", "simple_rnn", np.ones((1, 4, 2)), {"hidden_state": np.ones((1, 4, 3))}, None
+    )
+    with pytest.raises(ValueError, match="a layer with gates, got one of kind 'simple_rnn'"):
+        plots.plot_gate_saturation(simple)
+
+
+# plot_gradient_flow
+
+
+def test_gradient_flow_draws_the_mean_norm_at_each_step_on_a_log_scale(speech):
+    flow = inspection.gradient_flow(speech["model"], speech["x"], speech["y"])
+    ax = plots.plot_gradient_flow(flow)
+    norms = np.array(flow.hidden["memory"])
+    read = ~np.isnan(norms)
+    by_hand = [n[r].mean() if r.any() else np.nan for n, r in zip(norms.T, read.T)]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), by_hand, rtol=1e-6)
+    assert ax.get_yscale() == "log"
+    assert labels_of(ax) == [f"memory: horizon {flow.horizon('memory')} steps"]
+    cell = plots.plot_gradient_flow(flow, state="cell")
+    assert "c_t" in cell.get_ylabel()
+    drawn, norms = cell.lines[0].get_ydata(), flow.cell["memory"]
+    np.testing.assert_allclose(drawn[0], norms[:, 0].mean(), rtol=1e-6)
+
+
+def test_gradient_flow_puts_several_models_beside_each_other():
+    def falling(rate):
+        return inspection.GradientFlow({"rnn": rate ** np.arange(9.0, -1, -1)[None]}, {})
+
+    ax = plots.plot_gradient_flow({"fast": falling(0.1), "slow": falling(0.5)})
+    fast, slow = ax.lines
+    np.testing.assert_allclose(fast.get_ydata()[-3:], [0.01, 0.1, 1])
+    np.testing.assert_allclose(slow.get_ydata()[-3:], [0.25, 0.5, 1])
+    # 0.1 to the power 2 is 1 %; 0.5 falls below that at the power 7
+    assert labels_of(ax) == ["fast: horizon 2 steps", "slow: horizon 7 steps"]
+    assert fast.get_linestyle() != slow.get_linestyle()
+    assert fast.get_marker() != slow.get_marker()
+
+
+def test_gradient_flow_refuses_what_it_cannot_draw():
+    flow = inspection.GradientFlow({"rnn": np.ones((1, 4))}, {})
+    many = {str(k): flow for k in range(9)}
+    nothing = inspection.GradientFlow({"rnn": np.zeros((1, 4))}, {})
+    for arguments, reason in (
+        ((flow, "gru"), r"layer must be one with a hidden state, \['rnn'\], got 'gru'"),
+        ((flow, None, "cell"), "layer must be one with a cell state"),
+        ((flow, None, "gate"), "state must be one of hidden, cell"),
+        ((np.ones(4),), "flow must be what lstm_zoo.inspection.gradient_flow returns"),
+        ((many,), "at most 8 lines, got 9"),
+        ((nothing,), "must rise above 0"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            plots.plot_gradient_flow(*arguments)
+
+
+# plot_weights
+
+
+def test_weights_as_heat_maps_hold_both_kernels_with_each_gate_named_below_its_block(speech):
+    layer = speech["model"].get_layer("memory")
+    panels = plots.plot_weights(layer)
+    for panel, matrix in zip(panels, layer.get_weights()):
+        np.testing.assert_array_equal(panel.images[0].get_array(), matrix)
+        low, high = panel.images[0].get_clim()
+        assert low == -high
+        names = [label.get_text() for label in panel.get_xticklabels()]
+        assert names == ["input gate", "forget gate", "candidate", "output gate"]
+        np.testing.assert_allclose(panel.get_xticks(), [2.5, 8.5, 14.5, 20.5])  # of 6 units each
+
+
+def test_weights_as_histograms_count_each_gate_s_weights():
+    layer = keras.layers.GRU(4)
+    layer.build((None, None, 3))
+    panels = plots.plot_weights(layer.cell, kind="histogram")
+    for panel, matrix in zip(panels, layer.get_weights()):
+        assert [patch.get_label() for patch in panel.patches] == [
+            "update gate",
+            "reset gate",
+            "candidate",
+        ]
+        for k, patch in enumerate(panel.patches):
+            counts, edges, _ = patch.get_data()
+            block = matrix[:, 4 * k : 4 * k + 4]
+            inside = [((block >= a) & (block < b)).sum() for a, b in zip(edges, edges[1:])]
+            inside[-1] += (block == edges[-1]).sum()
+            np.testing.assert_array_equal(counts, inside)
+            assert counts.sum() == block.size
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (keras.layers.Dense(3), "got Dense"),
+        (keras.layers.LSTM(3), "it has no weights yet"),
+        (keras.layers.Bidirectional(keras.layers.LSTM(3)), "forward_layer or backward_layer"),
+    ],
+)
+def test_weights_refuses_what_has_no_recurrent_kernel(layer, reason):
+    with pytest.raises(ValueError, match=reason):
+        plots.plot_weights(layer)
+
+
+# plot_saliency
+
+
+def test_saliency_darkens_the_steps_of_the_6_features_that_matter_most(speech):
+    x = speech["x"][:3]
+    saliency = inspection.saliency(speech["model"], x)
+    panels = plots.plot_saliency(saliency, x, sample=2)
+    means = np.abs(saliency[2]).mean(axis=0)
+    strongest = sorted(sorted(range(12), key=lambda k: means[k])[-6:])
+    assert [p.get_title(loc="left") for p in panels] == [f"feature {k}" for k in strongest]
+    assert panels[0].get_title(loc="right") == "sample 2, 6 of 12 features"
+    for panel, k in zip(panels, strongest):
+        np.testing.assert_allclose(panel.images[0].get_array()[0], np.abs(saliency[2, :, k]))
+        np.testing.assert_allclose(panel.lines[0].get_ydata(), x[2, :, k])
+
+
+def test_saliency_leaves_padding_blank():
+    x = np.arange(10.0).reshape(1, 10, 1)
+    x[:, 7:] = np.nan
+    [panel] = plots.plot_saliency(np.ones((1, 10, 1)), x, feature_names=["load"])
+    assert np.ma.getmaskarray(panel.images[0].get_array())[0].tolist() == [False] * 7 + [True] * 3
+    assert panel.get_title(loc="left") == "load"
+
+
+def test_saliency_refuses_shapes_and_names_that_do_not_match():
+    with pytest.raises(ValueError, match=r"of one shape, got \(1, 5, 2\), \(1, 5, 3\)"):
+        plots.plot_saliency(np.ones((1, 5, 2)), np.ones((1, 5, 3)))
+    with pytest.raises(ValueError, match="must name 2 features, got 1"):
+        plots.plot_saliency(np.ones((1, 5, 2)), np.ones((1, 5, 2)), feature_names=["load"])
+    with pytest.raises(ValueError, match="must have numbers for every feature"):
+        plots.plot_saliency(np.ones((1, 5, 2)), np.ones((1, 5, 2)) * [1, np.nan])
+
+
+# plot_forecast
+
+
+def test_forecast_draws_history_truth_median_and_bands_of_a_real_series():
+    series = lz.datasets.load("sunspots").x_train.ravel()[:60]
+    history, truth = series[:48], series[48:]
+    spread = np.outer(np.arange(12), [-2, -1, 0, 1, 2]) + truth[:, None]
+    ax = plots.plot_forecast(history, truth, spread, (0.05, 0.25, 0.5, 0.75, 0.95))
+    past, future, median = ax.lines[:3]
+    np.testing.assert_array_equal(past.get_xdata(), np.arange(-47, 1))
+    np.testing.assert_array_equal(past.get_ydata(), history)
+    np.testing.assert_array_equal(future.get_ydata(), [history[-1], *truth])
+    np.testing.assert_array_equal(median.get_xdata(), np.arange(1, 13))
+    np.testing.assert_array_equal(median.get_ydata(), spread[:, 2])
+    assert labels_of(ax) == ["truth", "median forecast", "5 to 95 %", "25 to 75 %"]
+    for band, low, high in zip(ax.collections, (0, 1), (4, 3)):
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
+        edges = [*zip(range(1, 13), spread[:, low]), *zip(range(1, 13), spread[:, high])]
+        assert set(edges) <= corners
+
+
+def test_forecast_without_quantiles_or_truth_is_one_line():
+    ax = plots.plot_forecast([1.0, 2.0], None, [3.0, 4.0], ylabel="load (kW)")
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[1, 2], [3, 4]]
+    assert labels_of(ax) == ["truth", "forecast"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps from now", "load (kW)")
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "quantiles", "reason"),
+    [
+        ([1.0], [1.0, 2.0], None, "as long as prediction, 2 steps, got 1"),
+        ([1.0], [[1.0, 2.0]], (0.1, 0.5, 0.9), "a column for each of 3 quantiles, got 2"),
+        ([1.0], [[1.0, 2.0]], (0.9, 0.1), "quantiles must be rising fractions"),
+        ([1.0], [[1.0, 2.0]], None, r"prediction must have 1 axes, got shape \(1, 2\)"),
+    ],
+)
+def test_forecast_refuses_what_does_not_match(truth, prediction, quantiles, reason):
+    with pytest.raises(ValueError, match=reason):
+        plots.plot_forecast([0.0, 1.0], truth, prediction, quantiles)
+
+
+# plot_embedding
+
+
+def test_embedding_agrees_with_scikit_learn_s_principal_components(speech, seen):
+    ax = plots.plot_embedding(seen, speech["y"], speech["class_names"])
+    rows = np.arange(len(speech["y"]))
+    last = seen.hidden_state[rows, speech["lengths"] - 1]
+    reference = PCA(2).fit(last)
+    expected = reference.transform(last)
+    present = np.unique(speech["y"])
+    assert labels_of(ax) == [speech["class_names"][k] for k in present]
+    for k, points in zip(present, ax.collections):
+        drawn = points.get_offsets()
+        np.testing.assert_allclose(np.abs(drawn), np.abs(expected[speech["y"] == k]), atol=1e-4)
+    share = reference.explained_variance_ratio_[0]
+    assert ax.get_xlabel() == f"component 1 ({share:.0%} of variance)"
+    looks = {
+        (to_hex(p.get_facecolor()[0]), p.get_paths()[0].to_polygons()[0].shape)
+        for p in ax.collections
+    }
+    assert len(looks) > len(present) / 2
+
+
+@pytest.mark.parametrize(
+    ("states", "labels", "names", "reason"),
+    [
+        (np.eye(4), [0, 1], None, "must name 4 samples, got 2"),
+        (np.eye(4), [0, 1, 2, 3], ["a", "b"], "must name 4 classes, got 2 names"),
+        (np.eye(2), [0, 1], None, "3 samples and 2 units or more"),
+        (np.eye(30), range(30), None, "at most 20 classes"),
+    ],
+)
+def test_embedding_refuses_what_it_cannot_show(states, labels, names, reason):
+    with pytest.raises(ValueError, match=reason):
+        plots.plot_embedding(states, labels, names)
+
+
+# plot_cell_diagram and animate_trace
+
+BY_HAND = {  # 0.5 * 2 + 0.25 * -0.8 = 0.8; tanh 0.8 = 0.664; 0.5 * 0.664 = 0.332
+    "forget_gate": 0.5,
+    "input_gate": 0.25,
+    "candidate": -0.8,
+    "output_gate": 0.5,
+    "previous_cell_state": 2.0,
+}
+
+
+def texts_of(ax):
+    return [text.get_text().replace("\N{MINUS SIGN}", "-") for text in ax.texts]
+
+
+def test_diagram_follows_the_equations():
+    texts = texts_of(plots.plot_cell_diagram(BY_HAND))
+    for symbol, number in (
+        ("$f_t$\n", "0.50"),
+        ("$i_t$\n", "0.25"),
+        ("$g_t$\n", "-0.80"),
+        ("$o_t$\n", "0.50"),
+        ("$c_{t-1}$\n", "2.00"),
+        (r"$f_t\,c_{t-1}$ = ", "1.00"),
+        ("$i_t\\,g_t$\n", "-0.20"),
+        ("$c_t$\n", "0.80"),
+        ("", "0.66"),  # after tanh
+        ("$h_t$\n", "0.33"),
+    ):
+        assert symbol + number in texts
+
+
+def test_diagram_fills_each_gate_as_far_as_it_is_open():
+    ax = plots.plot_cell_diagram({**BY_HAND, "forget_gate": 1.0, "output_gate": 0.0})
+    heights = {
+        to_hex(patch.get_facecolor()).upper(): patch.get_height()
+        for patch in ax.patches
+        if isinstance(patch, Rectangle)
+    }
+    full = heights[plots.COLOURS["forget_gate"]]
+    assert heights[plots.COLOURS["input_gate"]] == pytest.approx(0.25 * full)
+    assert heights[plots.COLOURS["output_gate"]] == 0
+    assert heights[plots.COLOURS["candidate"]] == pytest.approx(0.4 * full)  # 0.8 of its half
+
+
+def test_diagram_without_values_shows_the_symbols_alone():
+    texts = texts_of(plots.plot_cell_diagram())
+    assert {"$f_t$", "$i_t$", "$g_t$", "$o_t$", "$x_t$"} <= set(texts)
+    assert not any(character.isdigit() for text in texts for character in text.replace("t-1", ""))
+
+
+def test_diagram_shows_one_step_of_a_trained_model(seen):
+    texts = texts_of(plots.plot_cell_diagram(seen, step=4, sample=1, unit=2))
+    before, now = seen.cell_state[1, 3, 2], seen.cell_state[1, 4, 2]
+    kept = seen.forget_gate[1, 4, 2] * before
+    assert f"$c_{{t-1}}$\n{before:.2f}" in texts
+    assert f"$c_t$\n{now:.2f}" in texts
+    assert rf"$f_t\,c_{{t-1}}$ = {kept:.2f}" in texts
+    assert f"$h_t$\n{seen.hidden_state[1, 4, 2]:.2f}" in texts
+
+
+def test_diagram_finds_the_first_cell_state_that_a_trace_does_not_hold():
+    layer = keras.layers.LSTM(3)
+    start = [np.full((1, 3), 0.25, "float32"), np.full((1, 3), -1.5, "float32")]
+    inputs = keras.Input((4, 1))
+    model = keras.Model(inputs, layer(inputs, initial_state=[keras.ops.array(s) for s in start]))
+    x = np.array([[[0.5], [1.0], [0.0], [2.0]]])
+    texts = texts_of(plots.plot_cell_diagram(inspection.trace(model, x), unit=1))
+    assert "$c_{t-1}$\n-1.50" in texts
+    assert "$x_t$ = 0.50" in texts
+
+
+def test_diagram_labels_cover_neither_each_other_nor_the_edge(seen):
+    ax = plots.plot_cell_diagram(
+        {
+            **BY_HAND,
+            "previous_cell_state": -2.5,
+            "input": -1.5,
+            "previous_hidden_state": -0.5,
+            "output_gate": 0.99,
+        }
+    )
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text().strip()]
+    for k, box in enumerate(boxes):
+        assert 0 <= box.x0 < box.x1 <= ax.figure.bbox.width
+        assert not any(box.overlaps(other) for other in boxes[:k])
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"forget_gate": 1.0}, "missing .'input_gate', 'candidate'"),
+        ({**BY_HAND, "reset_gate": 1.0}, "unknown .'reset_gate'"),
+        ({**BY_HAND, "candidate": np.nan}, "candidate must hold finite numbers"),
+        (7, "values must be a Trace, a dict or None, got int"),
+    ],
+)
+def test_diagram_refuses_what_is_no_step(values, reason):
+    with pytest.raises(ValueError, match=reason):
+        plots.plot_cell_diagram(values)
+
+
+def test_diagram_and_animation_refuse_masked_steps_and_other_layers(speech, seen):
+    shortest = int(np.argmin(speech["lengths"]))
+    with pytest.raises(ValueError, match="step 28 of sample .* is masked"):
+        plots.plot_cell_diagram(seen, step=28, sample=shortest)
+    model = keras.Sequential([keras.Input((7, 2)), keras.layers.GRU(3)])
+    gru = inspection.trace(model, np.ones((1, 7, 2)))
+    with pytest.raises(ValueError, match="trace must be of an LSTM, got one of kind 'gru'"):
+        plots.animate_trace(gru)
+    with pytest.raises(ValueError, match="most_steps must be from 2 to 200, got 1"):
+        plots.animate_trace(seen, most_steps=1)
+    with pytest.raises(ValueError, match="seconds_a_step must be above 0"):
+        plots.animate_trace(seen, seconds_a_step=0)
+
+
+def pictures_in(page):
+    return [
+        Image.open(io.BytesIO(base64.b64decode(code)))
+        for code in re.findall(r"data:image/png;base64,([^\"]+)", page)
+    ]
+
+
+def test_animation_has_a_picture_for_each_step_that_is_not_masked(speech, seen):
+    shortest = int(np.argmin(speech["lengths"]))
+    page = plots.animate_trace(seen, sample=shortest, unit=1)
+    pictures = pictures_in(page)
+    assert len(pictures) == speech["lengths"][shortest]
+    assert len({picture.size for picture in pictures}) == 1
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    assert f'max="{len(pictures) - 1}"' in page
+    assert page._repr_html_() == page
+    assert "http" not in page
+
+
+def test_animation_of_a_long_sequence_is_thinned_and_bounded(wide):
+    rng = np.random.default_rng(0)
+    names = ("input_gate", "forget_gate", "candidate", "output_gate", "cell_state", "hidden_state")
+    values = {name: rng.random((1, 300, 1)) for name in names}
+    page = plots.animate_trace(
+        inspection.Trace("l", "lstm", np.ones((1, 300, 1)), values, None), most_steps=8
+    )
+    assert len(pictures_in(page)) == 8
+    assert "8 of 300 steps" in page
+    assert len(page) < 8 * 60_000  # base64 adds a third
+
+
+def test_walk_through_a_backward_layer_starts_at_its_end():
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(2))
+    model = keras.Sequential([keras.Input((5, 3)), layer])
+    both = inspection.trace(model, np.random.default_rng(0).normal(size=(1, 5, 3)))
+    assert list(walk_through(both.forward, 0, 0)) == [0, 1, 2, 3, 4]
+    walk = walk_through(both.backward, 0, 0)
+    assert list(walk) == [4, 3, 2, 1, 0]
+    assert walk[1]["previous_cell_state"] == pytest.approx(both.backward.cell_state[0, 2, 0])
+    with pytest.raises(ValueError, match=r"pass trace\.forward or trace\.backward"):
+        plots.animate_trace(both)
+
+
 # Every figure
 
 
-def test_every_quantity_has_a_colour_of_its_own():
-    quantities = {"input_gate", "forget_gate", "candidate", "output_gate"}
-    quantities |= {"cell_state", "hidden_state", "update_gate", "reset_gate"}
-    assert quantities <= set(plots.COLOURS)
+@pytest.fixture
+def every_figure(speech, seen):
+    """Each figure in a new one of its own, by name."""
+    flow = inspection.gradient_flow(speech["model"], speech["x"][:8], speech["y"][:8])
+    layer, x = speech["model"].get_layer("memory"), speech["x"][:2]
+    drawn = {
+        "history": plots.plot_history(speech["history"]),
+        "confusion": plots.plot_confusion(speech["y"], speech["y"], speech["class_names"]),
+        "forecast": plots.plot_forecast(x[0, :, 0], x[1, :3, 0], x[1, :3, :3], (0.1, 0.5, 0.9)),
+        "embedding": plots.plot_embedding(seen, speech["y"], speech["class_names"]),
+        "trace": plots.plot_trace(seen),
+        "trace in lines": plots.plot_trace(seen, kind="lines"),
+        "saturation": plots.plot_gate_saturation(seen),
+        "saliency": plots.plot_saliency(np.abs(x), x),
+        "gradient flow": plots.plot_gradient_flow(flow),
+        "weights": plots.plot_weights(layer),
+        "histogram": plots.plot_weights(layer, kind="histogram"),
+        "diagram": plots.plot_cell_diagram(seen, step=3),
+    }
+    return {name: np.atleast_1d(axes)[0].figure for name, axes in drawn.items()}
+
+
+def test_text_of_every_figure_is_7_points_or_more_at_half_a_page(every_figure):
+    for name, figure in every_figure.items():
+        figure.canvas.draw()
+        shrunk = 3.3 / figure.get_figwidth()
+        for text in figure.findobj(Text):
+            if text.get_text().strip() and text.get_visible():
+                assert text.get_fontsize() * shrunk >= 7, (name, text)
+
+
+def test_every_axis_of_every_figure_is_labelled(every_figure):
+    for name, figure in every_figure.items():
+        for ax in figure.axes:
+            if ax.axison and ax.get_label() != "<colorbar>":
+                assert ax.get_ylabel(), name
+        panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>" and ax.axison]
+        named = name == "weights" or not panels  # its columns carry the gates' names
+        assert named or panels[-1].get_xlabel(), name
+
+
+def test_figures_look_the_same_whatever_the_settings_and_leave_them_alone():
+    with plt.rc_context({"font.size": 30, "axes.spines.top": True}):
+        ax = plots.plot_history({"loss": [2.0, 1.0]})
+        assert plt.rcParams["font.size"] == 30
+    assert ax.xaxis.label.get_fontsize() == 11
+    assert not ax.spines["top"].get_visible()
+
+
+def test_colours_are_those_of_okabe_and_ito():
+    okabe_ito = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    quantities = ["input_gate", "forget_gate", "candidate", "output_gate", "cell_state"]
+    quantities += ["hidden_state", "update_gate"]
+    assert {plots.COLOURS[name] for name in quantities} <= okabe_ito | {"#000000"}
     assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
+
+
+@pytest.mark.parametrize("colours", [palette.OPENNESS, palette.SIGNED, palette.AMOUNT])
+def test_colour_maps_keep_their_order_in_grey(colours):
+    rgb = colours(np.linspace(0, 1, 101))[:, :3]
+    grey = rgb @ [0.299, 0.587, 0.114]  # ITU-R BT.601
+    steps = np.diff(grey) * np.sign(grey[-1] - grey[0])
+    assert (steps > 0).all()
