@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Loaded at first use, so that `import lstm_zoo` stays as quick as `import keras`.
 _LATER = {
     "builders": ["build_classifier", "build_forecaster", "build_regressor"],
+    "course": [],
     "datasets": [],
     "inspection": [
         "gate_summary",

@@ -1,0 +1,31 @@
+import inspect
+
+import pytest
+
+from lstm_zoo import course
+
+
+def test_right_and_wrong_answers_are_told_apart(capsys):
+    assert course.check("00-1", 19712)
+    assert capsys.readouterr().out == "Right.\n"
+    assert not course.check("00-1", 4 * 64 * (12 + 64))  # without the biases
+    assert "Not yet. Four rows of equations" in capsys.readouterr().out
+
+
+def test_answer_that_cannot_be_read_is_wrong_and_not_an_error(capsys):
+    for number in course._CHECKS:
+        assert not course.check(number, object())
+        assert not course.check(number, None)
+        assert "Not yet" in capsys.readouterr().out
+
+
+def test_unknown_exercise_is_named_with_the_nearest():
+    with pytest.raises(ValueError, match="got '00-11'; did you mean '00-1'?"):
+        course.check("00-11", 1)
+
+
+def test_hint_does_not_hold_the_answer():
+    """No check is a bare comparison with a number that its hint repeats."""
+    for right, hint in course._CHECKS.values():
+        assert hint.endswith((".", "?", "!"))
+        assert inspect.getsource(right).split("return")[-1].strip() not in hint
