@@ -49,24 +49,29 @@ def saliency(model, x, target=None, method="gradient", baseline=None, steps=32):
     with unchanged(layers):
         chosen = _chosen_outputs(model(x, training=False), target)
 
-    def gradient(at):
-        with unchanged(layers), tf.GradientTape() as tape:
+    def slopes(at):
+        with tf.GradientTape() as tape:
             tape.watch(at)
-            output = model(at, training=False)
-            outputs = tf.gather(tf.reshape(output, [len(x), -1]), chosen, batch_dims=1)
-        slope = tape.gradient(outputs, at)
+            outputs = tf.reshape(model(at, training=False), [len(x), -1])
+            picked = tf.gather(outputs, chosen, batch_dims=1)
+        return tape.gradient(picked, at)
+
+    def gradient(at, slopes=slopes):
+        with unchanged(layers):
+            slope = slopes(tf.constant(at, "float32"))
         if slope is None:
             raise ValueError("x must reach the output by a differentiable way, got none")
-        return tf.cast(slope, "float32").numpy()
+        return slope.numpy()
 
     if method == "gradient":
-        return gradient(tf.constant(x))
+        return gradient(x)
     start = _resting_input(model, x) if baseline is None else finite("baseline", baseline)
     way = x - np.broadcast_to(start, x.shape).astype("float32")
+    compiled = tf.function(slopes)
     points, weights = np.polynomial.legendre.leggauss(steps)  # on -1 to 1, the weights sum to 2
     means = (
-        w / 2 * gradient(tf.constant(x - way * (1 - p) / 2, "float32"))
-        for p, w in zip(points, weights)
+        weight / 2 * gradient(x - way * (1 - point) / 2, compiled)
+        for point, weight in zip(points, weights)
     )
     return (way * sum(means)).astype("float32")
 

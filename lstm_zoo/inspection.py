@@ -18,7 +18,14 @@ from lstm_zoo.sensitivity import (
     gradient_flow,
     jacobian_norms,
 )
-from lstm_zoo.unrolling import checked_x, chosen_layer, directions, watched
+from lstm_zoo.unrolling import (
+    checked_x,
+    chosen_layer,
+    directions,
+    recurrent_layers,
+    unchanged,
+    watched,
+)
 
 __all__ = [
     "BidirectionalTrace",
@@ -84,8 +91,8 @@ def trace(model, x, layer=None):
     The layer may be `lstm_zoo.LSTM` or any other with a cell of LSTM Zoo, `keras.layers.LSTM`,
     `GRU`, `SimpleRNN`, or `keras.layers.RNN` around one of their cells, alone or in a
     `Bidirectional`, anywhere in a model of any sort. The model runs as in `predict`; neither it nor
-    the states of a stateful layer change. If the model calls the layer several times, this is the
-    first.
+    the states of a stateful layer change. Of a layer that the model calls several times, this is
+    the first call.
 
     Args:
         model: a `keras.Model`, or a recurrent layer on its own.
@@ -110,6 +117,7 @@ def trace(model, x, layer=None):
     x = checked_x(model, x)
     layers = directions(chosen_layer(model, layer)).values()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(unchanged(recurrent_layers(model).values()))
         calls = [stack.enter_context(watched(one)) for one in layers]
         model(x, training=False)
     traces = [_trace(one, seen) for one, seen in zip(layers, calls)]

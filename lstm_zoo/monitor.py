@@ -9,6 +9,12 @@ import tensorflow as tf
 
 from lstm_zoo.sensitivity import checked_x_and_y, loss_of
 
+# What tf.summary.scalar writes; that function itself needs TensorBoard to be installed here.
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class="DATA_CLASS_SCALAR",
+)
+
 
 class GradientMonitor(keras.callbacks.Callback):
     """Records the norm of every weight and of its gradient, and warns where one explodes.
@@ -78,7 +84,7 @@ class GradientMonitor(keras.callbacks.Callback):
             with self._writer.as_default(step=epoch):
                 for kind, norms in (("gradient_norm", gradients), ("weight_norm", weights)):
                     for path, norm in norms.items():
-                        tf.summary.scalar(f"{kind}/{path}", norm)
+                        tf.summary.write(f"{kind}/{path}", tf.constant(norm), metadata=_SCALAR)
             self._writer.flush()
 
     def on_train_end(self, logs=None):

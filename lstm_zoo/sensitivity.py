@@ -91,7 +91,8 @@ def gradient_flow(model, x, y, loss=None):
     """The norms of dL/dh_t and dL/dc_t at every step of every recurrent layer.
 
     Where they shrink towards the past, the loss cannot teach the layer about the past: the
-    vanishing gradient (Hochreiter 1991; Bengio et al. 1994). The model runs without dropout.
+    vanishing gradient (Hochreiter 1991; Bengio et al. 1994). The model runs without dropout. Of a
+    layer that the model calls several times, this is the first call.
 
     Args:
         model: a `keras.Model` with recurrent layers of the kinds that `trace` knows.
@@ -170,7 +171,8 @@ def loss_of(model, x, y, loss):
     prediction = model(x, training=False)
     if loss is None:
         return model.compute_loss(x=x, y=y, y_pred=prediction, training=False)
-    return keras.ops.mean(keras.losses.get(loss)(keras.ops.convert_to_tensor(y), prediction))
+    y = tf.cast(y, prediction.dtype) if np.asarray(y).dtype.kind == "f" else tf.convert_to_tensor(y)
+    return tf.reduce_mean(keras.losses.get(loss)(y, prediction))
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,11 @@ def watched(layer, step_by_step=False):
     calls = []
 
     def inner_loop(sequences, initial_state, mask, training=False):
+        mask = keras.tree.flatten(mask)[0]  # a list if initial states were passed
         if not tf.executing_eagerly():
             raise ValueError(
-                f"layer {layer.name!r} runs inside a compiled function or a TimeDistributed, "
-                "where its steps cannot be seen; call it on its own"
+                f"layer {layer.name!r} must run eagerly to be seen, and the model calls it inside "
+                "a compiled function; give the layer itself with what it reads"
             )
         if step_by_step:
             steps = []
@@ -275,7 +276,11 @@ def checked_x(model, x):
         return keras.tree.map_structure(lambda part: finite("x", part), x)  # several inputs
     x = finite("x", x)
     wanted = _input_rank(model)
-    if wanted is not None and x.ndim != wanted:
+    if wanted is None:
+        layers = model._flatten_layers()
+        embeds = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
+        wanted = x.ndim if embeds else max(x.ndim, 3)
+    if x.ndim != wanted:
         axes = {3: " (batch, timesteps, features)", 2: " (batch, timesteps)"}.get(wanted, "")
         raise ValueError(f"x must have {wanted} dimensions{axes}, got shape {x.shape}")
     return x
@@ -298,10 +303,9 @@ def finite(argument, array):
 
 
 def _input_rank(model):
+    """How many dimensions the one input of a model has; None if it has several or is not known."""
     if isinstance(model, (keras.layers.RNN, keras.layers.Bidirectional)):
         return 3
     shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and not isinstance(shape[0], (tuple, list)):
-        return len(shape)
-    embeds = any(isinstance(one, keras.layers.Embedding) for one in model._flatten_layers())
-    return None if embeds or shape is not None else 3
+    one_input = isinstance(shape, tuple) and not isinstance(shape[0], (tuple, list))
+    return len(shape) if one_input else None
