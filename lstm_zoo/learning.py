@@ -208,8 +208,8 @@ def _weights_by_gate(layer):
             f"its forward_layer or backward_layer): {why}"
         )
     weights = {
-        "kernel": np.asarray(keras.ops.convert_to_numpy(cell.kernel), float),
-        "recurrent_kernel": np.asarray(keras.ops.convert_to_numpy(cell.recurrent_kernel), float),
+        "kernel": np.asarray(cell.kernel, float),
+        "recurrent_kernel": np.asarray(cell.recurrent_kernel, float),
     }
     blocks = weights["kernel"].shape[1] // cell.units
     if isinstance(cell, keras.layers.GRUCell):

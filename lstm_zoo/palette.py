@@ -29,7 +29,7 @@ COLOURS = {
 
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
 LINES = ("-", "--", ":", "-.")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "*")
 
 # Lightness rises along both maps, so a grey copy keeps the order. Zero of a signed quantity is a
 # grey that nobody takes for a blank.

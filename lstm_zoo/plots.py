@@ -101,7 +101,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
             f"got {len(values)} values and {units if units is None else len(units)} units"
         )
 
-    panels = stack_of_axes(ax, [1.1] * len(values))
+    panels = stack_of_axes(ax, [max(1.1, 2.4 / len(values))] * len(values))
     notes = {values[0]: [f"{trace.layer}, sample {sample}"]}
     for panel, name in zip(panels, values):
         every = series[name]
@@ -111,7 +111,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
         draw(panel, name, every, rows, what)
         if name in _first_of_each_kind(values):
             notes.setdefault(name, []).extend(thinned(len(rows), every.shape[1], what))
-            if draw is _lines:
+            if draw is _lines and every.shape[1] > 1:
                 panel.legend(title=what, loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=0)
         panel.set_title(words(name), loc="left")
         panel.set_title(", ".join(notes.get(name, [])), loc="right", color=NOTE)

@@ -15,7 +15,6 @@ from lstm_zoo.palette import (
     numbers,
     one_direction,
     styled,
-    thin,
 )
 
 CELL_NUMBERS_UP_TO = 12  # classes; beyond, the numbers of a confusion matrix would overlap
@@ -72,7 +71,7 @@ def plot_confusion(y_true, y_pred, class_names=None, ax=None):
             ink = "white" if fractions[row, column] > 0.5 else "black"
             label = str(count) if count else ""
             ax.text(column, row, label, ha="center", va="center", color=ink)
-    ticks = thin(classes, CLASS_NAMES_UP_TO)
+    ticks = np.arange(0, classes, -(-classes // CLASS_NAMES_UP_TO))
     names = [str(class_names[k]) for k in ticks]
     slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(ticks, names, **(slant if max(map(len, names)) > 2 else {}))
@@ -228,7 +227,7 @@ def plot_embedding(states, labels, class_names=None, ax=None):
             y,
             s=32,
             color=CYCLE[k % len(CYCLE)],
-            marker=MARKERS[(k + k // len(CYCLE)) % len(MARKERS)],
+            marker=MARKERS[k % len(MARKERS)],
             edgecolor="white",
             linewidth=0.5,
             label=str(k) if class_names is None else str(class_names[k]),

@@ -135,7 +135,7 @@ def test_confusion_of_many_classes_leaves_the_numbers_out():
     y = np.arange(30)
     ax = plots.plot_confusion(y, y)
     assert len(ax.texts) == 0
-    assert len(ax.get_yticks()) == 20
+    assert [label.get_text() for label in ax.get_yticklabels()][:3] == ["0", "2", "4"]
 
 
 @pytest.mark.parametrize(
@@ -454,10 +454,9 @@ def test_embedding_agrees_with_scikit_learn_s_principal_components(speech, seen)
     share = reference.explained_variance_ratio_[0]
     assert ax.get_xlabel() == f"component 1 ({share:.0%} of variance)"
     looks = {
-        (to_hex(p.get_facecolor()[0]), p.get_paths()[0].to_polygons()[0].shape)
-        for p in ax.collections
+        (to_hex(p.get_facecolor()[0]), p.get_paths()[0].vertices.tobytes()) for p in ax.collections
     }
-    assert len(looks) > len(present) / 2
+    assert len(looks) == len(present) == 9
 
 
 @pytest.mark.parametrize(
