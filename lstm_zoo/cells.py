@@ -14,6 +14,7 @@ from keras import ops
 # `keras.layers.RNN` around them. Ours behave alike under Keras's RNN only by sharing it.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+_BY_HAND = ("gates", "local_derivatives", "extra_gradients")
 WEIGHTS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
 
 
@@ -167,6 +168,34 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         h = o * self.activation(c)
         return _named(i, f, g, o, c, h)
 
+    # For each block of `z` whether it enters the cell state, or else the hidden state alone.
+    enters_cell_state = (True, True, True, False)
+
+    def local_derivatives(self, z, states):
+        r"""By hand, what BPTT needs of `gates` (derived in `lstm_zoo.recurrence`).
+
+        The derivatives of :math:`c_t` by the blocks of `z` that enter it and of :math:`h_t` by
+        those that do not; of :math:`h_t` by :math:`c_t`; and of :math:`c_t` by :math:`c_{t-1}`.
+        """
+        _, c_before = states
+        i, f, g, o, c, _ = self.gates(z, states).values()
+        tanh_c = ops.tanh(c)
+        by_z = [g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
+        return ops.concatenate(by_z, axis=-1), o * (1 - tanh_c * tanh_c), f
+
+    def extra_gradients(self, z, states, dz):
+        """Gradients of the weights that only `gates` uses, from those of `z` at every step."""
+        return []
+
+    def knows_local_derivatives(self):
+        """Whether `local_derivatives` was written for these activations and this `gates`."""
+        home = {name: next(c for c in type(self).__mro__ if name in vars(c)) for name in _BY_HAND}
+        return (
+            self.activation is keras.activations.tanh
+            and self.recurrent_activation is keras.activations.sigmoid
+            and all(issubclass(home[name], home["gates"]) for name in _BY_HAND)
+        )
+
     def call(self, inputs, states, training=False):
         h, c = states
         input_mask = recurrent_mask = None
@@ -253,6 +282,25 @@ class PeepholeLSTMCell(LSTMCell):
         o = self.recurrent_activation(o + p_o * c)
         h = o * self.activation(c)
         return _named(i, f, g, o, c, h)
+
+    def local_derivatives(self, z, states):
+        _, c_before = states
+        p_i, p_f, p_o = ops.unstack(ops.cast(self.peephole_kernel, z.dtype), 3)
+        i, f, g, o, c, _ = self.gates(z, states).values()
+        tanh_c = ops.tanh(c)
+        by_i, by_f, by_g = g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)
+        by_o = tanh_c * o * (1 - o)
+        h_by_c = o * (1 - tanh_c * tanh_c) + p_o * by_o
+        c_by_c = f + p_i * by_i + p_f * by_f
+        return ops.concatenate([by_i, by_f, by_g, by_o], axis=-1), h_by_c, c_by_c
+
+    def extra_gradients(self, z, states, dz):
+        _, c_before = states
+        c = self.gates(z, states)["cell_state"]
+        dz_i, dz_f, _, dz_o = ops.split(dz, 4, axis=-1)
+        rows = [dz_i * c_before, dz_f * c_before, dz_o * c]
+        every_step = tuple(range(len(z.shape) - 1))
+        return [ops.stack([ops.sum(row, axis=every_step) for row in rows])]
 
     def get_config(self):
         initializer = keras.initializers.serialize(self.peephole_initializer)

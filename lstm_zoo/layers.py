@@ -1,7 +1,9 @@
 """Keras layers: a cell run over time. `LSTM` takes the place of `keras.layers.LSTM`."""
 
 import keras
+from keras import ops
 
+from lstm_zoo import recurrence
 from lstm_zoo.cells import LSTMCell, PeepholeLSTMCell
 
 
@@ -32,6 +34,8 @@ class LSTM(keras.layers.LSTM):
         stateful: whether the last states of a batch are the first states of the next.
         unroll: whether to write the loop out, which costs memory and compile time.
         use_cudnn: "auto", True or False, as in Keras.
+        recompute: whether training keeps the states at every square-root-of-timesteps-th step only
+            and computes those between again, for about a third more time (Chen et al. 2016).
         **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras, and what
             `cell_arguments` lists.
 
@@ -85,6 +89,7 @@ class LSTM(keras.layers.LSTM):
         unroll=False,
         use_cudnn="auto",
         forget_bias=1.0,
+        recompute=False,
         **kwargs,
     ):
         if use_cudnn not in ("auto", True, False):
@@ -128,12 +133,13 @@ class LSTM(keras.layers.LSTM):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # A fused kernel, which Bidirectional may call past inner_loop, knows the plain cell only.
         self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
+        self.recompute = recompute
         if use_cudnn is True and not self._suits_cudnn():
             raise ValueError(
                 "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without unroll "
                 'and recurrent_dropout; pass use_cudnn="auto" to fall back where cuDNN cannot serve'
             )
-        if use_cudnn and self._suits_cudnn() and _tensorflow_sees_a_gpu():
+        if self._would_use_cudnn():
             self.supports_jit = False  # XLA cannot compile cuDNN's kernel
 
     def _suits_cudnn(self):
@@ -147,16 +153,51 @@ class LSTM(keras.layers.LSTM):
             and self.cell.implementation == 2
         )
 
+    def _would_use_cudnn(self):
+        return self.use_cudnn and self._suits_cudnn() and _tensorflow_sees_a_gpu()
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         mask = keras.tree.flatten(mask)[0]
-        if self.use_cudnn is True or (self.use_cudnn and mask is None and self._suits_cudnn()):
+        if self.use_cudnn is True or (mask is None and self._would_use_cudnn()):
             return super().inner_loop(sequences, initial_state, mask, training)
-        return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+        if recurrence.why_not_fast(self) is not None:
+            return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+        dropout = training and 0.0 < self.dropout < 1.0
+        recurrent_dropout = training and 0.0 < self.recurrent_dropout < 1.0
+        outputs, states = recurrence.run(
+            self.cell,
+            sequences,
+            initial_state,
+            mask,
+            input_mask=self.cell.get_dropout_mask(sequences[:, 0]) if dropout else None,
+            recurrent_mask=(
+                self.cell.get_recurrent_dropout_mask(initial_state[0])
+                if recurrent_dropout
+                else None
+            ),
+            training=training,
+            return_sequences=self.return_sequences,
+            go_backwards=self.go_backwards,
+            recompute=self.recompute,
+        )
+        last = states[0]
+        if mask is not None:
+            outputs, last = self._as_keras_masks(outputs, last, mask)
+        return last, last[:, None] if outputs is None else outputs, states
+
+    def _as_keras_masks(self, outputs, last, mask):
+        """The output at a masked step repeats the one before, which is zeros at the start."""
+        mask = ops.cast(ops.flip(mask, axis=1) if self.go_backwards else mask, "bool")
+        seen = mask if self.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), 1) > 0
+        if outputs is not None:
+            outputs = ops.where(seen[..., None], outputs, 0)
+        return outputs, ops.where(seen[:, -1:], last, 0)
 
     def get_config(self):
         of_cell = self.cell.get_config()
         config = {name: of_cell[name] for name in ("forget_bias", *self.cell_arguments)}
-        return {**super().get_config(), **config, "use_cudnn": self.use_cudnn}
+        config |= {"use_cudnn": self.use_cudnn, "recompute": self.recompute}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
