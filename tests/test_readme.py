@@ -1,0 +1,45 @@
+import pathlib
+import re
+import subprocess
+import sys
+
+import lstm_zoo as lz
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_python_example_runs_as_written_and_is_right_about_the_motions(tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    accuracy = int(re.match(r"(\d+)% of the test motions are right", result.stdout)[1])
+    assert accuracy >= 80  # 25 by chance
+    assert (tmp_path / "out" / "motions.keras").exists()
+
+
+def test_example_is_about_ten_lines():
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(example.strip().splitlines()) <= 11
+
+
+def test_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"`?make (\w+)`?", README)
+    assert {"demo", "test", "lab"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+def test_every_name_it_mentions_is_there():
+    for name in re.findall(r"\blz\.([a-z_]+)", README):
+        assert hasattr(lz, name), name
