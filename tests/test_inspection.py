@@ -317,7 +317,7 @@ def test_states_of_a_stateful_layer_are_read_and_not_changed(x):
     before = [state.numpy() for state in stateful]
     seen = trace(model, x)
     gradient_flow(model, x, np.ones((4, 4)))
-    saliency(model, x, method="integrated", steps=2)
+    saliency(model, x)
     jacobian_norms(layer, x)
     for state, value in zip(stateful, before):
         np.testing.assert_array_equal(state.numpy(), value)
@@ -634,7 +634,7 @@ def test_saliency_of_a_linear_model_is_known(x, rng):
 
 def test_integrated_gradients_add_up_to_the_difference_from_the_baseline(x, rng):
     """The completeness axiom of Sundararajan et al. 2017."""
-    model = keras.Sequential([lz.LSTM(8), keras.layers.Dense(3, activation="softmax")])
+    model = keras.Sequential([keras.layers.LSTM(8), keras.layers.Dense(3, activation="softmax")])
     baseline = rng.normal(size=(12, 3))
     for start in (None, baseline):
         shares = saliency(model, 3 * x, target=2, method="integrated", baseline=start)
@@ -644,13 +644,13 @@ def test_integrated_gradients_add_up_to_the_difference_from_the_baseline(x, rng)
 
 
 def test_saliency_picks_the_target(x):
-    model = keras.Sequential([lz.LSTM(8), keras.layers.Dense(3, activation="softmax")])
+    model = keras.Sequential([keras.layers.LSTM(8), keras.layers.Dense(3, activation="softmax")])
     each = [saliency(model, x, target=k) for k in range(3)]
     largest = numpy_of(model(x)).argmax(axis=1)
     np.testing.assert_array_equal(saliency(model, x), [each[k][n] for n, k in enumerate(largest)])
     mixed = saliency(model, x, target=np.array([0, 1, 2, 0]))
     np.testing.assert_array_equal(mixed, [each[k][n] for n, k in enumerate([0, 1, 2, 0])])
-    sequences = keras.Sequential([lz.LSTM(8, return_sequences=True)])
+    sequences = keras.Sequential([keras.layers.LSTM(8, return_sequences=True)])
     slopes = saliency(sequences, x, target=(4, 7))
     assert (slopes[:, 5:] == 0).all()
     assert (slopes[:, :5] != 0).all()
