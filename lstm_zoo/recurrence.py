@@ -231,9 +231,8 @@ def compiled(function):
 @compiled
 def _forward(cell, plan, steps, mask, drop, x, h, c, K, *extras):
     net = _Net(cell, K, drop, extras)
-    every = {"nothing": None, "borders": plan.segment, "steps": 1}[plan.keep]
     x, mask = _time_major(x, plan, ones=plan.bias), _time_major(mask, plan)
-    outputs, h, c, kept = _walk(net, x, mask, h, c, steps, every, plan.outputs)
+    outputs, h, c, kept = _walk(net, x, mask, h, c, steps, plan.keep, plan.segment, plan.outputs)
     # The state before a step is the output of the step before.
     outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else tf.zeros((), x.dtype)
     return (outputs, h, c), kept
@@ -243,10 +242,10 @@ def _forward(cell, plan, steps, mask, drop, x, h, c, K, *extras):
 def _backward(cell, plan, steps, mask, drop, kept, x, h, c, K, *extras_and_upstream):
     *extras, dy, dh, dc = extras_and_upstream
     net = _Net(cell, K, drop, extras)
-    S, U, F = plan.segment, cell.units, x.shape[-1]
+    S, F = plan.segment, x.shape[-1]
     xs, masks = _time_major(x, plan, ones=plan.bias), _time_major(mask, plan)
     if plan.keep == "nothing":
-        *_, kept = _walk(net, xs, masks, h, c, steps, 1, False)
+        *_, kept = _walk(net, xs, masks, h, c, steps, "steps", S)
     xs, masks = _segments(xs, S), _segments(masks, S)
     dys = _segments(_time_major(dy, plan), S) if plan.outputs else None
     if plan.keep != "borders":
@@ -257,16 +256,16 @@ def _backward(cell, plan, steps, mask, drop, kept, x, h, c, K, *extras_and_upstr
 
     def body(n, dh, dc, dx, *sums):
         mask = None if masks is None else masks[n]
-        hs, cs = kept[0][n], kept[1][n]
+        *z, hs, cs = [k[n] for k in kept]
         here = S if all_whole else tf.minimum(S, steps - n * S)
         if plan.keep == "borders":
-            *_, (hs, cs) = _walk(net, xs[n], mask, hs, cs, here, 1, False)
+            *_, (*z, hs, cs) = _walk(net, xs[n], mask, hs, cs, here, "steps", S)
         hx = tf.concat([hs, xs[n]], axis=-1)
         dy = None if dys is None else dys[n]
-        dz, dh, dc, dextras = net.walk_back(net.z(hx), hs, cs, mask, dy, dh, dc, here)
+        dz, dh, dc, dextras = net.walk_back(z[0], hs, cs, mask, dy, dh, dc, here)
         grads = [net.kernel_gradient(hx, dz), *dextras]
         sums = [total + tf.cast(grad, wide) for total, grad in zip(sums, grads)]
-        return n - 1, dh, dc, dx.write(n, net.back(dz, U, U + F)), *sums
+        return n - 1, dh, dc, dx.write(n, net.back_to_x(dz)), *sums
 
     dx = tf.TensorArray(x.dtype, xs.shape[0] or tf.shape(xs)[0], element_shape=(S, x.shape[0], F))
     sums = [tf.zeros(tf.shape(w), wide) for w in (K, *extras)]
@@ -299,25 +298,33 @@ def _segments(a, size):
     return tf.reshape(a, (count, size, tf.shape(a)[1], a.shape[2]))
 
 
-def _walk(net, x, mask, h, c, steps, every, want_outputs):
+def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
     """From the first step to the last.
 
-    Returns the hidden states, the last `h` and `c`, and what the states were before every so many
-    steps, each `(timesteps, batch, units)`.
+    Returns the hidden states, the last `h` and `c`, and what the backward pass starts from: `z`
+    and the states before it of every step, or the states at the borders of segments.
     """
     rows = x.shape[0] or tf.shape(x)[0]
 
-    def room(count):
-        return tf.TensorArray(h.dtype, count, element_shape=h.shape)
+    def room(count, width):
+        return tf.TensorArray(h.dtype, count, element_shape=(h.shape[0], width))
 
-    kept = [] if every is None else [room(rows // every + (every > 1)) for _ in range(2)]
-    outputs = [room(rows)] if want_outputs else []
+    U, width = h.shape[1], net.K.shape[1]
+    kept = {
+        "nothing": [],
+        "borders": [room(rows // segment + 1, U) for _ in range(2)],
+        "steps": [room(rows, width), room(rows, U), room(rows, U)],
+    }[keep]
+    outputs = [room(rows, U)] if want_outputs else []
 
     def body(t, h, c, kept, outputs):
-        # Writes go to the next border's place until the border itself is reached.
-        place = t if every in (None, 1) else (t + every - 1) // every
-        kept = [a.write(place, s) for a, s in zip(kept, (h, c))]
-        h_new, c_new = net.step(net.z(tf.concat([h, x[t]], axis=-1)), h, c)
+        z = net.z(tf.concat([h, x[t]], axis=-1))
+        if keep == "borders":
+            # Each write goes to the place of the next border, so the border itself has the last.
+            kept = [a.write((t + segment - 1) // segment, s) for a, s in zip(kept, (h, c))]
+        else:
+            kept = [a.write(t, s) for a, s in zip(kept, (z, h, c))]
+        h_new, c_new = net.step(z, h, c)
         if mask is not None:
             h_new, c_new = tf.where(mask[t], h_new, h), tf.where(mask[t], c_new, c)
         return t + 1, h_new, c_new, kept, [a.write(t, h_new) for a in outputs]
@@ -333,6 +340,9 @@ class _Net:
 
     def __init__(self, cell, K, drop, extras):
         self.cell, self.K, self.drop, self.extras = cell, K, drop, list(extras)
+        # Turned over once and not at every step.
+        self.K_to_h = tf.transpose(K[: cell.units])
+        self.K_to_x = tf.transpose(K[cell.units : cell.units + cell.kernel.shape[0]])
 
     def z(self, hx):
         """`[h, x, 1]`, `(..., batch, inputs)`, times `K`, each gate with its own dropout."""
@@ -341,14 +351,15 @@ class _Net:
         blocks = tf.split(self.K, self.drop.shape[0], axis=1)
         return tf.concat([_matmul(hx * m, k) for m, k in zip(tf.unstack(self.drop), blocks)], -1)
 
-    def back(self, dz, start, stop):
-        """The gradient of those of the inputs `[h, x, 1]` that stand from `start` to `stop`."""
-        K = self.K[start:stop]
-        if self.drop is None:
-            return _matmul(dz, tf.transpose(K))
-        gates = self.drop.shape[0]
-        parts = zip(tf.unstack(self.drop), tf.split(dz, gates, axis=-1), tf.split(K, gates, axis=1))
-        return tf.add_n([m[:, start:stop] * _matmul(d, tf.transpose(k)) for m, d, k in parts])
+    def back_to_h(self, dz):
+        """The gradient of `h` in `[h, x, 1]`, from that of `z`."""
+        drop = None if self.drop is None else self.drop[..., : self.cell.units]
+        return _back(dz, self.K_to_h, drop)
+
+    def back_to_x(self, dz):
+        """The gradient of `x` in `[h, x, 1]`, from that of `z`."""
+        U, F = self.cell.units, self.K_to_x.shape[1]
+        return _back(dz, self.K_to_x, None if self.drop is None else self.drop[..., U : U + F])
 
     def kernel_gradient(self, hx, dz):
         if self.drop is None:
@@ -378,25 +389,22 @@ class _Net:
         return self._walk_back_by_autodiff(z, hs, cs, mask, dy, dh, dc, steps)
 
     def _walk_back_by_hand(self, z, hs, cs, mask, dy, dh, dc, steps):
-        S, B, U = z.shape[0], tf.shape(z)[1], self.cell.units
         by_z, h_by_c, c_by_c = self._with_extras(self.cell.local_derivatives, z, [hs, cs])
         if mask is not None:
             by_z, h_by_c = tf.where(mask, by_z, 0), tf.where(mask, h_by_c, 0)
             c_by_c = tf.where(mask, c_by_c, 1)
-        into_c = tf.constant(self.cell.enters_cell_state)[:, None]
-        by_z = tf.reshape(by_z, (S, B, len(self.cell.enters_cell_state), U))
 
         def body(s, dh, dc, dzs):
             dh = dh if dy is None else dh + dy[s]
             dc = dc + dh * h_by_c[s]
-            dz = by_z[s] * tf.where(into_c, dc[:, None], dh[:, None])
-            dz = tf.reshape(dz, (B, z.shape[2]))
-            dh_before = self.back(dz, 0, U)
+            upstream = [dc if enters else dh for enters in self.cell.enters_cell_state]
+            dzs = dzs.write(s, by_z[s] * tf.concat(upstream, axis=-1))
+            dh_before = self.back_to_h(dzs.read(s))
             if mask is not None:
                 dh_before += tf.where(~mask[s], dh, 0)
-            return s - 1, dh_before, dc * c_by_c[s], dzs.write(s, dz)
+            return s - 1, dh_before, dc * c_by_c[s], dzs
 
-        dzs = tf.TensorArray(z.dtype, S, element_shape=z.shape[1:])
+        dzs = tf.TensorArray(z.dtype, z.shape[0], element_shape=z.shape[1:])
         _, dh, dc, dzs = tf.while_loop(
             lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), dh, dc, dzs)
         )
@@ -410,13 +418,12 @@ class _Net:
             sources = [z[s], hs[s], cs[s], *self.extras]
             with tf.GradientTape() as tape:
                 tape.watch(sources)
-                net = _Net(self.cell, self.K, self.drop, sources[3:])
-                results = net.step(*sources[:3])
+                results = _Net(self.cell, self.K, self.drop, sources[3:]).step(*sources[:3])
             upstream = [dh, dc] if m is None else [tf.where(m, dh, 0), tf.where(m, dc, 0)]
             dz, dh_before, dc_before, *more = tape.gradient(
                 results, sources, upstream, unconnected_gradients="zero"
             )
-            dh_before += self.back(dz, 0, self.cell.units)
+            dh_before += self.back_to_h(dz)
             if m is not None:
                 dh_before, dc_before = (
                     dh_before + tf.where(~m, dh, 0),
@@ -432,6 +439,14 @@ class _Net:
             (tf.convert_to_tensor(steps - 1), dh, dc, dzs, [tf.zeros_like(w) for w in self.extras]),
         )
         return dzs.stack(), dh, dc, dextras
+
+
+def _back(dz, K_transposed, drop):
+    if drop is None:
+        return _matmul(dz, K_transposed)
+    gates = drop.shape[0]
+    parts = zip(tf.unstack(drop), tf.split(dz, gates, axis=-1), tf.split(K_transposed, gates))
+    return tf.add_n([m * _matmul(d, k) for m, d, k in parts])
 
 
 def _matmul(a, b):
