@@ -19,9 +19,11 @@ _LATER = {
         "saliency",
         "trace",
     ],
+    "monitor": ["GradientMonitor"],
     "plots": [],
     "tasks": [],
     "training": ["fit", "save"],
+    "widgets": [],
 }
 _HOME = {name: room for room, names in _LATER.items() for name in names}
 
