@@ -1,0 +1,400 @@
+"""How fast the LSTM layers of several libraries train and predict on this machine.
+
+    python benchmarks/speed.py                          # all of it
+    python benchmarks/speed.py --quick                  # two shapes, few rounds
+    python benchmarks/speed.py --torch /path/to/python  # an interpreter that has PyTorch
+
+Every round times each peer once, in turn, so that a busy moment of the machine meets all of them;
+compilation and warm-up come before and are reported apart. A training step is the loss on the last
+hidden state and its gradients by all weights. PyTorch runs in a process of its own and is asked for
+its times in the same rounds. Writes results/DATE-speed.csv and .png.
+"""
+
+import argparse
+import csv
+import ctypes
+import datetime
+import importlib.util
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+RESULTS = Path(__file__).parent / "results"
+GRID = [  # batch, timesteps, features, units
+    (64, 100, 32, 128),
+    (32, 200, 8, 64),
+    (64, 28, 28, 128),
+    (16, 400, 1, 256),
+    (1, 100, 8, 64),
+    (256, 50, 16, 32),
+    (32, 784, 1, 128),
+    (50, 400, 2, 128),
+    (64, 1000, 16, 64),
+]
+CURVES = {
+    "timesteps": [(32, steps, 8, 64) for steps in (25, 50, 100, 200, 400, 800)],
+    "batch": [(batch, 100, 8, 64) for batch in (1, 4, 16, 64, 256)],
+    "units": [(32, 100, 8, units) for units in (16, 32, 64, 128, 256)],
+}
+LABELS = {
+    "zoo": "lstm_zoo.LSTM",
+    "keras": "keras.layers.LSTM",
+    "keras-xla": "keras.layers.LSTM, jit_compile",
+    "rnn": "keras.layers.RNN(lstm_zoo.LSTMCell)",
+    "torch": "torch.nn.LSTM",
+    "block": "tf.raw_ops.BlockLSTMV2",
+}
+
+
+def tensorflow_peer(name, shape):
+    """Functions without arguments: a training step and a prediction."""
+    import keras
+    import tensorflow as tf
+
+    import lstm_zoo as lz
+
+    batch, steps, features, units = shape
+    x = tf.random.stateless_normal((batch, steps, features), [1, 2])
+    if name == "block":
+        return block_peer(x, units)
+    layer = {
+        "zoo": lambda: lz.LSTM(units),
+        "keras": lambda: keras.layers.LSTM(units),
+        "keras-xla": lambda: keras.layers.LSTM(units),
+        "rnn": lambda: keras.layers.RNN(lz.LSTMCell(units)),
+    }[name]()
+    layer.build((batch, steps, features))
+    compiled = {"autograph": False, "jit_compile": True if name == "keras-xla" else None}
+
+    @tf.function(**compiled)
+    def train(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(layer(x, training=True) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    predict = tf.function(lambda x: layer(x, training=False), **compiled)
+    return {"train": lambda: train(x), "predict": lambda: predict(x).numpy()}
+
+
+def block_peer(x, units):
+    import tensorflow as tf
+
+    batch, steps, features = x.shape
+    weights = tf.Variable(tf.random.stateless_normal((features + units, 4 * units), [3, 4]) * 0.1)
+    bias = tf.Variable(tf.zeros(4 * units))
+    zeros, none = tf.zeros((batch, units)), tf.zeros(units)
+
+    def last_hidden_state(x):
+        return tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.constant(steps, tf.int64),
+            x=tf.transpose(x, (1, 0, 2)),
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=weights,
+            wci=none,
+            wcf=none,
+            wco=none,
+            b=bias,
+            cell_clip=0.0,
+            use_peephole=False,
+        ).h[-1]
+
+    @tf.function(autograph=False)
+    def train(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(last_hidden_state(x) ** 2)
+        return tape.gradient(loss, [weights, bias])
+
+    predict = tf.function(last_hidden_state, autograph=False)
+    return {"train": lambda: train(x), "predict": lambda: predict(x).numpy()}
+
+
+def serve_torch():
+    """Answer each line `train|predict batch steps features units` with a time in seconds."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    made = {}
+
+    def peer(shape):
+        batch, steps, features, units = shape
+        layer = torch.nn.LSTM(features, units, batch_first=True)
+        x = torch.randn(batch, steps, features)
+
+        def train():
+            layer.train()
+            for weight in layer.parameters():
+                weight.grad = None
+            (layer(x)[0][:, -1] ** 2).mean().backward()
+
+        def predict():
+            layer.eval()
+            with torch.inference_mode():
+                layer(x)
+
+        return {"train": train, "predict": predict}
+
+    print(torch.__version__, flush=True)
+    for line in sys.stdin:
+        kind, *shape = line.split()
+        shape = tuple(map(int, shape))
+        if shape not in made:
+            made = {shape: peer(shape)}
+        print(seconds(made[shape][kind]), flush=True)
+
+
+class TorchProcess:
+    def __init__(self, python):
+        command = [python, __file__, "--serve-torch"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.version = self.process.stdout.readline().strip()
+
+    def time(self, kind, shape):
+        print(kind, *shape, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
+    """Rows of times in milliseconds for one shape, the peers interleaved."""
+    timers, first = {}, {}
+    for name in peers:
+        made = tensorflow_peer(name, shape)
+        for kind in kinds:
+            first[name, kind] = seconds(made[kind])
+            timers[name, kind] = lambda call=made[kind]: seconds(call)
+    if torch is not None:
+        for kind in kinds:
+            first["torch", kind] = torch.time(kind, shape)
+            timers["torch", kind] = lambda kind=kind: torch.time(kind, shape)
+    times = {key: [] for key in timers}
+    for timer in timers.values():
+        timer()
+    for _ in range(rounds):
+        for key, timer in timers.items():
+            times[key].append(1000 * timer())
+    for (name, kind), found in times.items():
+        low, high = statistics.quantiles(found, n=4)[::2]
+        yield {
+            "peer": name,
+            "measure": kind,
+            "min_ms": min(found),
+            "median_ms": statistics.median(found),
+            "quartile1_ms": low,
+            "quartile3_ms": high,
+            "first_ms": 1000 * first[name, kind],
+            "rounds": rounds,
+        }
+
+
+def matmul_limit():
+    """Floating-point operations a second of large float32 matrix products, the best of 20."""
+    import tensorflow as tf
+
+    a = tf.random.stateless_normal((2048, 2048), [1, 2])
+    return 2 * 2048**3 / min(seconds(lambda: tf.matmul(a, a).numpy()) for _ in range(20))
+
+
+def operations(shape, kind):
+    """Floating-point operations of the matrix products that the equations need."""
+    batch, steps, features, units = shape
+    forward = 2 * batch * steps * (features + units) * 4 * units
+    back_through_time = 2 * batch * steps * units * 4 * units
+    return forward if kind == "predict" else 2 * forward + back_through_time
+
+
+def peak_memory(name, shape):
+    """MiB that a training step takes at its peak beyond what the process holds between steps."""
+    train = tensorflow_peer(name, shape)["train"]
+    train()
+    train()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    train()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+def fit_seconds(name):
+    """Five epochs of `model.fit` on the Japanese Vowels with masks, from a new model on."""
+    import keras
+
+    import lstm_zoo as lz
+
+    data = lz.datasets.load("japanese_vowels")
+    layer = {"zoo": lz.LSTM, "keras": keras.layers.LSTM, "keras-xla": keras.layers.LSTM}[name]
+    model = keras.Sequential(
+        [
+            keras.Input(data.x_train.shape[1:]),
+            keras.layers.Masking(),
+            layer(64),
+            keras.layers.Dense(9, activation="softmax"),
+        ]
+    )
+    jit = {"zoo": "auto", "keras": "auto", "keras-xla": True}[name]
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit)
+    return seconds(
+        lambda: model.fit(data.x_train, data.y_train, epochs=5, batch_size=32, verbose=0)
+    )
+
+
+def in_new_process(*arguments):
+    command = [sys.executable, __file__, "--one", *map(str, arguments)]
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(found.splitlines()[-1])
+
+
+def machine(torch):
+    import keras
+    import tensorflow as tf
+
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
+    versions = f"tensorflow {tf.__version__}, keras {keras.__version__}"
+    if torch is not None:
+        versions += f", torch {torch.version}"
+    load = f"load {os.getloadavg()[0]:.1f} at the start"
+    return f"{cpu}, {os.cpu_count()} cores, {load}, {platform.system()}, {versions}"
+
+
+def geometric_mean(numbers):
+    return statistics.geometric_mean(numbers)
+
+
+def summary(rows):
+    """Lines that say how many times as fast as each peer the zoo's layer is."""
+    best = {(r["part"], r["shape"], r["peer"], r["measure"]): r.get("min_ms") for r in rows}
+    for kind in ("train", "predict"):
+        for peer in LABELS:
+            ratios = [
+                time / best["grid", shape, "zoo", kind]
+                for (part, shape, name, measure), time in best.items()
+                if part == "grid" and name == peer and measure == kind and peer != "zoo"
+            ]
+            if ratios:
+                yield (
+                    f"{kind:8s} {geometric_mean(ratios):5.2f} times as fast as {LABELS[peer]}"
+                    f" (from {min(ratios):.2f} to {max(ratios):.2f})"
+                )
+
+
+def draw(rows, path, title):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = dict(zip(LABELS, ["#D55E00", "#0072B2", "#56B4E9", "#999999", "#CC79A7", "#009E73"]))
+    figure, axes = plt.subplots(1, 5, figsize=(20, 4.6), constrained_layout=True)
+    for axis, kind in zip(axes, ("train", "predict")):
+        grid = [r for r in rows if r["part"] == "grid" and r["measure"] == kind]
+        shapes = list(dict.fromkeys(r["shape"] for r in grid))
+        for peer in dict.fromkeys(r["peer"] for r in grid):
+            found = {r["shape"]: r["min_ms"] for r in grid if r["peer"] == peer}
+            places = [k for k, shape in enumerate(shapes) if shape in found]
+            times = [found[shapes[k]] for k in places]
+            axis.plot(times, places, "o", color=colours[peer], label=LABELS[peer])
+        axis.set_yticks(range(len(shapes)), shapes)
+        axis.invert_yaxis()
+        axis.set(xscale="log", xlabel="fastest run (ms)")
+        axis.set_title("training step" if kind == "train" else "prediction")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("batch x timesteps x features x units")
+    axes[1].legend(fontsize=7)
+    for axis, (name, shapes) in zip(axes[2:], CURVES.items()):
+        found = [r for r in rows if r["part"] == name]
+        for peer in dict.fromkeys(r["peer"] for r in found):
+            times = [r["min_ms"] for r in found if r["peer"] == peer]
+            sizes = [
+                shape[("batch", "timesteps", "features", "units").index(name)] for shape in shapes
+            ]
+            axis.plot(sizes[: len(times)], times, "o-", color=colours[peer], label=LABELS[peer])
+        axis.set(xscale="log", yscale="log", xlabel=name, ylabel="training step (ms)")
+        axis.set_title(f"cost against {name}")
+        axis.grid(alpha=0.3)
+    figure.suptitle(title, fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="two shapes, few rounds")
+    parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
+    parser.add_argument("--serve-torch", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve_torch:
+        return serve_torch()
+    if options.one:
+        what, name, *shape = options.one
+        answer = fit_seconds(name) if what == "fit" else peak_memory(name, tuple(map(int, shape)))
+        return print(answer)
+    python = options.torch or (sys.executable if importlib.util.find_spec("torch") else None)
+    torch = TorchProcess(python) if python else None
+    about, today = machine(torch), datetime.date.today().isoformat()
+    limit = matmul_limit()
+    about += f", matrix products up to {limit / 1e9:.0f} GFLOP/s"
+    print(about, flush=True)
+    rows = []
+
+    def add(part, shape, row):
+        rows.append({"part": part, "shape": "x".join(map(str, shape)), **row})
+        print(part, rows[-1]["shape"], *row.values(), flush=True)
+
+    peers = ["zoo", "keras", "keras-xla", "rnn", "block"]
+    for shape in GRID[1:3] if options.quick else GRID:
+        rounds = 5 if options.quick else max(7, min(40, 4000 // shape[1]))
+        for row in compare(shape, peers, rounds, torch):
+            used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
+            add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
+    print(*summary(rows), sep="\n", flush=True)
+    if not options.quick:
+        for part, shapes in CURVES.items():
+            for shape in shapes:
+                for row in compare(shape, ["zoo", "keras", "keras-xla"], 7, torch, ("train",)):
+                    add(part, shape, row)
+        for shape in [(64, 1000, 16, 64), (32, 784, 1, 128)]:
+            for peer in ("zoo", "keras", "keras-xla"):
+                peak = in_new_process("memory", peer, *shape)
+                add("memory", shape, {"peer": peer, "measure": "peak", "peak_mib": peak})
+        for _ in range(3):
+            for peer in ("zoo", "keras", "keras-xla"):
+                took = in_new_process("fit", peer)
+                row = {"peer": peer, "measure": "fit of 5 epochs", "min_ms": 1000 * took}
+                add("japanese_vowels", (), row)
+    RESULTS.mkdir(exist_ok=True)
+    stem = RESULTS / f"{today}-speed{'-quick' if options.quick else ''}"
+    fields = list(dict.fromkeys(field for row in rows for field in row))
+    with open(stem.with_suffix(".csv"), "w", newline="") as file:
+        file.write(f"# {about}\n")
+        writer = csv.DictWriter(file, fields)
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        )
+    draw(rows, stem.with_suffix(".png"), about)
+    print(*summary(rows), sep="\n")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,293 @@
+"""The compiled recurrence against autodiff of Keras's own loop, finite differences, and NumPy."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+import lstm_zoo as lz
+from lstm_zoo import recurrence
+from lstm_zoo.cells import LSTMCell, lstm_in_numpy
+
+MASKS = {
+    "none": None,
+    "right": [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]],
+    "left": [[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]],
+    "holes": [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0], [1, 1, 0, 0, 1]],
+    "whole rows": [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]],
+}
+
+
+class LeakyCell(LSTMCell):
+    """A cell that restates `gates` alone, with a weight of its own and no local derivatives."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.leak = self.add_weight(shape=(self.units,), name="leak", initializer="ones")
+
+    def gates(self, z, states):
+        now = super().gates(z, states)
+        h = now["hidden_state"] + 0.1 * ops.cast(self.leak, z.dtype) * ops.tanh(states[0])
+        return {**now, "hidden_state": h}
+
+
+class LeakyLSTM(lz.LSTM):
+    cell_class = LeakyCell
+
+
+@contextlib.contextmanager
+def keras_loop():
+    """Inside, our layers run in `keras.layers.RNN`'s loop, and TensorFlow differentiates it."""
+    fast = recurrence.why_not_fast
+    recurrence.why_not_fast = lambda layer: "the test wants the other road"
+    try:
+        yield
+    finally:
+        recurrence.why_not_fast = fast
+
+
+def random_layer(layer_class, features, seed, **arguments):
+    layer = layer_class(arguments.pop("units", 3), **arguments)
+    layer.build((None, None, features))
+    rng = np.random.default_rng(seed)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(scale=0.6, size=weight.shape))
+    return layer
+
+
+def outputs_and_gradients(layer, x, states=None, mask=None, training=True):
+    """All outputs, and a loss's gradients by the input, the initial states and the weights."""
+    if layer.cell.dropout or layer.cell.recurrent_dropout:
+        layer.cell.seed_generator.state.assign([1, 2])
+    sources = [x, *(states or []), *(w.value for w in layer.trainable_weights)]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs = keras.tree.flatten(layer(x, initial_state=states, mask=mask, training=training))
+        loss = sum(
+            tf.reduce_sum(tf.sin((k + 1) * y + tf.cast(tf.range(tf.shape(y)[-1]), y.dtype)))
+            for k, y in enumerate(outputs)
+        )
+    return outputs + tape.gradient(loss, sources)
+
+
+def largest_difference(ours, theirs):
+    """Relative to the largest number of each tensor."""
+    return max(
+        float(tf.reduce_max(tf.abs(a - b)) / (tf.reduce_max(tf.abs(b)) + 1e-3))
+        for a, b in zip(ours, theirs)
+    )
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, data):
+    flag = st.booleans()
+    mask = data.draw(st.sampled_from(list(MASKS)), "mask")
+    arguments = {
+        "return_sequences": data.draw(flag, "return_sequences"),
+        "return_state": data.draw(flag, "return_state"),
+        "go_backwards": data.draw(flag, "go_backwards"),
+        "use_bias": data.draw(flag, "use_bias"),
+        "zero_output_for_mask": data.draw(flag, "zero_output_for_mask"),
+        "recompute": data.draw(flag, "recompute"),
+        "dropout": data.draw(st.sampled_from([0.0, 0.4]), "dropout"),
+        "recurrent_dropout": data.draw(st.sampled_from([0.0, 0.4]), "recurrent_dropout"),
+        "activation": data.draw(st.sampled_from(["tanh", "softsign"]), "activation"),
+    }
+    layer_class = data.draw(st.sampled_from([lz.LSTM, lz.PeepholeLSTM, LeakyLSTM]), "layer")
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(3, 5, 2)), dtype)
+    states = None
+    if data.draw(flag, "initial_state"):
+        states = [tf.constant(rng.normal(size=(3, 3)), dtype) for _ in range(2)]
+    mask = None if MASKS[mask] is None else tf.constant(MASKS[mask]) > 0
+    layer = random_layer(layer_class, 2, seed=1, dtype=dtype, **arguments)
+    ours = outputs_and_gradients(layer, x, states, mask)
+    with keras_loop():
+        theirs = outputs_and_gradients(layer, x, states, mask)
+    assert largest_difference(ours, theirs) < tolerance
+
+
+@pytest.mark.parametrize(
+    ("batch", "steps", "recompute"), [(1, 1, False), (2, 67, False), (2, 64, False), (2, 50, True)]
+)
+def test_gradients_are_exact_whatever_the_segments(batch, steps, recompute):
+    x = tf.random.stateless_normal((batch, steps, 2), [1, 2], dtype=tf.float64)
+    layer = random_layer(lz.LSTM, 2, 1, dtype="float64", return_sequences=True, recompute=recompute)
+    ours = outputs_and_gradients(layer, x)
+    with keras_loop():
+        theirs = outputs_and_gradients(layer, x)
+    assert largest_difference(ours, theirs) < 1e-10
+
+
+def test_gradient_equals_finite_differences():
+    layer = random_layer(lz.PeepholeLSTM, 2, 1, dtype="float64")
+    x = tf.random.stateless_normal((2, 6, 2), [1, 2], dtype=tf.float64)
+
+    def loss():
+        return tf.reduce_sum(tf.sin(layer(x, training=True)))
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradients = tape.gradient(value, [w.value for w in layer.trainable_weights])
+    for weight, gradient in zip(layer.trainable_weights, gradients):
+        start, direction = weight.numpy(), np.random.default_rng(2).normal(size=weight.shape)
+        weight.assign(start + 1e-6 * direction)
+        above = loss()
+        weight.assign(start - 1e-6 * direction)
+        below = loss()
+        weight.assign(start)
+        slope = float(above - below) / 2e-6
+        assert slope == pytest.approx(float(tf.reduce_sum(gradient * direction)), rel=1e-7)
+
+
+def test_forward_pass_equals_the_equations_in_numpy():
+    layer = random_layer(lz.LSTM, 2, 1, dtype="float64", return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(3, 40, 2))
+    hidden, _ = lstm_in_numpy(x, *(w.numpy() for w in layer.trainable_weights))
+    np.testing.assert_allclose(layer(x), hidden, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("signature", ["batch unknown", "batch and steps unknown", "XLA"])
+def test_graphs_with_unknown_sizes_give_the_same_gradients(signature):
+    layer = random_layer(lz.LSTM, 2, 1, dtype="float64", return_sequences=True)
+    mask = tf.constant(MASKS["holes"]) > 0
+    x = tf.random.stateless_normal((3, 5, 2), [1, 2], dtype=tf.float64)
+    steps = 5 if signature == "batch unknown" else None
+    specs = [tf.TensorSpec((None, steps, 2), tf.float64), tf.TensorSpec((None, steps), tf.bool)]
+    in_graph = tf.function(
+        lambda x, mask: outputs_and_gradients(layer, x, mask=mask),
+        input_signature=None if signature == "XLA" else specs,
+        jit_compile=signature == "XLA",
+    )
+    with keras_loop():
+        expected = outputs_and_gradients(layer, x, mask=mask)
+    assert largest_difference(in_graph(x, mask), expected) < 1e-10
+
+
+def test_gradients_without_training_are_the_same():
+    layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
+    x = tf.random.stateless_normal((3, 5, 2), [1, 2], dtype=tf.float64)
+    kept = outputs_and_gradients(layer, x, training=True)
+    not_kept = outputs_and_gradients(layer, x, training=False)
+    assert largest_difference(not_kept, kept) < 1e-12
+
+
+def test_second_order_gradients_equal_autodiff_of_keras_loop():
+    layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
+    x = tf.random.stateless_normal((2, 3, 2), [1, 2], dtype=tf.float64)
+
+    def penalty():
+        weights = [w.value for w in layer.trainable_weights]
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = tf.reduce_sum(tf.sin(layer(x, training=True)))
+            size = tf.reduce_sum(inner.gradient(y, x) ** 2)
+        return outer.gradient(size, [x, *weights])
+
+    ours = penalty()
+    with keras_loop():
+        theirs = penalty()
+    assert largest_difference(ours, theirs) < 1e-10
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_stays_as_near_to_float32_as_keras_loop_does(policy):
+    x = tf.random.stateless_normal((3, 5, 2), [1, 2])
+    arguments = {"return_sequences": True}
+    half = random_layer(lz.LSTM, 2, 1, dtype=policy, **arguments)
+    exact = outputs_and_gradients(random_layer(lz.LSTM, 2, 1, **arguments), x)
+    ours = [tf.cast(a, tf.float32) for a in outputs_and_gradients(half, x)]
+    with keras_loop():
+        theirs = [tf.cast(a, tf.float32) for a in outputs_and_gradients(half, x)]
+    assert largest_difference(ours, exact) < 1.5 * largest_difference(theirs, exact) + 1e-3
+
+
+def compilations(function):
+    """How many traces and XLA programs `function` adds."""
+    passes = (recurrence._forward, recurrence._backward)
+    before = sum(p.experimental_get_tracing_count() for p in passes)
+    function()
+    return sum(p.experimental_get_tracing_count() for p in passes) - before
+
+
+def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
+    model = keras.Sequential([keras.Input((5, 2)), lz.LSTM(3), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((10, 5, 2)), np.ones((10, 1))
+    assert compilations(lambda: model.fit(x, y, batch_size=4, epochs=1, verbose=0)) > 0
+    assert compilations(lambda: model.fit(x, y, batch_size=4, epochs=3, verbose=0)) == 0
+
+
+def test_sequences_of_all_lengths_share_one_trace():
+    layer = random_layer(lz.LSTM, 2, 1, return_sequences=True)
+    run = tf.function(layer, input_signature=[tf.TensorSpec((2, None, 2))])
+    run(tf.ones((2, 4, 2)))
+
+    def other_lengths():
+        for steps in (5, 9, 31, 40):
+            x = tf.random.stateless_normal((2, steps, 2), [1, 2])
+            hidden, _ = lstm_in_numpy(x.numpy(), *(w.numpy() for w in layer.trainable_weights))
+            np.testing.assert_allclose(run(x), hidden, rtol=1e-4, atol=1e-5)
+
+    assert compilations(other_lengths) == 0
+
+
+def test_recompute_keeps_the_square_root_of_the_steps():
+    layer = random_layer(lz.LSTM, 1, 1, units=8, recompute=True)
+    sizes = {}
+    for steps in (100, 400, 1600):
+        x = tf.ones((4, steps, 1))
+        with tf.GradientTape() as tape:
+            layer(x, training=True)
+        del tape
+        plan = recurrence.Plan(recurrence._segment(steps, True), True, "borders", False)
+        K = ops.concatenate([layer.cell.recurrent_kernel, layer.cell.kernel, layer.cell.bias[None]])
+        zeros = tf.zeros((4, 8))
+        _, kept = recurrence._forward(layer.cell, plan, steps, None, None, x, zeros, zeros, K)
+        sizes[steps] = sum(int(tf.size(a)) for a in kept) + plan.segment * 4 * 6 * 8
+    assert sizes[400] / sizes[100] == pytest.approx(2, rel=0.1)
+    assert sizes[1600] / sizes[400] == pytest.approx(2, rel=0.1)
+
+
+def test_a_model_survives_keras_file_and_exported_graph(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((5, 2)),
+            lz.LSTM(3, return_sequences=True, recompute=True),
+            keras.layers.Bidirectional(lz.PeepholeLSTM(3)),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("float32")
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    served = tf.saved_model.load(str(tmp_path / "exported"))
+    assert loaded.layers[0].recompute is True
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_why_not_fast_names_the_reason():
+    assert recurrence.why_not_fast(lz.LSTM(2)) is None
+    assert recurrence.why_not_fast(lz.LSTM(2, activation="relu")) is None
+    assert "unroll" in recurrence.why_not_fast(lz.LSTM(2, unroll=True))
+    assert "cell" in recurrence.why_not_fast(keras.layers.LSTM(2))
+
+    class Cell(LSTMCell):
+        def call(self, inputs, states, training=False):
+            return super().call(inputs, states, training)
+
+    class Layer(lz.LSTM):
+        cell_class = Cell
+
+    assert "call()" in recurrence.why_not_fast(Layer(2))
