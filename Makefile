@@ -1,5 +1,6 @@
 # make demo   train a classifier on real speech and report how well it does
 # make test   lint, tests, and every notebook run and compared with its stored outputs
+# make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make lab    open the notebooks in JupyterLab
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
@@ -7,7 +8,10 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lab format
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export CHROMIUM
+
+.PHONY: demo test test-browser lab format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -16,6 +20,10 @@ test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg tests notebooks
+
+test-browser: .venv/installed
+	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }
+	$(VENV) -m pytest tests/browser
 
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks

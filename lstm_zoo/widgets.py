@@ -48,11 +48,11 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, controls, look):
         self.controls, self._look = controls, look
         self.picture = ipywidgets.Image(format="png")
-        self.picture.layout.width = f"{WIDTH * PIXELS_AN_INCH:.0f}px"
+        self.picture.layout.width = "480px"
         self.text = ipywidgets.HTML()
         for control in controls.values():
             control.style.description_width = "160px"
-            control.layout.width = "370px"
+            control.layout.width = "350px"
             control.observe(self._follow, names="value")
         self._follow()
         side_by_side = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
@@ -63,8 +63,9 @@ class Explorer(ipywidgets.VBox):
 
     def _follow(self, change=None):
         settings = {name: control.value for name, control in self.controls.items()}
-        self.numbers, figure, self.text.value = self._look(**settings)
-        self.picture.value = _png(figure)
+        self.numbers, figure, text = self._look(**settings)
+        self.picture.value = _png(figure)  # first, as it takes longest: both change together
+        self.text.value = text
 
 
 def explore_cell(weights=None):
