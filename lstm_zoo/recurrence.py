@@ -1,9 +1,9 @@
 r"""A cell run over time, and its backward pass (BPTT) written by hand.
 
-Forward, with :math:`K` the recurrent kernel, the kernel and the bias stacked, one product a step:
+Forward, with :math:`W` the kernel, :math:`U` the recurrent kernel and :math:`b` the bias:
 
 .. math::
-    z_t = [h_{t-1}, x_t, 1]\, K, \qquad c_t = C(z_t, c_{t-1}), \qquad h_t = H(z_t, c_t)
+    z_t = x_t W + h_{t-1} U + b, \qquad c_t = C(z_t, c_{t-1}), \qquad h_t = H(z_t, c_t)
 
 Backward. Let :math:`dh_t = dL/dh_t` and :math:`dc_t = dL/dc_t` count every later use of the two
 states. :math:`h_t` is made of :math:`c_t` and of the output gate's :math:`z`, and :math:`c_t` of
@@ -15,16 +15,16 @@ the first,
     dz_t &= dc_t\, \frac{\partial c_t}{\partial z_t} + dh_t\, \frac{\partial h_t}{\partial z_t} \\
     dh_{t-1} &= dy_{t-1} + dz_t\, U^\top \\
     dc_{t-1} &= dc_t\, \frac{\partial c_t}{\partial c_{t-1}} \\
-    dK &= \sum_t [h_{t-1}, x_t, 1]^\top dz_t
+    dW &= \sum_t x_t^\top dz_t, \qquad dU = \sum_t h_{t-1}^\top dz_t, \qquad db = \sum_t dz_t
 
 The four factors are the cell's local derivatives; they do not depend on what comes from later, and
-neither does the sum for :math:`dK` have to wait inside the loop. So the backward pass goes over the
+neither do the sums for the weights have to grow inside the loop. So the backward pass goes over the
 sequence in segments, and in each one
 
 1. computes :math:`z`, the gates and the local derivatives of all its steps at once, from the states
    before each step, which are all that the forward pass keeps;
 2. walks back through its steps, where only :math:`dh`, :math:`dc` and one product a step remain;
-3. adds its share of :math:`dK` in one matrix product.
+3. adds its share of each weight's gradient in one matrix product.
 
 With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
 pass runs each segment forward again: memory then grows like the square root of the number of steps.
@@ -118,10 +118,7 @@ def run(
         (2, 8)
     """
     dtype = cell.compute_dtype
-    weights = [cell.recurrent_kernel, cell.kernel]
-    weights += [] if cell.bias is None else [cell.bias[None]]
-    K = tf.concat([tf.cast(w, dtype) for w in weights], axis=0)
-    extras = [tf.cast(w, dtype) for w in _extra_weights(cell)]
+    weights = [tf.cast(w, dtype) for w in _weights(cell)]
     x, steps = tf.cast(sequences, dtype), sequences.shape[1]
     mask = None if mask is None else tf.cast(mask, tf.bool)
     if go_backwards:
@@ -131,20 +128,19 @@ def run(
     drop = _dropout_of_all_inputs(cell, x, input_mask, recurrent_mask)
     plan = Plan(
         segment=_segment(steps, recompute),
-        bias=cell.bias is not None,
         keep=("borders" if recompute else "steps") if training else "nothing",
         outputs=return_sequences,
     )
     if steps is None:
         steps = tf.shape(x)[1]
         x, mask = _pad_to_bucket(x), None if mask is None else _pad_to_bucket(mask)
-    outputs, h, c = _differentiable(cell, plan, steps, mask, drop)(x, *states, K, *extras)
+    outputs, h, c = _differentiable(cell, plan, steps, mask, drop)(x, *states, *weights)
     return outputs[:, :steps] if return_sequences else None, [h, c]
 
 
-# segment: steps; bias: whether K has a row for it; keep: "nothing", "borders" or "steps"; outputs:
+# segment: its number of steps; keep: "nothing", "borders" or "steps"; outputs:
 # whether the hidden state of every step is wanted.
-Plan = collections.namedtuple("Plan", "segment bias keep outputs")
+Plan = collections.namedtuple("Plan", "segment keep outputs")
 
 
 def _segment(steps, recompute):
@@ -164,22 +160,21 @@ def _pad_to_bucket(x):
     return tf.pad(x, [[0, 0], [0, bucket - steps]] + [[0, 0]] * (len(x.shape) - 2))
 
 
-def _extra_weights(cell):
-    """The variables that `gates` uses besides the kernels and the bias."""
-    usual = [id(cell.kernel), id(cell.recurrent_kernel), id(cell.bias)]
-    return [w for w in cell.weights if id(w) not in usual]
+def _weights(cell):
+    """The recurrent kernel, the kernel, the bias if there is one, and those that `gates` uses."""
+    usual = [cell.recurrent_kernel, cell.kernel, *([] if cell.bias is None else [cell.bias])]
+    return usual + [w for w in cell.weights if not any(w is u for u in usual)]
 
 
 def _dropout_of_all_inputs(cell, x, input_mask, recurrent_mask):
-    """For each gate a factor to `[h, x, 1]`, `(gates, batch, units + features + 1)`, or None."""
+    """For each gate a factor to `h` and one to `x`, each `(gates, batch, ...)`; or None."""
     if input_mask is None and recurrent_mask is None:
         return None
     rows, (features, width) = tf.shape(x)[0], cell.kernel.shape
     gates = width // cell.units
     h_mask = recurrent_mask or [tf.ones((rows, cell.units), x.dtype)] * gates
     x_mask = input_mask or [tf.ones((rows, features), x.dtype)] * gates
-    ones = [] if cell.bias is None else [tf.ones((gates, rows, 1), x.dtype)]
-    return tf.stop_gradient(tf.concat([tf.stack(h_mask), tf.stack(x_mask), *ones], axis=-1))
+    return tuple(tf.stop_gradient(tf.stack(m)) for m in (h_mask, x_mask))
 
 
 def _differentiable(cell, plan, steps, mask, drop):
@@ -229,9 +224,9 @@ def compiled(function):
 
 
 @compiled
-def _forward(cell, plan, steps, mask, drop, x, h, c, K, *extras):
-    net = _Net(cell, K, drop, extras)
-    x, mask = _time_major(x, plan, ones=plan.bias), _time_major(mask, plan)
+def _forward(cell, plan, steps, mask, drop, x, h, c, *weights):
+    net = _Net(cell, drop, weights)
+    x, mask = _time_major(x, plan), _time_major(mask, plan)
     outputs, h, c, kept = _walk(net, x, mask, h, c, steps, plan.keep, plan.segment, plan.outputs)
     # The state before a step is the output of the step before.
     outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else tf.zeros((), x.dtype)
@@ -239,11 +234,11 @@ def _forward(cell, plan, steps, mask, drop, x, h, c, K, *extras):
 
 
 @compiled
-def _backward(cell, plan, steps, mask, drop, kept, x, h, c, K, *extras_and_upstream):
-    *extras, dy, dh, dc = extras_and_upstream
-    net = _Net(cell, K, drop, extras)
+def _backward(cell, plan, steps, mask, drop, kept, x, h, c, *weights_and_upstream):
+    *weights, dy, dh, dc = weights_and_upstream
+    net = _Net(cell, drop, weights)
     S, F = plan.segment, x.shape[-1]
-    xs, masks = _time_major(x, plan, ones=plan.bias), _time_major(mask, plan)
+    xs, masks = _time_major(x, plan), _time_major(mask, plan)
     if plan.keep == "nothing":
         *_, kept = _walk(net, xs, masks, h, c, steps, "steps", S)
     xs, masks = _segments(xs, S), _segments(masks, S)
@@ -252,7 +247,7 @@ def _backward(cell, plan, steps, mask, drop, kept, x, h, c, K, *extras_and_upstr
         kept = [_segments(k, S) for k in kept]
     last = (steps - 1) // S
     all_whole = isinstance(steps, int) and steps % S == 0
-    wide = tf.float32 if K.dtype.size == 2 else K.dtype  # sums of halves lose too much
+    wide = tf.float32 if x.dtype.size == 2 else x.dtype  # sums of halves lose too much
 
     def body(n, dh, dc, dx, *sums):
         mask = None if masks is None else masks[n]
@@ -260,31 +255,28 @@ def _backward(cell, plan, steps, mask, drop, kept, x, h, c, K, *extras_and_upstr
         here = S if all_whole else tf.minimum(S, steps - n * S)
         if plan.keep == "borders":
             *_, (*z, hs, cs) = _walk(net, xs[n], mask, hs, cs, here, "steps", S)
-        hx = tf.concat([hs, xs[n]], axis=-1)
         dy = None if dys is None else dys[n]
         dz, dh, dc, dextras = net.walk_back(z[0], hs, cs, mask, dy, dh, dc, here)
-        grads = [net.kernel_gradient(hx, dz), *dextras]
+        grads = [_kernel_gradient(hs, dz, net.h_drop), _kernel_gradient(xs[n], dz, net.x_drop)]
+        grads += dextras if net.b is None else [tf.reduce_sum(dz, axis=(0, 1)), *dextras]
         sums = [total + tf.cast(grad, wide) for total, grad in zip(sums, grads)]
-        return n - 1, dh, dc, dx.write(n, net.back_to_x(dz)), *sums
+        return n - 1, dh, dc, dx.write(n, _product(dz, net.W_T, net.x_drop, back=True)), *sums
 
     dx = tf.TensorArray(x.dtype, xs.shape[0] or tf.shape(xs)[0], element_shape=(S, x.shape[0], F))
-    sums = [tf.zeros(tf.shape(w), wide) for w in (K, *extras)]
+    sums = [tf.zeros(w.shape, wide) for w in weights]
     _, dh, dc, dx, *sums = tf.while_loop(
         lambda n, *_: n >= 0, body, (tf.convert_to_tensor(last), dh, dc, dx, *sums)
     )
     dx = tf.reshape(dx.stack(), (-1, tf.shape(x)[0], F))[: tf.shape(x)[1]]
-    sums = [tf.cast(total, K.dtype) for total in sums]
-    return tf.transpose(dx, (1, 0, 2)), dh, dc, *sums
+    return tf.transpose(dx, (1, 0, 2)), dh, dc, *(tf.cast(total, x.dtype) for total in sums)
 
 
-def _time_major(a, plan, ones=False):
+def _time_major(a, plan):
     """`(batch, timesteps, ...)` to `(timesteps in whole segments, batch, ...)`."""
     if a is None:
         return None
     if len(a.shape) == 2:
         a = a[..., None]
-    if ones:
-        a = tf.concat([a, tf.ones_like(a[..., :1])], axis=-1)
     a = tf.transpose(a, (1, 0, 2))
     missing = -(a.shape[0] or 0) % plan.segment
     return tf.pad(a, [[0, missing], [0, 0], [0, 0]]) if missing else a
@@ -309,7 +301,7 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
     def room(count, width):
         return tf.TensorArray(h.dtype, count, element_shape=(h.shape[0], width))
 
-    U, width = h.shape[1], net.K.shape[1]
+    U, width = h.shape[1], net.W.shape[1]
     kept = {
         "nothing": [],
         "borders": [room(rows // segment + 1, U) for _ in range(2)],
@@ -318,7 +310,7 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
     outputs = [room(rows, U)] if want_outputs else []
 
     def body(t, h, c, kept, outputs):
-        z = net.z(tf.concat([h, x[t]], axis=-1))
+        z = net.z(h, x[t])
         if keep == "borders":
             # Each write goes to the place of the next border, so the border itself has the last.
             kept = [a.write((t + segment - 1) // segment, s) for a, s in zip(kept, (h, c))]
@@ -338,34 +330,17 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
 class _Net:
     """A cell at given values of its weights: all that the two passes ask of it."""
 
-    def __init__(self, cell, K, drop, extras):
-        self.cell, self.K, self.drop, self.extras = cell, K, drop, list(extras)
+    def __init__(self, cell, drop, weights):
+        self.cell, (self.h_drop, self.x_drop) = cell, drop or (None, None)
+        self.U, self.W, *rest = weights
+        self.b = None if cell.bias is None else rest.pop(0)
+        self.extras = rest
         # Turned over once and not at every step.
-        self.K_to_h = tf.transpose(K[: cell.units])
-        self.K_to_x = tf.transpose(K[cell.units : cell.units + cell.kernel.shape[0]])
+        self.U_T, self.W_T = tf.transpose(self.U), tf.transpose(self.W)
 
-    def z(self, hx):
-        """`[h, x, 1]`, `(..., batch, inputs)`, times `K`, each gate with its own dropout."""
-        if self.drop is None:
-            return _matmul(hx, self.K)
-        blocks = tf.split(self.K, self.drop.shape[0], axis=1)
-        return tf.concat([_matmul(hx * m, k) for m, k in zip(tf.unstack(self.drop), blocks)], -1)
-
-    def back_to_h(self, dz):
-        """The gradient of `h` in `[h, x, 1]`, from that of `z`."""
-        drop = None if self.drop is None else self.drop[..., : self.cell.units]
-        return _back(dz, self.K_to_h, drop)
-
-    def back_to_x(self, dz):
-        """The gradient of `x` in `[h, x, 1]`, from that of `z`."""
-        U, F = self.cell.units, self.K_to_x.shape[1]
-        return _back(dz, self.K_to_x, None if self.drop is None else self.drop[..., U : U + F])
-
-    def kernel_gradient(self, hx, dz):
-        if self.drop is None:
-            return _matmul_over_steps(hx, dz)
-        parts = zip(tf.unstack(self.drop), tf.split(dz, self.drop.shape[0], axis=-1))
-        return tf.concat([_matmul_over_steps(hx * m, d) for m, d in parts], axis=1)
+    def z(self, h, x):
+        z = _product(h, self.U, self.h_drop) + _product(x, self.W, self.x_drop)
+        return z if self.b is None else z + self.b
 
     def step(self, z, h, c):
         now = self._with_extras(self.cell.gates, z, [h, c])
@@ -375,7 +350,7 @@ class _Net:
         """Call a method of the cell that then sees `self.extras` for the values of its weights."""
         if not self.extras:
             return method(*args)
-        with keras.StatelessScope(zip(_extra_weights(self.cell), self.extras)):
+        with keras.StatelessScope(zip(_weights(self.cell)[-len(self.extras) :], self.extras)):
             return method(*args)
 
     def walk_back(self, z, hs, cs, mask, dy, dh, dc, steps):
@@ -399,7 +374,7 @@ class _Net:
             dc = dc + dh * h_by_c[s]
             upstream = [dc if enters else dh for enters in self.cell.enters_cell_state]
             dzs = dzs.write(s, by_z[s] * tf.concat(upstream, axis=-1))
-            dh_before = self.back_to_h(dzs.read(s))
+            dh_before = _product(dzs.read(s), self.U_T, self.h_drop, back=True)
             if mask is not None:
                 dh_before += tf.where(~mask[s], dh, 0)
             return s - 1, dh_before, dc * c_by_c[s], dzs
@@ -418,12 +393,12 @@ class _Net:
             sources = [z[s], hs[s], cs[s], *self.extras]
             with tf.GradientTape() as tape:
                 tape.watch(sources)
-                results = _Net(self.cell, self.K, self.drop, sources[3:]).step(*sources[:3])
+                results = self.step(*sources[:3])
             upstream = [dh, dc] if m is None else [tf.where(m, dh, 0), tf.where(m, dc, 0)]
             dz, dh_before, dc_before, *more = tape.gradient(
                 results, sources, upstream, unconnected_gradients="zero"
             )
-            dh_before += self.back_to_h(dz)
+            dh_before += _product(dz, self.U_T, self.h_drop, back=True)
             if m is not None:
                 dh_before, dc_before = (
                     dh_before + tf.where(~m, dh, 0),
@@ -441,12 +416,16 @@ class _Net:
         return dzs.stack(), dh, dc, dextras
 
 
-def _back(dz, K_transposed, drop):
+def _product(a, kernel, drop, back=False):
+    """`a @ kernel`, each gate with its own dropout of `a`, or `back` through that product."""
     if drop is None:
-        return _matmul(dz, K_transposed)
+        return _matmul(a, kernel)
     gates = drop.shape[0]
-    parts = zip(tf.unstack(drop), tf.split(dz, gates, axis=-1), tf.split(K_transposed, gates))
-    return tf.add_n([m * _matmul(d, k) for m, d, k in parts])
+    if back:
+        parts = zip(tf.unstack(drop), tf.split(a, gates, axis=-1), tf.split(kernel, gates))
+        return tf.add_n([m * _matmul(d, k) for m, d, k in parts])
+    parts = zip(tf.unstack(drop), tf.split(kernel, gates, axis=1))
+    return tf.concat([_matmul(a * m, k) for m, k in parts], axis=-1)
 
 
 def _matmul(a, b):
@@ -456,7 +435,10 @@ def _matmul(a, b):
     return tf.reshape(flat, (a.shape[0], tf.shape(a)[1], b.shape[1]))
 
 
-def _matmul_over_steps(a, b):
-    """`(timesteps, batch, m)` and `(timesteps, batch, n)` to `(m, n)`."""
-    a, b = tf.reshape(a, (-1, a.shape[2])), tf.reshape(b, (-1, b.shape[2]))
-    return tf.matmul(a, b, transpose_a=True)
+def _kernel_gradient(a, dz, drop):
+    """`(timesteps, batch, m)` and `(timesteps, batch, n)` to `(m, n)`, over all steps at once."""
+    if drop is not None:
+        parts = zip(tf.unstack(drop), tf.split(dz, drop.shape[0], axis=-1))
+        return tf.concat([_kernel_gradient(a * m, d, None) for m, d in parts], axis=1)
+    a, dz = tf.reshape(a, (-1, a.shape[2])), tf.reshape(dz, (-1, dz.shape[2]))
+    return tf.matmul(a, dz, transpose_a=True)

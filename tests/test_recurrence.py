@@ -249,10 +249,12 @@ def test_recompute_keeps_the_square_root_of_the_steps():
         with tf.GradientTape() as tape:
             layer(x, training=True)
         del tape
-        plan = recurrence.Plan(recurrence._segment(steps, True), True, "borders", False)
-        K = ops.concatenate([layer.cell.recurrent_kernel, layer.cell.kernel, layer.cell.bias[None]])
+        plan = recurrence.Plan(recurrence._segment(steps, True), "borders", False)
+        weights = [w.value for w in recurrence._weights(layer.cell)]
         zeros = tf.zeros((4, 8))
-        _, kept = recurrence._forward(layer.cell, plan, steps, None, None, x, zeros, zeros, K)
+        _, kept = recurrence._forward(
+            layer.cell, plan, steps, None, None, x, zeros, zeros, *weights
+        )
         sizes[steps] = sum(int(tf.size(a)) for a in kept) + plan.segment * 4 * 6 * 8
     assert sizes[400] / sizes[100] == pytest.approx(2, rel=0.1)
     assert sizes[1600] / sizes[400] == pytest.approx(2, rel=0.1)
