@@ -6,6 +6,7 @@ the loop of one of them by a loop that shows each step, `checked_x` refuses what
 
 import contextlib
 import difflib
+import functools
 import weakref
 from typing import NamedTuple
 
@@ -115,7 +116,10 @@ def watched(layer, step_by_step=False):
             calls.append(Call(sequences, mask, steps[::-1] if layer.go_backwards else steps))
             return last, hidden, states
         if layer not in _LOOPS:
-            _LOOPS[layer] = tf.function(_loop(layer).inner_loop, reduce_retracing=True)
+            # TensorFlow takes functions of the same code for one that is traced again and again and
+            # warns of it; a partial has no code.
+            loop = functools.partial(_loop(layer).inner_loop)
+            _LOOPS[layer] = tf.function(loop, reduce_retracing=True)
         last, values, states = _LOOPS[layer](sequences, initial_state, mask)
         order = slice(None, None, -1 if layer.go_backwards else 1)
         in_order = {name: value[:, order] for name, value in values.items()}

@@ -304,6 +304,17 @@ def test_a_second_trace_sees_new_weights_and_other_shapes(x):
     np.testing.assert_allclose(seen.hidden_state, numpy_of(layer(shorter)), atol=TOLERANCE)
 
 
+def test_tracing_many_layers_logs_no_warning(x, caplog):
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for units in range(1, 8):
+            lz.trace(keras.layers.LSTM(units), x)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert not caplog.records
+
+
 # The model stays as it was.
 
 
