@@ -126,6 +126,9 @@ def run(
     if input_mask is not None and not isinstance(input_mask, list):
         x, input_mask = x * input_mask[:, None], None
     drop = _dropout_of_all_inputs(cell, x, input_mask, recurrent_mask)
+    if x.shape[2] == 1:
+        # XLA turns a product over one feature into a slow broadcast; a second one, zero, saves it.
+        x, weights[1] = tf.pad(x, [[0, 0], [0, 0], [0, 1]]), tf.pad(weights[1], [[0, 1], [0, 0]])
     plan = Plan(
         segment=_segment(steps, recompute),
         keep=("borders" if recompute else "steps") if training else "nothing",
