@@ -2,6 +2,7 @@
 # make test   lint, tests, and every notebook run and compared with its stored outputs
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make lab    open the notebooks in JupyterLab
+# make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
 PYTHON ?= python3
@@ -27,6 +28,9 @@ test-browser: .venv/installed
 
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
+
+bench: .venv/installed
+	$(VENV) benchmarks/speed.py
 
 format: .venv/installed
 	$(VENV) -m ruff check --fix .

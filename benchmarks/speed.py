@@ -41,6 +41,7 @@ CURVES = {
     "batch": [(batch, 100, 8, 64) for batch in (1, 4, 16, 64, 256)],
     "units": [(32, 100, 8, units) for units in (16, 32, 64, 128, 256)],
 }
+PARTS = ("grid", "curves", "memory", "fit")
 LABELS = {
     "zoo": "lstm_zoo.LSTM",
     "keras": "keras.layers.LSTM",
@@ -338,6 +339,7 @@ def draw(rows, path, title):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two shapes, few rounds")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="not all of it")
     parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
     parser.add_argument("--serve-torch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
@@ -361,26 +363,29 @@ def main():
         print(part, rows[-1]["shape"], *row.values(), flush=True)
 
     peers = ["zoo", "keras", "keras-xla", "rnn", "block"]
-    for shape in GRID[1:3] if options.quick else GRID:
+    parts = ("grid",) if options.quick else options.parts
+    for shape in (GRID[1:3] if options.quick else GRID) if "grid" in parts else ():
         rounds = 5 if options.quick else max(7, min(40, 4000 // shape[1]))
         for row in compare(shape, peers, rounds, torch):
             used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
             add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
     print(*summary(rows), sep="\n", flush=True)
-    if not options.quick:
-        for part, shapes in CURVES.items():
-            for shape in shapes:
-                for row in compare(shape, ["zoo", "keras", "keras-xla"], 7, torch, ("train",)):
-                    add(part, shape, row)
+    short = ("zoo", "keras", "keras-xla")
+    if "memory" in parts:
         for shape in [(64, 1000, 16, 64), (32, 784, 1, 128)]:
-            for peer in ("zoo", "keras", "keras-xla"):
+            for peer in short:
                 peak = in_new_process("memory", peer, *shape)
                 add("memory", shape, {"peer": peer, "measure": "peak", "peak_mib": peak})
-        for _ in range(3):
-            for peer in ("zoo", "keras", "keras-xla"):
-                took = in_new_process("fit", peer)
-                row = {"peer": peer, "measure": "fit of 5 epochs", "min_ms": 1000 * took}
-                add("japanese_vowels", (), row)
+    if "fit" in parts:
+        for peer in short * 2:
+            took = in_new_process("fit", peer)
+            row = {"peer": peer, "measure": "fit of 5 epochs", "min_ms": 1000 * took}
+            add("japanese_vowels", (), row)
+    if "curves" in parts:
+        for part, shapes in CURVES.items():
+            for shape in shapes:
+                for row in compare(shape, short, 7, torch, ("train",)):
+                    add(part, shape, row)
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / f"{today}-speed{'-quick' if options.quick else ''}"
     fields = list(dict.fromkeys(field for row in rows for field in row))
