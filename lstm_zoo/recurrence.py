@@ -38,6 +38,7 @@ https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs
 
 import collections
 import math
+import weakref
 
 import keras
 
@@ -119,7 +120,9 @@ def run(
     """
     dtype = cell.compute_dtype
     weights = [tf.cast(w, dtype) for w in _weights(cell)]
-    x, steps = tf.cast(sequences, dtype), sequences.shape[1]
+    x = tf.cast(sequences, dtype)
+    # Eager calls come in many lengths: they share the programs of those that are not known before.
+    steps = None if tf.executing_eagerly() else x.shape[1]
     mask = None if mask is None else tf.cast(mask, tf.bool)
     if go_backwards:
         x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
@@ -214,16 +217,48 @@ def _second(cell, plan, steps, mask, drop, inputs_and_upstream, further):
         with tf.GradientTape() as inner:
             inner.watch(inputs)
             plain = plan._replace(keep="nothing")
-            results, _ = _forward.python_function(cell, plain, steps, mask, drop, *inputs)
+            results, _ = _forward.plain(cell, plain, steps, mask, drop, *inputs)
         grads = inner.gradient(results, inputs, upstream, unconnected_gradients="zero")
     return outer.gradient(grads, inputs_and_upstream, further, unconnected_gradients="zero")
 
 
-def compiled(function):
-    """`function` as one XLA program, if there is a TensorFlow to compile it."""
-    if keras.backend.backend() != "tensorflow":
-        return function
-    return tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
+class compiled:
+    """A pass over a cell as XLA programs: one for each cell, plan and shape, traced once."""
+
+    def __init__(self, function):
+        self.plain = function
+        self.programs = weakref.WeakKeyDictionary()  # cell -> signature -> program
+
+    def __call__(self, cell, plan, *args):
+        flat = tf.nest.flatten(args)
+        signature = (plan, *((a.dtype, tuple(a.shape)) if tf.is_tensor(a) else a for a in flat))
+        programs = self.programs.setdefault(cell, {})
+        if signature not in programs:
+            programs[signature] = self._trace(weakref.ref(cell), plan, args)
+        return programs[signature](*(a for a in flat if tf.is_tensor(a)))
+
+    def _trace(self, cell, plan, args):
+        args = tf.nest.map_structure(lambda a: _Spec(a) if tf.is_tensor(a) else a, args)
+        flat = tf.nest.flatten(args)
+
+        def program(*tensors):
+            tensors = iter(tensors)
+            values = [next(tensors) if isinstance(a, _Spec) else a for a in flat]
+            return self.plain(cell(), plan, *tf.nest.pack_sequence_as(args, values))
+
+        specs = [a.spec for a in flat if isinstance(a, _Spec)]
+        return tf.function(program, jit_compile=True, autograph=False).get_concrete_function(*specs)
+
+    def count(self):
+        """How many programs there are by now."""
+        return sum(len(programs) for programs in self.programs.values())
+
+
+class _Spec:
+    """Stands for a tensor where its value must not be kept."""
+
+    def __init__(self, tensor):
+        self.spec = tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
 @compiled
