@@ -124,17 +124,21 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         self.forget_bias = forget_bias
         self.implementation = 1 if self.recurrent_dropout else implementation
         if self.implementation == 1:
-            self.dropout_mask_count = 4
+            self.dropout_mask_count = len(self.enters_cell_state)
         self.state_size = [self.units, self.units]
         self.output_size = self.units
 
     def build(self, input_shape):
-        self.kernel = self._add("kernel", (input_shape[-1], 4 * self.units))
-        self.recurrent_kernel = self._add("recurrent", (self.units, 4 * self.units))
+        self.kernel = self._add("kernel", (input_shape[-1], self._width))
+        self.recurrent_kernel = self._add("recurrent", (self.units, self._width))
         self.bias = None
         if self.use_bias:
-            self.bias = self._add("bias", (4 * self.units,), self._initial_bias)
+            self.bias = self._add("bias", (self._width,), self._initial_bias)
         self.built = True
+
+    @property
+    def _width(self):
+        return len(self.enters_cell_state) * self.units
 
     def _add(self, role, shape, initializer=None):
         return self.add_weight(
@@ -305,6 +309,63 @@ class PeepholeLSTMCell(LSTMCell):
     def get_config(self):
         initializer = keras.initializers.serialize(self.peephole_initializer)
         return {**super().get_config(), "peephole_initializer": initializer}
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class CoupledLSTMCell(LSTMCell):
+    r"""An LSTM that takes in as much as it forgets, with one gate for both (Greff et al. 2017).
+
+    .. math::
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + b_o) \\
+        i_t &= 1 - f_t \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        h_t &= o_t \odot \tanh(c_t)
+
+    The cell state is then an average of the candidates, between -1 and 1, and the cell has a
+    quarter fewer weights: `kernel` is `(features, 3 * units)`, in the order f, g, o.
+
+    Args:
+        units, ...: those of `LSTMCell`.
+
+    Example:
+        >>> cell = CoupledLSTMCell(8)
+        >>> h, (h, c) = cell(ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> tuple(cell.kernel.shape)
+        (3, 24)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    enters_cell_state = (True, True, False)
+
+    def _initial_bias(self, shape, dtype=None):
+        if not self.unit_forget_bias:
+            return self.bias_initializer(shape, dtype=dtype)
+        f = ops.full((self.units,), self.forget_bias, dtype=dtype)
+        return ops.concatenate([f, self.bias_initializer((2 * self.units,), dtype=dtype)])
+
+    def gates(self, z, states):
+        _, c = states
+        f, g, o = ops.split(z, 3, axis=-1)
+        f, g = self.recurrent_activation(f), self.activation(g)
+        o = self.recurrent_activation(o)
+        i = 1 - f
+        c = f * c + i * g
+        h = o * self.activation(c)
+        return _named(i, f, g, o, c, h)
+
+    def local_derivatives(self, z, states):
+        _, c_before = states
+        i, f, g, o, c, _ = self.gates(z, states).values()
+        tanh_c = ops.tanh(c)
+        by_z = [(c_before - g) * f * i, i * (1 - g * g), tanh_c * o * (1 - o)]
+        return ops.concatenate(by_z, axis=-1), o * (1 - tanh_c * tanh_c), f
+
+    def extra_gradients(self, z, states, dz):
+        return []
 
 
 def lstm_in_numpy(x, kernel, recurrent_kernel, bias, h=None, c=None):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import recurrence
-from lstm_zoo.cells import LSTMCell, PeepholeLSTMCell
+from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
@@ -216,6 +216,19 @@ class PeepholeLSTM(LSTM):
 
     cell_class = PeepholeLSTMCell
     cell_arguments = (*LSTM.cell_arguments, "peephole_initializer")
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class CoupledLSTM(LSTM):
+    """`LSTM` with `lstm_zoo.cells.CoupledLSTMCell` inside (Greff et al. 2017).
+
+    Example:
+        >>> layer = CoupledLSTM(8)
+        >>> tuple(layer(keras.ops.ones((2, 5, 3))).shape)
+        (2, 8)
+    """
+
+    cell_class = CoupledLSTMCell
 
 
 def _tensorflow_sees_a_gpu():

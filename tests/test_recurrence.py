@@ -1,6 +1,7 @@
 """The compiled recurrence against autodiff of Keras's own loop, finite differences, and NumPy."""
 
 import contextlib
+import gc
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from keras import ops
 import lstm_zoo as lz
 from lstm_zoo import recurrence
 from lstm_zoo.cells import LSTMCell, lstm_in_numpy
+from lstm_zoo.layers import CoupledLSTM
 
 MASKS = {
     "none": None,
@@ -100,7 +102,9 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, da
         "recurrent_dropout": data.draw(st.sampled_from([0.0, 0.4]), "recurrent_dropout"),
         "activation": data.draw(st.sampled_from(["tanh", "softsign"]), "activation"),
     }
-    layer_class = data.draw(st.sampled_from([lz.LSTM, lz.PeepholeLSTM, LeakyLSTM]), "layer")
+    layer_class = data.draw(
+        st.sampled_from([lz.LSTM, lz.PeepholeLSTM, CoupledLSTM, LeakyLSTM]), "layer"
+    )
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(3, 5, 2)), dtype)
     states = None
@@ -179,6 +183,23 @@ def test_gradients_without_training_are_the_same():
     assert largest_difference(not_kept, kept) < 1e-12
 
 
+def test_coupled_gates_average_the_candidates_as_greff_et_al_write_it():
+    layer = random_layer(CoupledLSTM, 2, 1, dtype="float64", return_state=True)
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    kernel, recurrent_kernel, bias = (w.numpy() for w in layer.trainable_weights)
+    h = c = np.zeros((3, 3))
+    for t in range(4):
+        f, g, o = np.split(x[:, t] @ kernel + h @ recurrent_kernel + bias, 3, axis=-1)
+        f, o = 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o))
+        c = f * c + (1 - f) * np.tanh(g)
+        h = o * np.tanh(c)
+    np.testing.assert_allclose(layer(x)[2], c, rtol=1e-12)
+    ours = outputs_and_gradients(layer, tf.constant(x))
+    with keras_loop():
+        theirs = outputs_and_gradients(layer, tf.constant(x))
+    assert largest_difference(ours, theirs) < 1e-10
+
+
 def test_second_order_gradients_equal_autodiff_of_keras_loop():
     layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
     x = tf.random.stateless_normal((2, 3, 2), [1, 2], dtype=tf.float64)
@@ -212,11 +233,11 @@ def test_mixed_precision_stays_as_near_to_float32_as_keras_loop_does(policy):
 
 
 def compilations(function):
-    """How many traces and XLA programs `function` adds."""
+    """How many programs `function` adds."""
     passes = (recurrence._forward, recurrence._backward)
-    before = sum(p.experimental_get_tracing_count() for p in passes)
+    before = sum(p.count() for p in passes)
     function()
-    return sum(p.experimental_get_tracing_count() for p in passes) - before
+    return sum(p.count() for p in passes) - before
 
 
 def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
@@ -239,6 +260,26 @@ def test_sequences_of_all_lengths_share_one_trace():
             np.testing.assert_allclose(run(x), hidden, rtol=1e-4, atol=1e-5)
 
     assert compilations(other_lengths) == 0
+
+
+def test_eager_calls_of_many_lengths_share_one_program_and_do_not_warn(caplog):
+    layer = random_layer(lz.LSTM, 2, 1)
+    layer(tf.ones((2, 4, 2)))
+    eager = [tf.random.stateless_normal((2, steps, 2), [1, 2]) for steps in range(5, 15)]
+    assert compilations(lambda: [layer(x) for x in eager]) == 0
+    layers = [random_layer(lz.LSTM, 2, 1) for _ in range(7)]
+    assert compilations(lambda: [layer(eager[0]) for layer in layers]) == 7
+    assert "retracing" not in caplog.text
+
+
+def test_a_layer_that_is_gone_leaves_no_program_behind():
+    layer = random_layer(lz.LSTM, 2, 1)
+    layer(tf.ones((2, 4, 2)))
+    gc.collect()
+    before = recurrence._forward.count()
+    del layer
+    gc.collect()
+    assert recurrence._forward.count() == before - 1
 
 
 def test_recompute_keeps_the_square_root_of_the_steps():
