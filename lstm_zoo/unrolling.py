@@ -110,10 +110,15 @@ def watched(layer, step_by_step=False):
                 "a compiled function; give the layer itself with what it reads"
             )
         if step_by_step:
+            # Turned round here: going backwards, Keras's unrolled loop zeroes the outputs by the
+            # mask in its forward order.
+            order = slice(None, None, -1 if layer.go_backwards else 1)
+            in_order = None if mask is None else mask[:, order]
             steps = []
-            loop = _loop(layer, steps)
-            last, hidden, states = loop.inner_loop(sequences, initial_state, mask)
-            calls.append(Call(sequences, mask, steps[::-1] if layer.go_backwards else steps))
+            last, hidden, states = _loop(layer, steps).inner_loop(
+                sequences[:, order], initial_state, in_order
+            )
+            calls.append(Call(sequences, mask, steps[order]))
             return last, hidden, states
         if layer not in _LOOPS:
             # TensorFlow takes functions of the same code for one that is traced again and again and
@@ -138,7 +143,7 @@ def _loop(layer, steps=None):
     return keras.layers.RNN(
         _ShowingCell(layer.cell) if steps is None else _ListingCell(layer.cell, steps),
         return_sequences=True,
-        go_backwards=layer.go_backwards,
+        go_backwards=layer.go_backwards and steps is None,
         zero_output_for_mask=layer.zero_output_for_mask,
         unroll=steps is not None,
     )
