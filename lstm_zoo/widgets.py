@@ -42,24 +42,25 @@ class Explorer(ipywidgets.VBox):
         controls: by name, the ipywidgets to move.
         numbers: by name, the numbers of the picture, as they are now.
         picture: the `ipywidgets.Image` that shows it, a PNG.
-        text: the `ipywidgets.HTML` under it, with the numbers.
+        text: the `ipywidgets.HTML` with the numbers.
     """
 
-    def __init__(self, controls, look):
+    def __init__(self, controls, look, text_below=False):
         self.controls, self._look = controls, look
         self.picture = ipywidgets.Image(format="png")
         self.picture.layout.width = "480px"
         self.text = ipywidgets.HTML()
+        self.text.layout.max_width = None if text_below else "350px"
         for control in controls.values():
             control.style.description_width = "160px"
             control.layout.width = "350px"
             control.observe(self._follow, names="value")
         self._follow()
-        side_by_side = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        beside = ipywidgets.Box(
-            [ipywidgets.VBox([*controls.values()]), self.picture], layout=side_by_side
-        )
-        super().__init__([beside, self.text])
+        column, below = [*controls.values()], []
+        (below if text_below else column).append(self.text)
+        beside = ipywidgets.Box([ipywidgets.VBox(column), self.picture])
+        beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
+        super().__init__([beside, *below])
 
     def _follow(self, change=None):
         settings = {name: control.value for name, control in self.controls.items()}
@@ -119,7 +120,7 @@ def explore_cell(weights=None):
         ]
         return numbers, ax.figure, _table(_equations(numbers, inner, c))
 
-    return Explorer(controls, look)
+    return Explorer(controls, look, text_below=True)
 
 
 def explore_trace(model, x, layer=None):

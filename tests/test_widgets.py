@@ -261,14 +261,13 @@ def test_moving_sliders_leaves_no_figure_behind():
     assert plt.get_fignums() == []
 
 
-def test_controls_and_picture_are_what_a_notebook_shows():
-    cell = widgets.explore_cell()
-    view = cell.get_view_spec()
-    assert view["model_id"] == cell.model_id
-    beside, text = cell.children
-    column, picture = beside.children
-    assert list(column.children) == list(cell.controls.values())
-    assert (picture, text) == (cell.picture, cell.text)
+def test_controls_picture_and_numbers_are_what_a_notebook_shows():
+    for explorer in (widgets.explore_cell(), widgets.explore_gradients()):
+        assert explorer.get_view_spec()["model_id"] == explorer.model_id
+        beside, *below = explorer.children
+        column, picture = beside.children
+        assert picture is explorer.picture
+        assert [*column.children, *below] == [*explorer.controls.values(), explorer.text]
 
 
 def test_without_ipywidgets_the_error_says_what_to_install(monkeypatch):
