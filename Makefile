@@ -20,7 +20,8 @@ demo: .venv/installed
 test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
-	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg tests notebooks
+	$(VENV) -m pytest -n auto --dist loadfile tests
+	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }
