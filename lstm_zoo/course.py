@@ -97,6 +97,40 @@ def _(answer):
 
 # 02 the gradient problem
 
+
+@_exercise("02-1", "The smallest whole n with 0.95 ** n < 0.01.")
+def _(answer):
+    return answer == 90
+
+
+@_exercise(
+    "02-2", "Where is s * (1 - s) largest for s from 0 to 1? It comes in at each of 10 steps."
+)
+def _(answer):
+    return np.isclose(answer, 2.0**-20, rtol=1e-3, atol=0)
+
+
+@_exercise("02-3", "Try eigenvalues below 1 and one large number beside them.")
+def _(answer):
+    matrix = np.asarray(answer, float)
+    grows = np.linalg.norm(matrix, ord=2) > 2
+    return (
+        matrix.shape == (2, 2) and grows and np.abs(np.linalg.matrix_power(matrix, 50)).max() < 1e-3
+    )
+
+
+@_exercise("02-4", "One length for all arrays together: the root of the sum of all squares.")
+def _(answer):
+    long, short = [np.array([[3.0, 0.0]]), np.array([4.0])], [np.array([0.3]), np.array([[0.4]])]
+    clipped, kept = answer(long, 2.0), answer(short, 2.0)
+    return (
+        _near(clipped[0], [[1.2, 0.0]], 1e-6)
+        and _near(clipped[1], [1.6], 1e-6)
+        and _near(kept[0], [0.3], 1e-6)
+        and _near(kept[1], [[0.4]], 1e-6)
+    )
+
+
 # 03 the architecture
 
 
@@ -145,6 +179,17 @@ def _(answer):
 
 
 # 05 step by step
+
+
+@_exercise("05-1", "f and i are sigmoids of z_f and z_i, g is tanh of z_g; give [c, h].")
+def _(answer):
+    return _near(answer, [0.0596, 0.0435], 0.002)
+
+
+@_exercise("05-2", "Look which of the six equations need only x_t and the states before the step.")
+def _(answer):
+    return set(answer) == set("ifgo")
+
 
 # 06 backpropagation through time
 
