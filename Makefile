@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-browser lab format
+.PHONY: demo test test-browser lab bench format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
