@@ -102,7 +102,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
         )
 
     panels = stack_of_axes(ax, [max(1.1, 2.4 / len(values))] * len(values))
-    notes = {values[0]: [f"{trace.layer}, sample {sample}"]}
+    notes = {}
     for panel, name in zip(panels, values):
         every = series[name]
         rows = thin(every.shape[1], most) if units is None or name == "inputs" else np.array(units)
@@ -120,7 +120,7 @@ def plot_trace(trace, sample=0, units=None, kind="heatmap", values=None, ax=None
         panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         if panel is not panels[-1]:
             panel.tick_params(labelbottom=False)
-    panels[-1].set_xlabel("time step")
+    panels[-1].set_xlabel(f"time step of sample {sample}, {trace.layer}")
     panels[0].figure.align_ylabels(panels)
     return panels
 

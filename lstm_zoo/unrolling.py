@@ -124,7 +124,7 @@ def watched(layer, step_by_step=False):
             # TensorFlow takes functions of the same code for one that is traced again and again and
             # warns of it; a partial has no code.
             loop = functools.partial(_loop(layer).inner_loop)
-            _LOOPS[layer] = tf.function(loop, reduce_retracing=True)
+            _LOOPS[layer] = tf.function(loop, reduce_retracing=True, autograph=False)
         last, values, states = _LOOPS[layer](sequences, initial_state, mask)
         order = slice(None, None, -1 if layer.go_backwards else 1)
         in_order = {name: value[:, order] for name, value in values.items()}

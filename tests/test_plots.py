@@ -170,7 +170,7 @@ def test_trace_heat_maps_hold_the_values_with_masked_steps_blank(speech, seen):
         )
         assert np.ma.getmaskarray(drawn)[:, length:].all()
     assert np.ma.getmaskarray(panels[0].images[0].get_array())[:, length:].all()
-    assert panels[-1].get_xlabel() == "time step"
+    assert panels[-1].get_xlabel() == f"time step of sample {shortest}, {seen.layer}"
 
 
 def test_trace_scales_gates_from_0_to_1_and_states_around_0(seen):
@@ -197,7 +197,8 @@ def test_trace_lines_follow_the_units_asked_for_in_the_gate_s_colour(seen):
 )
 def test_trace_thins_many_units_evenly_and_says_so(wide, kind, note, rows):
     panel = plots.plot_trace(wide, kind=kind, values=["forget_gate"])[0]
-    assert panel.get_title(loc="right") == f"wide, sample 0, {note}"
+    assert panel.get_title(loc="right") == note
+    assert panel.get_xlabel() == "time step of sample 0, wide"
     if kind == "lines":
         shown = np.stack([line.get_ydata() for line in panel.lines])
     else:
