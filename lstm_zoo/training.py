@@ -37,7 +37,9 @@ def fit(
     Args:
         model: a compiled `keras.Model` with one input and one output.
         x: `(samples, timesteps, features)`, finite numbers.
-        y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite.
+        y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite; for a
+            model with an output at every step `(samples, timesteps)` or
+            `(samples, timesteps, outputs)`.
         validation_data: `(x, y)` to measure each epoch on, or None.
         epochs: times to go through the data.
         batch_size: samples a step.
@@ -160,13 +162,22 @@ def check_data(model, x, y, prefix=""):
             )
     _check_finite(name_x, x)
     if "sparse_categorical_crossentropy" in _loss_name(model):
-        return x, _checked_labels(name_y, y, model.output_shape[-1], fit=not prefix)
-    outputs = tuple(model.output_shape[1:2])
-    if y.shape[1:] not in (outputs, ()) or (y.ndim == 1 and outputs != (1,)):
+        *wanted, classes = model.output_shape[1:]
+        fits = _fits(y.shape[1:], wanted) or _fits(y.shape[1:], [*wanted, 1])
+    else:
+        wanted = model.output_shape[1:]
+        last_is_implied = wanted[-1] == 1 or "quantile" in _loss_name(model)
+        fits = _fits(y.shape[1:], wanted) or (last_is_implied and _fits(y.shape[1:], wanted[:-1]))
+        classes = None
+    if not fits:
         raise ValueError(
-            f"{name_y} must be (samples, {outputs[0]}), as the model's output, got shape {y.shape}"
+            f"{name_y} must be {_shape_in_words(wanted)}, as the model's output, "
+            f"got shape {y.shape}"
         )
-    _check_finite(name_y, y)
+    if classes is None:
+        _check_finite(name_y, y)
+    else:
+        _check_labels(name_y, y, classes, fit=not prefix)
     return x, y
 
 
@@ -338,9 +349,16 @@ def _validate(model, x, y, batch_size):
     return {f"val_{name}": float(value) for name, value in scores.items()}
 
 
-def _checked_labels(argument, y, num_classes, fit):
-    if y.ndim != 1 and y.shape[1:] != (1,):
-        raise ValueError(f"{argument} must be (samples,) integer labels, got shape {y.shape}")
+def _fits(shape, wanted):
+    return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted))
+
+
+def _shape_in_words(wanted):
+    sizes = ["samples", *("timesteps" if size is None else str(size) for size in wanted)]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _check_labels(argument, y, num_classes, fit):
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"{argument} must hold integer labels, got {y.dtype}")
     if y.min() < 0 or y.max() >= num_classes:
@@ -349,7 +367,6 @@ def _checked_labels(argument, y, num_classes, fit):
         )
     if fit and y.min() == y.max():
         raise ValueError(f"{argument} must hold at least two classes, got only class {y.min()}")
-    return y
 
 
 def _check_finite(argument, array):

@@ -200,6 +200,28 @@ def test_xla_gives_the_same_numbers():
     assert_equal_weights(plain, compiled, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("task", "loss", "outputs"),
+    [
+        (lz.tasks.delayed_echo(16, timesteps=12, delay=2, seed=0), "mean_squared_error", 1),
+        (
+            lz.tasks.copying(16, timesteps=12, length=2, seed=0),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            10,
+        ),
+    ],
+)
+def test_model_with_an_output_at_every_step_is_trained(task, loss, outputs):
+    x, y = task
+    layers = [keras.Input((None, x.shape[-1])), lz.LSTM(8, return_sequences=True)]
+    model = keras.Sequential([*layers, keras.layers.Dense(outputs)])
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    losses = lz.fit(model, x, y, epochs=10, seed=0, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    with pytest.raises(ValueError, match=r"y must be \(samples, timesteps"):
+        lz.fit(model, x, y[:, 0, 0] if y.ndim == 3 else y[:, 0])
+
+
 def test_two_replicas_do_what_one_does(tmp_path):
     """Two logical CPUs, which have to be asked for before TensorFlow starts: its own process."""
     script = """
@@ -318,7 +340,11 @@ def with_value(array, value):
         (X, LABELS + 1, "y must hold labels from 0 to 2, got 1 to 3"),
         (X, LABELS - 1, "y must hold labels from 0 to 2, got -1 to 1"),
         (X, LABELS * 0 + 1, "y must hold at least two classes, got only class 1"),
-        (X, np.eye(3)[LABELS], r"y must be \(samples,\) integer labels, got shape \(20, 3\)"),
+        (
+            X,
+            np.eye(3)[LABELS],
+            r"y must be \(samples,\), as the model's output, got shape \(20, 3\)",
+        ),
     ],
 )
 def test_bad_data_is_named(x, y, message):
