@@ -12,7 +12,6 @@ its times in the same rounds. Writes results/DATE-speed.csv and .png.
 
 import argparse
 import csv
-import ctypes
 import datetime
 import importlib.util
 import os
@@ -217,14 +216,12 @@ def operations(shape, kind):
 
 
 def peak_memory(name, shape):
-    """MiB that a training step takes at its peak beyond what the process holds between steps."""
+    """MiB that training takes at its peak beyond a process that has trained on two steps."""
+    tensorflow_peer(name, (shape[0], 2, *shape[2:]))["train"]()
     train = tensorflow_peer(name, shape)["train"]
-    train()
-    train()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
-    train()
+    before = _status("VmHWM")
+    for _ in range(3):
+        train()
     return (_status("VmHWM") - before) / 1024
 
 
@@ -340,6 +337,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two shapes, few rounds")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="not all of it")
+    parser.add_argument("--rounds", type=int, default=40, help="at most, for the short shapes")
     parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
     parser.add_argument("--serve-torch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
@@ -365,7 +363,7 @@ def main():
     peers = ["zoo", "keras", "keras-xla", "rnn", "block"]
     parts = ("grid",) if options.quick else options.parts
     for shape in (GRID[1:3] if options.quick else GRID) if "grid" in parts else ():
-        rounds = 5 if options.quick else max(7, min(40, 4000 // shape[1]))
+        rounds = 5 if options.quick else min(options.rounds, max(7, 4000 // shape[1]))
         for row in compare(shape, peers, rounds, torch):
             used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
             add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
