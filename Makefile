@@ -2,6 +2,7 @@
 # make test   lint, tests, and every notebook run and compared with its stored outputs
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make lab    open the notebooks in JupyterLab
+# make badges  write the address in pyproject.toml into the notebooks
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
@@ -12,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-browser lab bench format
+.PHONY: demo test test-browser lab bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -32,6 +33,9 @@ lab: .venv/installed
 
 bench: .venv/installed
 	$(VENV) benchmarks/speed.py
+
+badges: .venv/installed
+	$(VENV) notebooks/stamp_address.py
 
 format: .venv/installed
 	$(VENV) -m ruff check --fix .

@@ -2,8 +2,8 @@
 
 import importlib
 
-from lstm_zoo.cells import LSTMCell, PeepholeLSTMCell, lstm_in_numpy
-from lstm_zoo.layers import LSTM, PeepholeLSTM
+from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell, lstm_in_numpy
+from lstm_zoo.layers import LSTM, CoupledLSTM, PeepholeLSTM
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,8 @@ _LATER = {
 _HOME = {name: room for room, names in _LATER.items() for name in names}
 
 __all__ = [
+    "CoupledLSTM",
+    "CoupledLSTMCell",
     "LSTM",
     "LSTMCell",
     "PeepholeLSTM",

@@ -54,7 +54,7 @@ def doctor():
         import tensorflow as tf
 
         import lstm_zoo
-        from lstm_zoo import datasets
+        from lstm_zoo import datasets, recurrence
     table = Table(show_header=False, box=None)
     problems = []
     table.add_row("lstm_zoo", f"{lstm_zoo.__version__}, from {os.path.dirname(lstm_zoo.__file__)}")
@@ -76,6 +76,8 @@ def doctor():
     except Exception as error:
         table.add_row("XLA", "does not work")
         problems.append(f"XLA cannot compile here: {error}")
+    reason = recurrence.why_not_fast(lstm_zoo.LSTM(1))
+    table.add_row("fast recurrence", "serves LSTM layers" if reason is None else f"off: {reason}")
     for name in datasets.names():
         try:
             table.add_row(f"data: {name}", repr(datasets.load(name)))

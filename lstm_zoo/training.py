@@ -242,7 +242,8 @@ def _make_step(model, clipnorm, jit_compile, strategy):
         total = gradients
         if replicas > 1:
             total = tf.distribute.get_replica_context().all_reduce("sum", gradients)
-        norm = tf.linalg.global_norm(total) / optimizer.scale_loss(tf.ones_like(loss))
+        norm = tf.linalg.global_norm(total)
+        norm /= tf.cast(optimizer.scale_loss(1.0), norm.dtype)
         if clipnorm is not None:
             shrink = clipnorm / tf.maximum(norm, clipnorm)
             gradients = [g * tf.cast(shrink, g.dtype) for g in gradients]

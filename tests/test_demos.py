@@ -78,7 +78,15 @@ def test_electricity_is_forecast_better_than_by_last_week_and_losses_are_said(tm
 def test_doctor_finds_nothing_wrong_here():
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0, result.output
-    for word in (lz.__version__, keras.__version__, "CPU", "XLA", "works", "japanese_vowels"):
+    for word in (
+        lz.__version__,
+        keras.__version__,
+        "CPU",
+        "XLA",
+        "works",
+        "serves LSTM layers",
+        "digits",
+    ):
         assert word in result.output
     assert "Nothing is wrong." in result.output
 

@@ -193,6 +193,17 @@ def test_mixed_precision_trains(policy):
     assert finite[0] == pytest.approx(norms["grad_norm"][0], rel=0.05)  # the loss scale is out
 
 
+def test_float64_model_trains():
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = regressor()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    history = lz.fit(model, X, TARGETS, epochs=3, seed=0, verbose=0).history
+    assert {w.dtype for w in model.trainable_variables} == {"float64"}
+    assert history["loss"][-1] < history["loss"][0]
+
+
 def test_xla_gives_the_same_numbers():
     plain, compiled = regressor(), regressor()
     for model, xla in ((plain, False), (compiled, True)):
