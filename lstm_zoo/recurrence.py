@@ -21,13 +21,13 @@ The four factors are the cell's local derivatives; they do not depend on what co
 neither do the sums for the weights have to grow inside the loop. So the backward pass goes over the
 sequence in segments, and in each one
 
-1. computes :math:`z`, the gates and the local derivatives of all its steps at once, from the states
-   before each step, which are all that the forward pass keeps;
+1. computes the gates and the local derivatives of all its steps at once, from :math:`z` and the
+   states before each step, which are all that the forward pass keeps;
 2. walks back through its steps, where only :math:`dh`, :math:`dc` and one product a step remain;
 3. adds its share of each weight's gradient in one matrix product.
 
 With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
-pass runs each segment forward again: memory then grows like the square root of the number of steps.
+pass runs each segment forward again: what is kept grows like the square root of the steps.
 
 Both passes are compiled with XLA wherever they are called from.
 
