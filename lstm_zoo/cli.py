@@ -86,7 +86,7 @@ def doctor():
             problems.append(str(error))
     console.print(table)
     for problem in problems:
-        console.print(f"[bold]Wrong:[/] {problem}")
+        console.print(f"[bold]Wrong:[/] {problem}", soft_wrap=True)
     if problems:
         raise typer.Exit(1)
     console.print("Nothing is wrong.")
@@ -111,7 +111,7 @@ def _show(report):
     if report.confusion is not None:
         console.print(_confusion_table(report.confusion))
     for file in report.files:
-        console.print(f"wrote {file}")
+        console.print(f"wrote {file}", soft_wrap=True)
 
 
 def _confusion_table(counts):

@@ -114,7 +114,7 @@ def run(
     Example:
         >>> cell = LSTMCell(8)
         >>> cell.build((None, 3))
-        >>> _, (h, c) = run(cell, ops.ones((2, 5, 3)), cell.get_initial_state(batch_size=2))
+        >>> _, (h, c) = run(cell, keras.ops.ones((2, 5, 3)), cell.get_initial_state(batch_size=2))
         >>> tuple(h.shape)
         (2, 8)
     """
