@@ -38,7 +38,6 @@ https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs
 
 import collections
 import math
-import weakref
 
 import keras
 
@@ -46,6 +45,8 @@ from lstm_zoo.cells import LSTMCell
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
+
+    from lstm_zoo.programs import compiled, on_tensors
 
 SEGMENT = 32  # steps; more would no longer fit in a core's cache, fewer would make small products
 
@@ -173,34 +174,35 @@ def _weights(cell):
 
 
 def _dropout_of_all_inputs(cell, x, input_mask, recurrent_mask):
-    """For each gate a factor to `h` and one to `x`, each `(gates, batch, ...)`; or None."""
+    """For each gate a factor to `h` and one to `x`, each `(batch, gates, ...)`; or None."""
     if input_mask is None and recurrent_mask is None:
         return None
     rows, (features, width) = tf.shape(x)[0], cell.kernel.shape
     gates = width // cell.units
     h_mask = recurrent_mask or [tf.ones((rows, cell.units), x.dtype)] * gates
     x_mask = input_mask or [tf.ones((rows, features), x.dtype)] * gates
-    return tuple(tf.stop_gradient(tf.stack(m)) for m in (h_mask, x_mask))
+    return tuple(tf.stop_gradient(tf.stack(m, axis=1)) for m in (h_mask, x_mask))
 
 
 def _differentiable(cell, plan, steps, mask, drop):
     """The compiled forward pass, with the compiled backward pass for its gradient."""
 
     @tf.custom_gradient
-    def forward(*inputs):
+    def forward(x, h, c, *weights):
         # No tape may look inside the compiled passes: it would make them keep every value.
-        hidden = [tf.stop_gradient(a) for a in inputs]
-        results, kept = _forward(cell, plan, steps, mask, drop, *hidden)
+        inputs = (x, h, c, mask, drop), (steps, weights)
+        rows, shared = on_tensors(tf.stop_gradient, inputs)
+        results, _, kept = _forward(cell, plan, rows, shared)
 
         def gradient(*upstream):
-            return once_differentiable(*inputs, *upstream)
+            return once_differentiable(x, h, c, *weights, *upstream)
 
         @tf.custom_gradient
-        def once_differentiable(*inputs_and_upstream):
-            hidden = [tf.stop_gradient(a) for a in inputs_and_upstream]
-            grads = _backward(cell, plan, steps, mask, drop, kept, *hidden)
-            return grads, lambda *further: _second(
-                cell, plan, steps, mask, drop, inputs_and_upstream, further
+        def once_differentiable(*all_inputs):
+            upstream = on_tensors(tf.stop_gradient, all_inputs[-3:])
+            of_rows, of_weights, _ = _backward(cell, plan, (*rows, *upstream), shared, kept)
+            return (*of_rows, *of_weights), lambda *further: _second(
+                cell, plan, steps, mask, drop, all_inputs, further
             )
 
         return results, gradient
@@ -208,72 +210,33 @@ def _differentiable(cell, plan, steps, mask, drop):
     return forward
 
 
-def _second(cell, plan, steps, mask, drop, inputs_and_upstream, further):
+def _second(cell, plan, steps, mask, drop, inputs, further):
     """The gradient of a gradient, by autodiff of the plain loop: right, but not fast."""
-    count = len(inputs_and_upstream) - 3
     with tf.GradientTape() as outer:
-        outer.watch(inputs_and_upstream)
-        inputs, upstream = inputs_and_upstream[:count], inputs_and_upstream[count:]
+        outer.watch(inputs)
+        (x, h, c, *weights), upstream = inputs[:-3], inputs[-3:]
         with tf.GradientTape() as inner:
-            inner.watch(inputs)
-            plain = plan._replace(keep="nothing")
-            results, _ = _forward.plain(cell, plain, steps, mask, drop, *inputs)
-        grads = inner.gradient(results, inputs, upstream, unconnected_gradients="zero")
-    return outer.gradient(grads, inputs_and_upstream, further, unconnected_gradients="zero")
-
-
-class compiled:
-    """A pass over a cell as XLA programs: one for each cell, plan and shape, traced once."""
-
-    def __init__(self, function):
-        self.plain = function
-        self.programs = weakref.WeakKeyDictionary()  # cell -> signature -> program
-
-    def __call__(self, cell, plan, *args):
-        flat = tf.nest.flatten(args)
-        signature = (plan, *((a.dtype, tuple(a.shape)) if tf.is_tensor(a) else a for a in flat))
-        programs = self.programs.setdefault(cell, {})
-        if signature not in programs:
-            programs[signature] = self._trace(weakref.ref(cell), plan, args)
-        return programs[signature](*(a for a in flat if tf.is_tensor(a)))
-
-    def _trace(self, cell, plan, args):
-        args = tf.nest.map_structure(lambda a: _Spec(a) if tf.is_tensor(a) else a, args)
-        flat = tf.nest.flatten(args)
-
-        def program(*tensors):
-            tensors = iter(tensors)
-            values = [next(tensors) if isinstance(a, _Spec) else a for a in flat]
-            return self.plain(cell(), plan, *tf.nest.pack_sequence_as(args, values))
-
-        specs = [a.spec for a in flat if isinstance(a, _Spec)]
-        return tf.function(program, jit_compile=True, autograph=False).get_concrete_function(*specs)
-
-    def count(self):
-        """How many programs there are by now."""
-        return sum(len(programs) for programs in self.programs.values())
-
-
-class _Spec:
-    """Stands for a tensor where its value must not be kept."""
-
-    def __init__(self, tensor):
-        self.spec = tf.TensorSpec(tensor.shape, tensor.dtype)
+            inner.watch(inputs[:-3])
+            plain, rows = plan._replace(keep="nothing"), (x, h, c, mask, drop)
+            results, _, _ = _forward.plain(cell, plain, rows, (steps, weights))
+        grads = inner.gradient(results, inputs[:-3], upstream, unconnected_gradients="zero")
+    return outer.gradient(grads, inputs, further, unconnected_gradients="zero")
 
 
 @compiled
-def _forward(cell, plan, steps, mask, drop, x, h, c, *weights):
+def _forward(cell, plan, rows, shared, _=None):
+    (x, h, c, mask, drop), (steps, weights) = rows, shared
     net = _Net(cell, drop, weights)
     x, mask = _time_major(x, plan), _time_major(mask, plan)
     outputs, h, c, kept = _walk(net, x, mask, h, c, steps, plan.keep, plan.segment, plan.outputs)
     # The state before a step is the output of the step before.
-    outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else tf.zeros((), x.dtype)
-    return (outputs, h, c), kept
+    outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else h[:, None, :0]
+    return (outputs, h, c), [], kept
 
 
 @compiled
-def _backward(cell, plan, steps, mask, drop, kept, x, h, c, *weights_and_upstream):
-    *weights, dy, dh, dc = weights_and_upstream
+def _backward(cell, plan, rows, shared, kept):
+    (x, h, c, mask, drop, dy, dh, dc), (steps, weights) = rows, shared
     net = _Net(cell, drop, weights)
     S, F = plan.segment, x.shape[-1]
     xs, masks = _time_major(x, plan), _time_major(mask, plan)
@@ -306,7 +269,8 @@ def _backward(cell, plan, steps, mask, drop, kept, x, h, c, *weights_and_upstrea
         lambda n, *_: n >= 0, body, (tf.convert_to_tensor(last), dh, dc, dx, *sums)
     )
     dx = tf.reshape(dx.stack(), (-1, tf.shape(x)[0], F))[: tf.shape(x)[1]]
-    return tf.transpose(dx, (1, 0, 2)), dh, dc, *(tf.cast(total, x.dtype) for total in sums)
+    sums = [tf.cast(total, x.dtype) for total in sums]
+    return (tf.transpose(dx, (1, 0, 2)), dh, dc), sums, []
 
 
 def _time_major(a, plan):
@@ -458,11 +422,11 @@ def _product(a, kernel, drop, back=False):
     """`a @ kernel`, each gate with its own dropout of `a`, or `back` through that product."""
     if drop is None:
         return _matmul(a, kernel)
-    gates = drop.shape[0]
+    gates = drop.shape[1]
     if back:
-        parts = zip(tf.unstack(drop), tf.split(a, gates, axis=-1), tf.split(kernel, gates))
+        parts = zip(tf.unstack(drop, axis=1), tf.split(a, gates, axis=-1), tf.split(kernel, gates))
         return tf.add_n([m * _matmul(d, k) for m, d, k in parts])
-    parts = zip(tf.unstack(drop), tf.split(kernel, gates, axis=1))
+    parts = zip(tf.unstack(drop, axis=1), tf.split(kernel, gates, axis=1))
     return tf.concat([_matmul(a * m, k) for m, k in parts], axis=-1)
 
 
@@ -476,7 +440,7 @@ def _matmul(a, b):
 def _kernel_gradient(a, dz, drop):
     """`(timesteps, batch, m)` and `(timesteps, batch, n)` to `(m, n)`, over all steps at once."""
     if drop is not None:
-        parts = zip(tf.unstack(drop), tf.split(dz, drop.shape[0], axis=-1))
+        parts = zip(tf.unstack(drop, axis=1), tf.split(dz, drop.shape[1], axis=-1))
         return tf.concat([_kernel_gradient(a * m, d, None) for m, d in parts], axis=1)
     a, dz = tf.reshape(a, (-1, a.shape[2])), tf.reshape(dz, (-1, dz.shape[2]))
     return tf.matmul(a, dz, transpose_a=True)

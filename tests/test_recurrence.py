@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 import lstm_zoo as lz
-from lstm_zoo import recurrence
+from lstm_zoo import programs, recurrence
 from lstm_zoo.cells import LSTMCell, lstm_in_numpy
 from lstm_zoo.layers import CoupledLSTM
 
@@ -235,6 +235,7 @@ def test_mixed_precision_stays_as_near_to_float32_as_keras_loop_does(policy):
 def compilations(function):
     """How many programs `function` adds."""
     passes = (recurrence._forward, recurrence._backward)
+    gc.collect()  # programs go with their cells
     before = sum(p.count() for p in passes)
     function()
     return sum(p.count() for p in passes) - before
@@ -246,6 +247,38 @@ def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
     x, y = np.ones((10, 5, 2)), np.ones((10, 1))
     assert compilations(lambda: model.fit(x, y, batch_size=4, epochs=1, verbose=0)) > 0
     assert compilations(lambda: model.fit(x, y, batch_size=4, epochs=3, verbose=0)) == 0
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16, 20, 33, 50, 70])
+def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch):
+    x = tf.random.stateless_normal((batch, 5, 2), [1, 2], dtype=tf.float64)
+    mask = tf.random.stateless_uniform((batch, 5), [3, 4]) > 0.3
+    states = [tf.random.stateless_normal((batch, 3), [5, k], dtype=tf.float64) for k in range(2)]
+    layer = random_layer(
+        lz.LSTM, 2, 1, dtype="float64", return_sequences=True, recurrent_dropout=0.4
+    )
+    specs = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in (x, mask, *states)]
+    unknown = tf.function(
+        lambda x, mask, h, c: outputs_and_gradients(layer, x, [h, c], mask),
+        input_signature=specs,
+    )
+    with keras_loop():
+        expected = outputs_and_gradients(layer, x, states, mask)
+    assert largest_difference(outputs_and_gradients(layer, x, states, mask), expected) < 1e-10
+    assert largest_difference(unknown(x, mask, *states), expected) < 1e-10
+
+
+def test_parts_are_of_few_sizes_and_hold_the_batch():
+    for batch in range(1, 1000):
+        size, count = programs.size_and_count(batch)
+        assert size * (count - 1) < batch <= size * count
+        assert count <= programs.PARTS
+        size_in_graph, _ = programs.size_and_count(tf.constant(batch))
+        assert int(size_in_graph) == size
+    sizes = {programs.size_and_count(batch)[0] for batch in range(1, 65)}
+    assert sizes == {1, 2, 4, 8, 16}
+    assert programs.size_and_count(32) == (16, 2)
+    assert programs.size_and_count(14) == (16, 1)  # the last batch of 270 rows by 32
 
 
 def test_sequences_of_all_lengths_share_one_trace():
@@ -293,10 +326,10 @@ def test_recompute_keeps_the_square_root_of_the_steps():
         plan = recurrence.Plan(recurrence._segment(steps, True), "borders", False)
         weights = [w.value for w in recurrence._weights(layer.cell)]
         zeros = tf.zeros((4, 8))
-        _, kept = recurrence._forward(
-            layer.cell, plan, steps, None, None, x, zeros, zeros, *weights
+        *_, kept = recurrence._forward(
+            layer.cell, plan, (x, zeros, zeros, None, None), (steps, weights)
         )
-        sizes[steps] = sum(int(tf.size(a)) for a in kept) + plan.segment * 4 * 6 * 8
+        sizes[steps] = sum(int(tf.size(a)) for a in kept[0]) + plan.segment * 4 * 6 * 8
     assert sizes[400] / sizes[100] == pytest.approx(2, rel=0.1)
     assert sizes[1600] / sizes[400] == pytest.approx(2, rel=0.1)
 
