@@ -56,20 +56,42 @@ class compiled:
         size, count = size_and_count(batch)
         done = []
         for k in range(count):
-
-            def program(k=k):
-                part = on_tensors(lambda a: _part(a, k, size), rows)
-                before = None if kept is None else kept[k]
-                return self._program(cell, plan, self.plain, True, part, shared, before)
-
+            args = rows, k * size, size, shared, None if kept is None else kept[k]
             if isinstance(batch, int):
-                done.append(program())
-            else:
-                timesteps = tf.shape(x)[1]
-                done.append(_if_any(k * size < batch, program, timesteps))
+                done.append(self._part(cell, plan, *args))
+            else:  # the same graph for each
+                done.append(self._program(cell, plan, self._part_if_any, False, *args))
         rows, sums, kept = zip(*done)
         rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0)[:batch], *rows)
         return rows, tf.nest.map_structure(lambda *parts: tf.add_n(parts), *sums), list(kept)
+
+    def _part(self, cell, plan, rows, start, size, shared, kept):
+        part = on_tensors(lambda a: _take(a, start, size), rows)
+        return self._program(cell, plan, self.plain, True, part, shared, kept)
+
+    def _part_if_any(self, cell, plan, rows, start, size, shared, kept):
+        """The results of a part, or results of no rows."""
+        x = tf.nest.flatten(rows)[0]
+        specs = []
+
+        def yes():
+            results = self._part(cell, plan, rows, start, size, shared, kept)
+            specs.append(tf.nest.map_structure(tf.TensorSpec.from_tensor, results))
+            return results
+
+        def no():
+            of_rows, *others = specs[0]
+            timesteps = tf.shape(x)[1]
+            of_rows = tf.nest.map_structure(
+                lambda a: nothing([0, *a.shape[1:]], timesteps, a.dtype), of_rows
+            )
+            others = tf.nest.map_structure(lambda a: nothing(a.shape, 0, a.dtype), others)
+            return of_rows, *others
+
+        def nothing(shape, unknown, dtype):
+            return tf.zeros([unknown if n is None else n for n in shape], dtype)
+
+        return tf.cond(start < tf.shape(x)[0], yes, no)
 
     def _program(self, cell, plan, function, jit_compile, *args):
         """Call `function` through a graph that is kept for the next call of this kind."""
@@ -98,34 +120,13 @@ def size_and_count(batch):
     return size, max(1, -(-batch // size))
 
 
-def _part(a, k, size):
-    """The `k`-th rows of `a`, filled up with zeros."""
-    part = a[k * size : (k + 1) * size]
+def _take(a, start, size):
+    """`size` rows of `a` from `start` on, filled up with zeros."""
+    part = a[start : start + size]
     if part.shape[0] is not None and part.shape[0] == size:
         return part
     missing = size - (part.shape[0] if part.shape[0] is not None else tf.shape(part)[0])
     return tf.pad(part, [[0, missing]] + [[0, 0]] * (len(a.shape) - 1))
-
-
-def _if_any(there_are, program, timesteps):
-    """The program's results if there are rows for it, or the same of no rows."""
-    specs = []
-
-    def yes():
-        results = program()
-        specs.append(tf.nest.map_structure(tf.TensorSpec.from_tensor, results))
-        return results
-
-    def no():
-        (rows, sums, kept) = specs[0]
-        rows = tf.nest.map_structure(lambda a: nothing([0, *a.shape[1:]], timesteps, a.dtype), rows)
-        others = tf.nest.map_structure(lambda a: nothing(a.shape, 0, a.dtype), (sums, kept))
-        return rows, *others
-
-    def nothing(shape, unknown, dtype):
-        return tf.zeros([unknown if n is None else n for n in shape], dtype)
-
-    return tf.cond(there_are, yes, no)
 
 
 def _trace(function, cell, plan, args, jit_compile):

@@ -263,7 +263,7 @@ def _backward(cell, plan, rows, shared, kept):
         sums = [total + tf.cast(grad, wide) for total, grad in zip(sums, grads)]
         return n - 1, dh, dc, dx.write(n, _product(dz, net.W_T, net.x_drop, back=True)), *sums
 
-    dx = tf.TensorArray(x.dtype, xs.shape[0] or tf.shape(xs)[0], element_shape=(S, x.shape[0], F))
+    dx = tf.TensorArray(x.dtype, xs.shape[0] or tf.shape(xs)[0]).unstack(tf.zeros_like(xs))
     sums = [tf.zeros(w.shape, wide) for w in weights]
     _, dh, dc, dx, *sums = tf.while_loop(
         lambda n, *_: n >= 0, body, (tf.convert_to_tensor(last), dh, dc, dx, *sums)
@@ -298,18 +298,15 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
     Returns the hidden states, the last `h` and `c`, and what the backward pass starts from: `z`
     and the states before it of every step, or the states at the borders of segments.
     """
-    rows = x.shape[0] or tf.shape(x)[0]
-
-    def room(count, width):
-        return tf.TensorArray(h.dtype, count, element_shape=(h.shape[0], width))
-
-    U, width = h.shape[1], net.W.shape[1]
+    length = x.shape[0] or tf.shape(x)[0]
     kept = {
         "nothing": [],
-        "borders": [room(rows // segment + 1, U) for _ in range(2)],
-        "steps": [room(rows, width), room(rows, U), room(rows, U)],
+        "borders": [_room(length // segment + 1, a) for a in (h, c)],
+        "steps": [
+            _room(length, a, width) for a, width in ((h, net.W.shape[1]), (h, None), (c, None))
+        ],
     }[keep]
-    outputs = [room(rows, U)] if want_outputs else []
+    outputs = [_room(length, h)] if want_outputs else []
 
     def body(t, h, c, kept, outputs):
         z = net.z(h, x[t])
@@ -327,6 +324,12 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
         lambda t, *_: t < steps, body, (tf.constant(0), h, c, kept, outputs)
     )
     return outputs[0].stack() if outputs else None, h, c, [a.stack() for a in kept]
+
+
+def _room(count, like, width=None):
+    """A `TensorArray` for rows of which only the graph at run time knows how many there are."""
+    shape = (count, tf.shape(like)[0], width or like.shape[1])
+    return tf.TensorArray(like.dtype, count).unstack(tf.zeros(shape, like.dtype))
 
 
 class _Net:
@@ -381,7 +384,7 @@ class _Net:
                 dh_before += tf.where(~mask[s], dh, 0)
             return s - 1, dh_before, dc * c_by_c[s], dzs
 
-        dzs = tf.TensorArray(z.dtype, z.shape[0], element_shape=z.shape[1:])
+        dzs = tf.TensorArray(z.dtype, z.shape[0]).unstack(tf.zeros_like(z))
         _, dh, dc, dzs = tf.while_loop(
             lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), dh, dc, dzs)
         )
@@ -409,7 +412,7 @@ class _Net:
             dextras = [total + d for total, d in zip(dextras, more)]
             return s - 1, dh_before, dc_before, dzs.write(s, dz), dextras
 
-        dzs = tf.TensorArray(z.dtype, z.shape[0], element_shape=z.shape[1:])
+        dzs = tf.TensorArray(z.dtype, z.shape[0]).unstack(tf.zeros_like(z))
         _, dh, dc, dzs, dextras = tf.while_loop(
             lambda s, *_: s >= 0,
             body,
