@@ -3,6 +3,7 @@
     python benchmarks/speed.py                          # all of it
     python benchmarks/speed.py --quick                  # two shapes, few rounds
     python benchmarks/speed.py --torch /path/to/python  # an interpreter that has PyTorch
+    KERAS_BACKEND=jax python benchmarks/speed.py        # the layers on JAX, on a GPU if it has one
 
 Every round times each peer once, in turn, so that a busy moment of the machine meets all of them;
 compilation and warm-up come before and are reported apart. A training step is the loss on the last
@@ -13,6 +14,7 @@ its times in the same rounds. Writes results/DATE-speed.csv and .png.
 import argparse
 import csv
 import datetime
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -40,9 +42,12 @@ CURVES = {
     "batch": [(batch, 100, 8, 64) for batch in (1, 4, 16, 64, 256)],
     "units": [(32, 100, 8, units) for units in (16, 32, 64, 128, 256)],
 }
+COLOURS = ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#999999", "#CC79A7", "#009E73")
 PARTS = ("grid", "curves", "memory", "fit")
+LONG = [(16, 2500, 8, 64), (16, 10000, 8, 64)]
 LABELS = {
     "zoo": "lstm_zoo.LSTM",
+    "zoo-recompute": "lstm_zoo.LSTM, recompute",
     "keras": "keras.layers.LSTM",
     "keras-xla": "keras.layers.LSTM, jit_compile",
     "rnn": "keras.layers.RNN(lstm_zoo.LSTMCell)",
@@ -51,24 +56,28 @@ LABELS = {
 }
 
 
-def tensorflow_peer(name, shape):
+def peer(name, shape):
     """Functions without arguments: a training step and a prediction."""
     import keras
-    import tensorflow as tf
 
     import lstm_zoo as lz
 
     batch, steps, features, units = shape
-    x = tf.random.stateless_normal((batch, steps, features), [1, 2])
     if name == "block":
-        return block_peer(x, units)
+        return block_peer(shape)
     layer = {
         "zoo": lambda: lz.LSTM(units),
+        "zoo-recompute": lambda: lz.LSTM(units, recompute=True),
         "keras": lambda: keras.layers.LSTM(units),
         "keras-xla": lambda: keras.layers.LSTM(units),
         "rnn": lambda: keras.layers.RNN(lz.LSTMCell(units)),
     }[name]()
     layer.build((batch, steps, features))
+    x = keras.random.normal((batch, steps, features), seed=1)
+    if keras.backend.backend() == "jax":
+        return jax_peer(layer, x)
+    import tensorflow as tf
+
     compiled = {"autograph": False, "jit_compile": True if name == "keras-xla" else None}
 
     @tf.function(**compiled)
@@ -78,13 +87,31 @@ def tensorflow_peer(name, shape):
         return tape.gradient(loss, layer.trainable_variables)
 
     predict = tf.function(lambda x: layer(x, training=False), **compiled)
-    return {"train": lambda: train(x), "predict": lambda: predict(x).numpy()}
+    return {"train": lambda: train(x)[0].numpy(), "predict": lambda: predict(x).numpy()}
 
 
-def block_peer(x, units):
+def jax_peer(layer, x):
+    import jax
+
+    weights = [w.value for w in layer.trainable_variables]
+    others = [w.value for w in layer.non_trainable_variables]
+
+    def run(weights, x, training):
+        return layer.stateless_call(weights, others, x, training=training)[0]
+
+    train = jax.jit(jax.grad(lambda weights, x: (run(weights, x, True) ** 2).mean()))
+    predict = jax.jit(lambda weights, x: run(weights, x, False))
+    return {
+        "train": lambda: jax.block_until_ready(train(weights, x)),
+        "predict": lambda: jax.block_until_ready(predict(weights, x)),
+    }
+
+
+def block_peer(shape):
     import tensorflow as tf
 
-    batch, steps, features = x.shape
+    batch, steps, features, units = shape
+    x = tf.random.stateless_normal((batch, steps, features), [1, 2])
     weights = tf.Variable(tf.random.stateless_normal((features + units, 4 * units), [3, 4]) * 0.1)
     bias = tf.Variable(tf.zeros(4 * units))
     zeros, none = tf.zeros((batch, units)), tf.zeros(units)
@@ -111,7 +138,7 @@ def block_peer(x, units):
         return tape.gradient(loss, [weights, bias])
 
     predict = tf.function(last_hidden_state, autograph=False)
-    return {"train": lambda: train(x), "predict": lambda: predict(x).numpy()}
+    return {"train": lambda: train(x)[0].numpy(), "predict": lambda: predict(x).numpy()}
 
 
 def serve_torch():
@@ -119,23 +146,30 @@ def serve_torch():
     import torch
 
     torch.set_num_threads(os.cpu_count())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     made = {}
+
+    def finish():
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     def peer(shape):
         batch, steps, features, units = shape
-        layer = torch.nn.LSTM(features, units, batch_first=True)
-        x = torch.randn(batch, steps, features)
+        layer = torch.nn.LSTM(features, units, batch_first=True, device=device)
+        x = torch.randn(batch, steps, features, device=device)
 
         def train():
             layer.train()
             for weight in layer.parameters():
                 weight.grad = None
             (layer(x)[0][:, -1] ** 2).mean().backward()
+            finish()
 
         def predict():
             layer.eval()
             with torch.inference_mode():
                 layer(x)
+            finish()
 
         return {"train": train, "predict": predict}
 
@@ -171,7 +205,7 @@ def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
     """Rows of times in milliseconds for one shape, the peers interleaved."""
     timers, first = {}, {}
     for name in peers:
-        made = tensorflow_peer(name, shape)
+        made = peer(name, shape)
         for kind in kinds:
             first[name, kind] = seconds(made[kind])
             timers[name, kind] = lambda call=made[kind]: seconds(call)
@@ -201,10 +235,14 @@ def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
 
 def matmul_limit():
     """Floating-point operations a second of large float32 matrix products, the best of 20."""
-    import tensorflow as tf
+    from keras import ops, random
 
-    a = tf.random.stateless_normal((2048, 2048), [1, 2])
-    return 2 * 2048**3 / min(seconds(lambda: tf.matmul(a, a).numpy()) for _ in range(20))
+    a = random.normal((2048, 2048), seed=1)
+
+    def product():
+        ops.convert_to_numpy(ops.matmul(a, a)[0, 0])
+
+    return 2 * 2048**3 / min(seconds(product) for _ in range(20))
 
 
 def operations(shape, kind):
@@ -217,8 +255,8 @@ def operations(shape, kind):
 
 def peak_memory(name, shape):
     """MiB that training takes at its peak beyond a process that has trained on two steps."""
-    tensorflow_peer(name, (shape[0], 2, *shape[2:]))["train"]()
-    train = tensorflow_peer(name, shape)["train"]
+    peer(name, (shape[0], 2, *shape[2:]))["train"]()
+    train = peer(name, shape)["train"]
     before = _status("VmHWM")
     for _ in range(3):
         train()
@@ -231,7 +269,7 @@ def _status(field):
 
 
 def fit_seconds(name):
-    """Five epochs of `model.fit` on the Japanese Vowels with masks, from a new model on."""
+    """Epochs 1 and 5 of `model.fit` on the Japanese Vowels with masks, both from its start on."""
     import keras
 
     import lstm_zoo as lz
@@ -248,26 +286,29 @@ def fit_seconds(name):
     )
     jit = {"zoo": "auto", "keras": "auto", "keras-xla": True}[name]
     model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit)
-    return seconds(
-        lambda: model.fit(data.x_train, data.y_train, epochs=5, batch_size=32, verbose=0)
+    start, ends = time.perf_counter(), []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter() - start)
     )
+    model.fit(data.x_train, data.y_train, epochs=5, batch_size=32, verbose=0, callbacks=[note])
+    return ends[0], ends[-1]
 
 
 def in_new_process(*arguments):
     command = [sys.executable, __file__, "--one", *map(str, arguments)]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(found.splitlines()[-1])
+    return [float(number) for number in found.splitlines()[-1].split()]
 
 
 def machine(torch):
     import keras
-    import tensorflow as tf
 
+    backend = keras.backend.backend()
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
-    versions = f"tensorflow {tf.__version__}, keras {keras.__version__}"
+    versions = f"{backend} {importlib.metadata.version(backend)}, keras {keras.__version__}"
     if torch is not None:
         versions += f", torch {torch.version}"
     load = f"load {os.getloadavg()[0]:.1f} at the start"
@@ -301,7 +342,7 @@ def draw(rows, path, title):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    colours = dict(zip(LABELS, ["#D55E00", "#0072B2", "#56B4E9", "#999999", "#CC79A7", "#009E73"]))
+    colours = dict(zip(LABELS, COLOURS))
     figure, axes = plt.subplots(1, 5, figsize=(20, 4.6), constrained_layout=True)
     for axis, kind in zip(axes, ("train", "predict")):
         grid = [r for r in rows if r["part"] == "grid" and r["measure"] == kind]
@@ -346,8 +387,9 @@ def main():
         return serve_torch()
     if options.one:
         what, name, *shape = options.one
-        answer = fit_seconds(name) if what == "fit" else peak_memory(name, tuple(map(int, shape)))
-        return print(answer)
+        if what == "fit":
+            return print(*fit_seconds(name))
+        return print(peak_memory(name, tuple(map(int, shape))))
     python = options.torch or (sys.executable if importlib.util.find_spec("torch") else None)
     torch = TorchProcess(python) if python else None
     about, today = machine(torch), datetime.date.today().isoformat()
@@ -360,7 +402,8 @@ def main():
         rows.append({"part": part, "shape": "x".join(map(str, shape)), **row})
         print(part, rows[-1]["shape"], *row.values(), flush=True)
 
-    peers = ["zoo", "keras", "keras-xla", "rnn", "block"]
+    on_jax = os.environ.get("KERAS_BACKEND") == "jax"
+    peers = ["zoo", "keras", "rnn"] if on_jax else ["zoo", "keras", "keras-xla", "rnn", "block"]
     parts = ("grid",) if options.quick else options.parts
     for shape in (GRID[1:3] if options.quick else GRID) if "grid" in parts else ():
         rounds = 5 if options.quick else min(options.rounds, max(7, 4000 // shape[1]))
@@ -368,24 +411,26 @@ def main():
             used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
             add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
     print(*summary(rows), sep="\n", flush=True)
-    short = ("zoo", "keras", "keras-xla")
+    short = [name for name in peers if name in ("zoo", "keras", "keras-xla")]
     if "memory" in parts:
-        for shape in [(64, 1000, 16, 64), (32, 784, 1, 128)]:
-            for peer in short:
-                peak = in_new_process("memory", peer, *shape)
-                add("memory", shape, {"peer": peer, "measure": "peak", "peak_mib": peak})
+        for shape in [(64, 1000, 16, 64), (32, 784, 1, 128), *LONG]:
+            for name in [*short, "zoo-recompute"] if shape in LONG else short:
+                (peak,) = in_new_process("memory", name, *shape)
+                add("memory", shape, {"peer": name, "measure": "peak", "peak_mib": peak})
     if "fit" in parts:
-        for peer in short * 2:
-            took = in_new_process("fit", peer)
-            row = {"peer": peer, "measure": "fit of 5 epochs", "min_ms": 1000 * took}
-            add("japanese_vowels", (), row)
+        for name in short:
+            took = zip(*(in_new_process("fit", name) for _ in range(3)))
+            for epochs, found in zip((1, 5), took):
+                row = {"peer": name, "measure": f"fit of {epochs} epochs from the start"}
+                row |= {"min_ms": 1000 * min(found), "median_ms": 1000 * statistics.median(found)}
+                add("japanese_vowels", (), row)
     if "curves" in parts:
         for part, shapes in CURVES.items():
             for shape in shapes:
                 for row in compare(shape, short, 7, torch, ("train",)):
                     add(part, shape, row)
     RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"{today}-speed{'-quick' if options.quick else ''}"
+    stem = RESULTS / f"{today}-speed{'-jax' if on_jax else ''}{'-quick' if options.quick else ''}"
     fields = list(dict.fromkeys(field for row in rows for field in row))
     with open(stem.with_suffix(".csv"), "w", newline="") as file:
         file.write(f"# {about}\n")

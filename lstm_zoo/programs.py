@@ -70,8 +70,8 @@ class compiled:
         return self._program(cell, plan, self.plain, True, part, shared, kept)
 
     def _part_if_any(self, cell, plan, rows, start, size, shared, kept):
-        """The results of a part, or results of no rows."""
-        x = tf.nest.flatten(rows)[0]
+        """The results of a part, or the same of no rows if the batch ends before it."""
+        batch, timesteps = tf.unstack(tf.shape(tf.nest.flatten(rows)[0])[:2])
         specs = []
 
         def yes():
@@ -81,17 +81,14 @@ class compiled:
 
         def no():
             of_rows, *others = specs[0]
-            timesteps = tf.shape(x)[1]
-            of_rows = tf.nest.map_structure(
-                lambda a: nothing([0, *a.shape[1:]], timesteps, a.dtype), of_rows
-            )
-            others = tf.nest.map_structure(lambda a: nothing(a.shape, 0, a.dtype), others)
-            return of_rows, *others
+            of_rows = tf.nest.map_structure(lambda a: nothing(a, [0, *a.shape[1:]]), of_rows)
+            # What is kept of no rows is never read.
+            return of_rows, *tf.nest.map_structure(lambda a: nothing(a, a.shape, 0), others)
 
-        def nothing(shape, unknown, dtype):
-            return tf.zeros([unknown if n is None else n for n in shape], dtype)
+        def nothing(like, shape, unknown=timesteps):
+            return tf.zeros([unknown if n is None else n for n in shape], like.dtype)
 
-        return tf.cond(start < tf.shape(x)[0], yes, no)
+        return tf.cond(start < batch, yes, no)
 
     def _program(self, cell, plan, function, jit_compile, *args):
         """Call `function` through a graph that is kept for the next call of this kind."""
@@ -110,14 +107,19 @@ def on_tensors(function, structure):
 
 
 def size_and_count(batch):
-    """Rows in a part and number of parts for a batch; the number is an upper limit for a tensor."""
-    if not isinstance(batch, int):
-        even = -(-batch // tf.clip_by_value(-(-batch // ROWS), tf.where(batch < ROWS, 1, 2), PARTS))
-        power = 2 ** tf.reduce_sum(tf.cast(even > [1, 2, 4, 8], even.dtype))
-        return tf.where(even > ROWS, even, power), PARTS
-    even = -(-batch // min(max(-(-batch // ROWS), 1 if batch < ROWS else 2), PARTS))
-    size = even if even > ROWS else 2 ** sum(even > power for power in (1, 2, 4, 8))
-    return size, max(1, -(-batch // size))
+    """Rows in a part, and the number of parts, which for a tensor is the largest there can be."""
+    if isinstance(batch, int):
+        size = _size(batch)
+        return size, max(1, -(-batch // size))
+    sizes = [_size(few) for few in range(ROWS * PARTS + 1)]
+    of_few = tf.gather(sizes, tf.minimum(batch, ROWS * PARTS))
+    return tf.where(batch > ROWS * PARTS, -(-batch // PARTS), of_few), PARTS
+
+
+def _size(batch):
+    count = max(-(-batch // ROWS), 2 if batch >= ROWS else 1)
+    even = -(-batch // min(count, PARTS))
+    return next((size for size in (1, 2, 4, 8, ROWS) if size >= even), even)
 
 
 def _take(a, start, size):

@@ -42,11 +42,10 @@ import math
 import keras
 
 from lstm_zoo.cells import LSTMCell
+from lstm_zoo.programs import compiled, on_tensors
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
-
-    from lstm_zoo.programs import compiled, on_tensors
 
 SEGMENT = 32  # steps; more would no longer fit in a core's cache, fewer would make small products
 

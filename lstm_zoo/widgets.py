@@ -5,6 +5,7 @@ notebook shows it when it is the last line of a cell. Its controls can be moved 
 arrow keys, and by code: `explorer.controls["c"].value = 2.0`.
 """
 
+import base64
 import io
 
 import numpy as np
@@ -61,6 +62,11 @@ class Explorer(ipywidgets.VBox):
         beside = ipywidgets.Box([ipywidgets.VBox(column), self.picture])
         beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
         super().__init__([beside, *below])
+
+    def _repr_mimebundle_(self, **options):
+        """The picture besides, for pages where no kernel runs."""
+        picture = base64.b64encode(self.picture.value).decode()
+        return {**super()._repr_mimebundle_(**options), "image/png": picture}
 
     def _follow(self, change=None):
         settings = {name: control.value for name, control in self.controls.items()}

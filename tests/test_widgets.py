@@ -1,5 +1,6 @@
 """Each control is moved, and the numbers are held against NumPy, Keras and `gradient_flow`."""
 
+import base64
 import importlib
 import io
 import re
@@ -268,6 +269,13 @@ def test_controls_picture_and_numbers_are_what_a_notebook_shows():
         column, picture = beside.children
         assert picture is explorer.picture
         assert [*column.children, *below] == [*explorer.controls.values(), explorer.text]
+
+
+def test_a_page_where_no_kernel_runs_has_the_picture():
+    explorer = widgets.explore_cell()
+    shown = explorer._repr_mimebundle_()
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
+    assert base64.b64decode(shown["image/png"]) == explorer.picture.value
 
 
 def test_without_ipywidgets_the_error_says_what_to_install(monkeypatch):
