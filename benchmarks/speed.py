@@ -5,8 +5,9 @@
     python benchmarks/speed.py --torch /path/to/python  # an interpreter that has PyTorch
     KERAS_BACKEND=jax python benchmarks/speed.py        # the layers on JAX, on a GPU if it has one
 
-Every round times each peer once, in turn, so that a busy moment of the machine meets all of them;
-compilation and warm-up come before and are reported apart. A training step is the loss on the last
+Every round times each peer once, in turn, so that a busy moment of the machine meets all of them. A
+turn is two calls of which the second counts: the first meets caches and waiting threads that the
+peer before has left. Compilation comes before and is reported apart. A training step is the loss on the last
 hidden state and its gradients by all weights. PyTorch runs in a process of its own and is asked for
 its times in the same rounds. Writes results/DATE-speed.csv and .png.
 """
@@ -214,10 +215,9 @@ def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
             first["torch", kind] = torch.time(kind, shape)
             timers["torch", kind] = lambda kind=kind: torch.time(kind, shape)
     times = {key: [] for key in timers}
-    for timer in timers.values():
-        timer()
     for _ in range(rounds):
         for key, timer in timers.items():
+            timer()
             times[key].append(1000 * timer())
     for (name, kind), found in times.items():
         low, high = statistics.quantiles(found, n=4)[::2]
