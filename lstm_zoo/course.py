@@ -110,7 +110,7 @@ def _(answer):
     return np.isclose(answer, 2.0**-20, rtol=1e-3, atol=0)
 
 
-@_exercise("02-3", "Try eigenvalues below 1 and one large number beside them.")
+@_exercise("02-3", "Try numbers below 1 on the diagonal and one large number beside them.")
 def _(answer):
     matrix = np.asarray(answer, float)
     grows = np.linalg.norm(matrix, ord=2) > 2

@@ -173,7 +173,8 @@ class CellDiagram:
         self.fills[name] = self.ax.add_patch(fill)
         fill.set_clip_path(frame)
         squash = "tanh" if name == "candidate" else "σ"
-        self._write(x, BOXES, "\n".join([squash, *words(name).split()]), ha="center")
+        # A little smaller than the rest: "candidate" has to fit.
+        self._write(x, BOXES, "\n".join([squash, *words(name).split()]), ha="center", scale=0.9)
 
     def _draw_labels(self):
         beside = {"va": "center", "ha": "left"}
@@ -182,7 +183,7 @@ class CellDiagram:
             ("input_gate", I, 1.98),
             ("candidate", G, 1.94),
             ("output_gate", O, 1.87),
-            ("written", G, 2.68),
+            ("written", G + 0.03, 2.6),
         ):
             self.labels[name] = self._write(x + 0.07, y, **beside)
         self.labels["squashed"] = self._write(OUT - 0.08, 2.4, ha="right")
@@ -196,8 +197,9 @@ class CellDiagram:
             self.labels[name] = self._write(x, y, ha="center", linespacing=1.7)
         self.labels["input"] = self._write(X + 0.08, 0.2, **beside)
 
-    def _write(self, x, y, text="", ha="left", va="center", **how):
-        return self.ax.text(x, y, text, ha=ha, va=va, fontsize=STYLE["font.size"], zorder=6, **how)
+    def _write(self, x, y, text="", ha="left", va="center", scale=1.0, **how):
+        size = scale * STYLE["font.size"]
+        return self.ax.text(x, y, text, ha=ha, va=va, fontsize=size, zorder=6, **how)
 
 
 def _rounded(x, y, width, height, face, edge, zorder=0):

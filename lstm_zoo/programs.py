@@ -54,6 +54,8 @@ class compiled:
         x = tf.nest.flatten(rows)[0]
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         size, count = size_and_count(batch)
+        if isinstance(batch, int) and (size, count) == (batch, 1):
+            return self._whole(cell, plan, rows, shared, kept)
         done = []
         for k in range(count):
             args = rows, k * size, size, shared, None if kept is None else kept[k]
