@@ -7,9 +7,9 @@
 
 Every round times each peer once, in turn, so that a busy moment of the machine meets all of them. A
 turn is two calls of which the second counts: the first meets caches and waiting threads that the
-peer before has left. Compilation comes before and is reported apart. A training step is the loss on the last
-hidden state and its gradients by all weights. PyTorch runs in a process of its own and is asked for
-its times in the same rounds. Writes results/DATE-speed.csv and .png.
+peer before has left. Compilation comes before and is reported apart. A training step is the loss on
+the last hidden state and its gradients by all weights. PyTorch runs in a process of its own and is
+asked for its times in the same rounds. Writes results/DATE-speed.csv and .png.
 """
 
 import argparse
@@ -358,7 +358,6 @@ def draw(rows, path, title):
         axis.set_title("training step" if kind == "train" else "prediction")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("batch x timesteps x features x units")
-    axes[1].legend(fontsize=7)
     for axis, (name, shapes) in zip(axes[2:], CURVES.items()):
         found = [r for r in rows if r["part"] == name]
         for peer in dict.fromkeys(r["peer"] for r in found):
@@ -368,8 +367,13 @@ def draw(rows, path, title):
             ]
             axis.plot(sizes[: len(times)], times, "o-", color=colours[peer], label=LABELS[peer])
         axis.set(xscale="log", yscale="log", xlabel=name, ylabel="training step (ms)")
+        axis.set_xticks(sizes, sizes)
+        axis.set_xticks([], minor=True)
         axis.set_title(f"cost against {name}")
         axis.grid(alpha=0.3)
+    names = [LABELS[peer] for peer in dict.fromkeys(r["peer"] for r in rows if r["part"] == "grid")]
+    handles = {line.get_label(): line for line in axes[0].lines}
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=6)
     figure.suptitle(title, fontsize=9)
     figure.savefig(path, dpi=110)
 
