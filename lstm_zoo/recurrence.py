@@ -29,8 +29,8 @@ sequence in segments, and in each one
 With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
 pass runs each segment forward again: what is kept grows like the square root of the steps.
 
-Both passes are compiled with XLA wherever they are called from, and run on some rows of the batch on
-each core (`lstm_zoo.programs`).
+Both passes are compiled with XLA wherever they are called from, and run on some rows of the batch
+on each core (`lstm_zoo.programs`).
 
 Sources: Werbos 1990, https://doi.org/10.1109/5.58337 (BPTT); Chen et al. 2016,
 https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs/1606.03401
