@@ -40,9 +40,9 @@ ONE_LINE = ("kept", "input")
 # Where things stand, in inches of a figure 5 inches wide.
 HEIGHT = 3.6
 C, BOXES, BUS, X = 3.0, 1.3, 0.68, 0.62
-F, I, G, O, OUT = 1.0, 1.84, 2.68, 3.52, 4.26
+F, I, G, O, OUT = 0.97, 1.84, 2.71, 3.58, 4.26
 WRITE, SQUASH, READ = 2.32, 2.68, 2.12  # heights of i * g, of tanh, of o * tanh(c)
-BOX, RADIUS = (0.78, 0.66), 0.13
+BOX, RADIUS = (0.83, 0.66), 0.13
 PLACES = {"forget_gate": F, "input_gate": I, "candidate": G, "output_gate": O}
 
 
@@ -173,8 +173,7 @@ class CellDiagram:
         self.fills[name] = self.ax.add_patch(fill)
         fill.set_clip_path(frame)
         squash = "tanh" if name == "candidate" else "σ"
-        # A little smaller than the rest: "candidate" has to fit.
-        self._write(x, BOXES, "\n".join([squash, *words(name).split()]), ha="center", scale=0.9)
+        self._write(x, BOXES, "\n".join([squash, *words(name).split()]), ha="center")
 
     def _draw_labels(self):
         beside = {"va": "center", "ha": "left"}
@@ -197,9 +196,8 @@ class CellDiagram:
             self.labels[name] = self._write(x, y, ha="center", linespacing=1.7)
         self.labels["input"] = self._write(X + 0.08, 0.2, **beside)
 
-    def _write(self, x, y, text="", ha="left", va="center", scale=1.0, **how):
-        size = scale * STYLE["font.size"]
-        return self.ax.text(x, y, text, ha=ha, va=va, fontsize=size, zorder=6, **how)
+    def _write(self, x, y, text="", ha="left", va="center", **how):
+        return self.ax.text(x, y, text, ha=ha, va=va, fontsize=STYLE["font.size"], zorder=6, **how)
 
 
 def _rounded(x, y, width, height, face, edge, zorder=0):
