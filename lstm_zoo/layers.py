@@ -5,6 +5,7 @@ from keras import ops
 
 from lstm_zoo import recurrence
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
+from lstm_zoo.programs import sees_a_gpu
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
@@ -154,7 +155,7 @@ class LSTM(keras.layers.LSTM):
         )
 
     def _would_use_cudnn(self):
-        return self.use_cudnn and self._suits_cudnn() and _tensorflow_sees_a_gpu()
+        return self.use_cudnn and self._suits_cudnn() and sees_a_gpu()
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         mask = keras.tree.flatten(mask)[0]
@@ -229,11 +230,3 @@ class CoupledLSTM(LSTM):
     """
 
     cell_class = CoupledLSTMCell
-
-
-def _tensorflow_sees_a_gpu():
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return bool(tf.config.list_logical_devices("GPU"))

@@ -36,7 +36,7 @@ class compiled:
         self.programs = weakref.WeakKeyDictionary()  # cell -> signature -> program
 
     def __call__(self, cell, plan, rows, shared, kept=None):
-        split = not (GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()) or _gpu())
+        split = not (GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()) or sees_a_gpu())
         pass_ = self._in_parts if split else self._whole
         return self._program(cell, plan, pass_, False, rows, shared, kept)
 
@@ -155,5 +155,7 @@ class _Spec:
         self.spec = tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
-def _gpu():
-    return bool(tf.config.list_logical_devices("GPU"))
+def sees_a_gpu():
+    """Whether TensorFlow is the backend and has a GPU."""
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    return on_tensorflow and bool(tf.config.list_logical_devices("GPU"))

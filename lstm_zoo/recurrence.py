@@ -229,7 +229,6 @@ def _forward(cell, plan, rows, shared, _=None):
     net = _Net(cell, drop, weights)
     x, mask = _time_major(x, plan), _time_major(mask, plan)
     outputs, h, c, kept = _walk(net, x, mask, h, c, steps, plan.keep, plan.segment, plan.outputs)
-    # The state before a step is the output of the step before.
     outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else h[:, None, :0]
     return (outputs, h, c), [], kept
 
@@ -327,7 +326,7 @@ def _walk(net, x, mask, h, c, steps, keep, segment, want_outputs=False):
 
 
 def _room(count, like, width=None):
-    """A `TensorArray` for rows of which only the graph at run time knows how many there are."""
+    """A `TensorArray` full of zeros; of unknown rows, an empty one compiles for longer."""
     shape = (count, tf.shape(like)[0], width or like.shape[1])
     return tf.TensorArray(like.dtype, count).unstack(tf.zeros(shape, like.dtype))
 
