@@ -1,10 +1,14 @@
-"""Answers to the notebooks' exercises, checked without showing them."""
+"""What the notebooks need: answers checked without showing them, results of long trainings."""
 
+import csv
 import difflib
+from pathlib import Path
 
 import numpy as np
 
 _CHECKS = {}
+_HERE = Path(__file__).resolve().parent
+_RESULTS = (_HERE / "_results", _HERE.parent / "notebooks" / "results")  # a wheel, a checkout
 
 
 def check(exercise, answer):
@@ -40,6 +44,39 @@ def check(exercise, answer):
         return False
     print("Right." if good else f"Not yet. {hint}")
     return good
+
+
+def results(name):
+    """Stored results of trainings that take too long for a notebook.
+
+    Args:
+        name: the name of a CSV file in `notebooks/results`, without its ending.
+
+    Returns:
+        A line about the machine they were made on, and the rows, a dict each, with floats for
+        numbers.
+
+    Raises:
+        ValueError: if there is no such file.
+
+    Example:
+        >>> machine, rows = results("08_ablation")
+        >>> len(rows), rows[0]["lstm_layers"]
+        (80, 1.0)
+    """
+    stored = {path.stem: path for folder in _RESULTS for path in sorted(folder.glob("*.csv"))}
+    if name not in stored:
+        raise ValueError(f"name must be one of {', '.join(stored)}, got {name!r}")
+    made_on, *lines = stored[name].read_text().splitlines()
+    rows = [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(lines)]
+    return made_on.removeprefix("# "), rows
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _exercise(number, hint):

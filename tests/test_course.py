@@ -29,3 +29,13 @@ def test_hint_does_not_hold_the_answer():
     for right, hint in course._CHECKS.values():
         assert hint.endswith((".", "?", "!"))
         assert inspect.getsource(right).split("return")[-1].strip() not in hint
+
+
+def test_stored_results_are_rows_with_numbers_for_numbers():
+    machine, rows = course.results("02_long_lag")
+    assert "TensorFlow" in machine
+    assert not machine.startswith("#")
+    assert {row["network"] for row in rows} >= {"SimpleRNN", "LSTM"}
+    assert all(isinstance(row["test_accuracy"], float) for row in rows)
+    with pytest.raises(ValueError, match="name must be one of 02_long_lag, 08_ablation, got '03'"):
+        course.results("03")
