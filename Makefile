@@ -1,5 +1,6 @@
 # make demo   train a classifier on real speech and report how well it does
-# make test   lint, tests, and every notebook run and compared with its stored outputs
+# make test   lint, types, tests, and every notebook run and compared with its stored outputs
+# make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks
@@ -13,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-browser lab bench badges format
+.PHONY: demo test test-quick test-browser lab bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -21,8 +22,14 @@ demo: .venv/installed
 test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
 	$(VENV) -m pytest -n auto --dist loadfile tests
 	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+
+test-quick: .venv/installed
+	$(VENV) -m ruff check .
+	$(VENV) -m mypy
+	$(VENV) -m pytest -n auto -m "not slow" tests
 
 test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }

@@ -2,24 +2,27 @@
 
 import importlib
 
+# All that can stand in a saved file is known to Keras from here on.
+from lstm_zoo.builders import build_classifier, build_forecaster, build_regressor
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell, lstm_in_numpy
-from lstm_zoo.layers import LSTM, CoupledLSTM, PeepholeLSTM
+from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
+from lstm_zoo.recurrence import explain
 
 __version__ = "0.1.0"
 
 # Loaded at first use, so that `import lstm_zoo` stays as quick as `import keras`.
 _LATER = {
-    "builders": ["build_classifier", "build_forecaster", "build_regressor"],
     "course": [],
     "datasets": [],
     "inspection": [
         "gate_summary",
         "gradient_flow",
+        "GradientMonitor",
         "jacobian_norms",
         "saliency",
         "trace",
     ],
-    "monitor": ["GradientMonitor"],
+    "monitor": [],
     "plots": [],
     "tasks": [],
     "training": ["fit", "save"],
@@ -34,7 +37,16 @@ __all__ = [
     "LSTMCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
+    "RNN",
+    "build_classifier",
+    "build_forecaster",
+    "build_regressor",
+    "builders",
+    "cells",
+    "explain",
+    "layers",
     "lstm_in_numpy",
+    "recurrence",
     *_HOME,
     *_LATER,
 ]

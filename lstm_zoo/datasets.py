@@ -11,22 +11,22 @@ by row, one of regression and two of forecasting.
 ``datasets/build.py`` makes the files again from the packages that published them.
 """
 
-import difflib
 import hashlib
 import io
-import operator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-_HERE = Path(__file__).resolve().parent
-_FOLDERS = (_HERE / "_datasets", _HERE.parent / "datasets")  # an installed wheel, a checkout
+from lstm_zoo import checks
+from lstm_zoo.files import folders
+
+_FOLDERS = folders("datasets")
 
 _SKTIME = "sktime 1.2.0 (BSD-3-Clause)"
 _PMDARIMA = "pmdarima 2.1.1 (MIT)"
 
-_CARDS = {
+_CARDS: dict[str, dict[str, Any]] = {
     "japanese_vowels": {
         "task": "classification",
         "class_names": tuple(f"speaker {i}" for i in range(1, 10)),
@@ -146,21 +146,19 @@ class Dataset:
         return f"Dataset({self.name!r}, {self.task}, {shapes})"
 
 
-def names(task=None):
+def names(task: str | None = None) -> list[str]:
     """List the data sets, all of them or those of one task.
 
     >>> names("regression")
     ['tecator']
     """
     tasks = sorted({card["task"] for card in _CARDS.values()})
-    if task is not None and task not in tasks:
-        raise ValueError(
-            f"task must be one of {tasks} or None, got {task!r}{_nearest(task, tasks)}"
-        )
+    if task is not None:
+        checks.one_of("task", task, tasks)
     return [name for name, card in _CARDS.items() if task in (None, card["task"])]
 
 
-def load(name):
+def load(name: str) -> Dataset:
     """Read one data set from its file; the arrays are the caller's own, to change at will.
 
     Args:
@@ -177,17 +175,18 @@ def load(name):
     >>> vowels.class_names[vowels.y_train[0]], int(vowels.lengths_train[0])
     ('speaker 1', 20)
     """
-    if name not in names():
-        raise ValueError(f"name must be one of {names()}, got {name!r}{_nearest(name, names())}")
+    checks.one_of("name", name, names())
     card = dict(_CARDS[name])
     content = _read(name, card.pop("sha256"))
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    optional = dict.fromkeys(("y_train", "y_test", "lengths_train", "lengths_test"))
+    optional: dict[str, Any] = dict.fromkeys(("y_train", "y_test", "lengths_train", "lengths_test"))
     return Dataset(name=name, **(optional | arrays), **card)
 
 
-def windows(series, input_steps, horizon, stride=1):
+def windows(
+    series, input_steps: int, horizon: int, stride: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut a series into what a forecaster sees and what it must foresee.
 
     Args:
@@ -229,8 +228,11 @@ def windows(series, input_steps, horizon, stride=1):
         )
     if not np.isfinite(series).all():
         raise ValueError("series must be finite, got NaN or infinity")
-    for argument, value in (("input_steps", input_steps), ("horizon", horizon), ("stride", stride)):
-        _check_count(argument, value)
+    input_steps, horizon = (
+        checks.count("input_steps", input_steps),
+        checks.count("horizon", horizon),
+    )
+    stride = checks.count("stride", stride)
     if len(series) < input_steps + horizon:
         raise ValueError(
             f"series must have at least input_steps + horizon = {input_steps + horizon} "
@@ -263,17 +265,3 @@ def _path(name):
         f"the file of the data set {name!r} is missing, neither {paths[0]} nor {paths[1]} exists; "
         "`pip install --force-reinstall lstm-zoo` brings it back"
     )
-
-
-def _nearest(wrong, right):
-    near = difflib.get_close_matches(str(wrong).lower(), right, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _check_count(argument, value):
-    try:
-        count = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{argument} must be a whole number of at least 1, got {value!r}")

@@ -10,12 +10,15 @@ has learnt something only once it is well past that. The same seed gives the sam
 ((1000, 50, 2), (1000, 1))
 """
 
-import operator
-
 import numpy as np
 
+from lstm_zoo import checks
 
-def adding(samples, timesteps=100, *, seed=None):
+Seed = int | np.random.Generator | None
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
     """Add the two numbers that are marked, one in each half of the sequence.
 
     Posed by Hochreiter & Schmidhuber (1997), experiment 4, doi:10.1162/neco.1997.9.8.1735; here in
@@ -38,7 +41,8 @@ def adding(samples, timesteps=100, *, seed=None):
     >>> bool(np.isclose((x[..., 0] * x[..., 1]).sum(), y).all())
     True
     """
-    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 2))
+    samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 2)
+    rng = _generator(seed)
     values = rng.random((samples, timesteps), dtype="float32")
     first = rng.integers(0, timesteps // 2, samples)
     second = rng.integers(timesteps // 2, timesteps, samples)
@@ -49,7 +53,9 @@ def adding(samples, timesteps=100, *, seed=None):
     return np.stack([values, marks], axis=-1), y[:, None]
 
 
-def copying(samples, timesteps=120, *, symbols=8, length=10, seed=None):
+def copying(
+    samples: int, timesteps: int = 120, *, symbols: int = 8, length: int = 10, seed: Seed = None
+) -> Pair:
     """Read a string, wait, and write it down again when the signal comes.
 
     Posed by Arjovsky, Shah & Bengio (2016), arXiv:1511.06464, after the long-lag problems of
@@ -75,8 +81,10 @@ def copying(samples, timesteps=120, *, symbols=8, length=10, seed=None):
     >>> x[0].argmax(-1).tolist(), y[0].tolist()
     ([2, 1, 3, 3, 3, 3, 4, 3, 3], [3, 3, 3, 3, 3, 3, 3, 2, 1])
     """
-    rng = _check(seed, samples=(samples, 1), symbols=(symbols, 2), length=(length, 1))
-    _check(seed, timesteps=(timesteps, 2 * length + 1))
+    samples, symbols = checks.count("samples", samples), checks.count("symbols", symbols, 2)
+    length = checks.count("length", length)
+    timesteps = checks.count("timesteps", timesteps, 2 * length + 1)
+    rng = _generator(seed)
     blank, signal = symbols, symbols + 1
     string = rng.integers(0, symbols, (samples, length))
     tokens = np.full((samples, timesteps), blank)
@@ -87,7 +95,7 @@ def copying(samples, timesteps=120, *, symbols=8, length=10, seed=None):
     return _one_hot(tokens, symbols + 2), y
 
 
-def temporal_order(samples, timesteps=100, *, seed=None):
+def temporal_order(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
     """Tell in which order two symbols, each an X or a Y, came among distractors.
 
     Posed by Hochreiter & Schmidhuber (1997), experiment 6a, doi:10.1162/neco.1997.9.8.1735, with
@@ -110,7 +118,8 @@ def temporal_order(samples, timesteps=100, *, seed=None):
     >>> "".join("EBabcdXY"[i] for i in x[0].argmax(-1)), int(y[0])
     ('EcYbbaaYadcB', 3)
     """
-    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 10))
+    samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 10)
+    rng = _generator(seed)
     E, B, a, d, X = 0, 1, 2, 5, 6
     tokens = rng.integers(a, d + 1, (samples, timesteps))
     tokens[:, 0], tokens[:, -1] = E, B
@@ -123,7 +132,7 @@ def temporal_order(samples, timesteps=100, *, seed=None):
     return _one_hot(tokens, 8), (2 * is_y[:, 0] + is_y[:, 1]).astype("int32")
 
 
-def delayed_echo(samples, timesteps=50, *, delay=10, seed=None):
+def delayed_echo(samples: int, timesteps: int = 50, *, delay: int = 10, seed: Seed = None) -> Pair:
     """Say at every step what the input was ``delay`` steps ago.
 
     The short-term memory task of Jaeger (2002), Short term memory in echo state networks, GMD
@@ -146,15 +155,16 @@ def delayed_echo(samples, timesteps=50, *, delay=10, seed=None):
     >>> bool((y[0, 2:] == x[0, :3]).all()), y[0, :2, 0].tolist()
     (True, [0.0, 0.0])
     """
-    rng = _check(seed, samples=(samples, 1), delay=(delay, 1))
-    _check(seed, timesteps=(timesteps, delay + 1))
+    samples, delay = checks.count("samples", samples), checks.count("delay", delay)
+    timesteps = checks.count("timesteps", timesteps, delay + 1)
+    rng = _generator(seed)
     x = 2 * rng.random((samples, timesteps, 1), dtype="float32") - 1
     y = np.zeros_like(x)
     y[:, delay:] = x[:, :-delay]
     return x, y
 
 
-def parity(samples, timesteps=20, *, seed=None):
+def parity(samples: int, timesteps: int = 20, *, seed: Seed = None) -> Pair:
     """Tell whether the number of ones is odd: one wrong step in between, and the answer turns.
 
     Posed by Bengio, Simard & Frasconi (1994), doi:10.1109/72.279181, as a problem that gradient
@@ -175,7 +185,8 @@ def parity(samples, timesteps=20, *, seed=None):
     >>> x[..., 0].tolist(), y.tolist()
     ([[1.0, 1.0, 1.0, -1.0, -1.0], [-1.0, -1.0, -1.0, -1.0, 1.0]], [1, 1])
     """
-    rng = _check(seed, samples=(samples, 1), timesteps=(timesteps, 1))
+    samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps)
+    rng = _generator(seed)
     ones = rng.integers(0, 2, (samples, timesteps))
     return (2 * ones - 1)[..., None].astype("float32"), (ones.sum(axis=1) % 2).astype("int32")
 
@@ -184,17 +195,7 @@ def _one_hot(tokens, classes):
     return np.eye(classes, dtype="float32")[tokens]
 
 
-def _check(seed, **counts):
-    """Check each ``argument=(value, least)`` and the seed; return the generator."""
-    for argument, (value, least) in counts.items():
-        try:
-            good = not isinstance(value, bool) and operator.index(value) >= least
-        except TypeError:
-            good = False
-        if not good:
-            raise ValueError(
-                f"{argument} must be a whole number of at least {least}, got {value!r}"
-            )
+def _generator(seed):
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError):

@@ -3,12 +3,15 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_python_example_runs_as_written_and_is_right_about_the_motions(tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     seeded = (

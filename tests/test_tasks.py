@@ -181,3 +181,13 @@ def test_a_bad_seed_is_named(task, wrong):
 def test_other_bad_arguments_are_named(task, argument, wrong):
     with pytest.raises(ValueError, match=f"{argument} must be a whole number.*{wrong!r}"):
         task(5, **{argument: wrong})
+
+
+def test_narrow_numbers_of_numpy_do_not_overflow():
+    """Twice 120, and 254 and two more, are beyond uint8."""
+    narrow = [np.uint8(number) for number in (3, 255, 254, 120)]
+    samples, timesteps, symbols, length = narrow
+    x, y = tasks.copying(samples, timesteps, symbols=symbols, length=length, seed=0)
+    same_x, same_y = tasks.copying(3, 255, symbols=254, length=120, seed=0)
+    np.testing.assert_array_equal(x, same_x)
+    np.testing.assert_array_equal(y, same_y)

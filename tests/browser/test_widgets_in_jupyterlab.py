@@ -23,7 +23,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 import lstm_zoo as lz
-from lstm_zoo.vanishing import example_networks, lstm_gradients, rnn_gradients
+from lstm_zoo.cells.in_numpy import lstm_gradients, rnn_gradients
+from lstm_zoo.widgets.gradients import example_networks
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE.parent.parent / "out" / "browser"

@@ -1,0 +1,185 @@
+"""The long short-term memory, and its derivatives."""
+
+import itertools
+
+import keras
+from keras import ops
+
+from lstm_zoo.cells.base import Cell
+from lstm_zoo.cells.registry import derivatives_of, register
+
+
+@register("lstm")
+class LSTMCell(Cell):
+    r"""One step of a long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + b_i)        &&\text{input gate} \\
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f)        &&\text{forget gate} \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g)        &&\text{candidate} \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + b_o)        &&\text{output gate} \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t          &&\text{cell state} \\
+        h_t &= o_t \odot \tanh(c_t)                       &&\text{hidden state}
+
+    The four :math:`W` stand side by side in `kernel` `(features, 4 * units)`, the four :math:`U` in
+    `recurrent_kernel` `(units, 4 * units)`, the four :math:`b` in `bias` `(4 * units,)`, in the
+    order i, f, g, o, which is Keras's: weights move between `keras.layers.LSTMCell` and this cell
+    unchanged.
+
+    Args:
+        units: size of the hidden state and of the cell state, a positive whole number.
+        activation: of the candidate and of the cell state on its way out; `tanh` in the equations.
+        recurrent_activation: of the three gates; :math:`\sigma` in the equations.
+        use_bias: whether there is a :math:`b`.
+        kernel_initializer, recurrent_initializer, bias_initializer: how the weights start.
+        unit_forget_bias: whether the forget gate's bias starts at `forget_bias` whatever
+            `bias_initializer` says. A gate that starts open lets gradients through (Gers et al.
+            2000; Jozefowicz et al. 2015).
+        kernel_regularizer, ..., implementation: those of `lstm_zoo.cells.Cell`.
+        forget_bias: where the forget gate's bias starts; 1.0 as in Keras.
+        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
+
+    Call arguments:
+        inputs: `(batch, features)`.
+        states: `[h, c]`, each `(batch, units)`.
+        training: whether dropout is on.
+
+    Returns:
+        `h_t`, and the new states `[h_t, c_t]`, each `(batch, units)`.
+
+    Raises:
+        ValueError: if `units` is not a positive whole number or a dropout rate not from 0 to 1.
+
+    Example:
+        >>> cell = LSTMCell(8)
+        >>> h, (h, c) = cell(ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> tuple(h.shape)
+        (2, 8)
+
+    Sources:
+        Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
+        Gers, Schmidhuber & Cummins 2000 (forget gate), https://doi.org/10.1162/089976600300015015;
+        Jozefowicz, Zaremba & Sutskever 2015 (forget bias),
+        https://proceedings.mlr.press/v37/jozefowicz15.html.
+    """
+
+    gate_names: tuple[str, ...] = ("input_gate", "forget_gate", "candidate", "output_gate")
+    state_names = ("hidden_state", "cell_state")
+
+    def __init__(
+        self,
+        units: int,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        forget_bias: float = 1.0,
+        implementation=2,
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            implementation=implementation,
+            **kwargs,
+        )
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.unit_forget_bias = unit_forget_bias
+        self.forget_bias = forget_bias
+
+    def __init_subclass__(cls, **kwargs):
+        # Until 0.1.0 the equations of a cell stood in `gates`, and users' cells restate them there.
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "gates" in own and "step" not in own:
+            cls.step = cls.gates
+        elif "step" in own:
+            cls.gates = cls.step
+
+    def _initial_bias(self, shape, dtype=None):
+        def is_forget_gate(name):
+            return self.unit_forget_bias and name == "forget_gate"
+
+        blocks = []  # Keras draws neighbouring gates together
+        for forget, names in itertools.groupby(self.gate_names, is_forget_gate):
+            size = (len(list(names)) * self.units,)
+            blocks.append(
+                ops.full(size, self.forget_bias, dtype=dtype)
+                if forget
+                else self.bias_initializer(size, dtype=dtype)
+            )
+        return ops.concatenate(blocks)
+
+    def step(self, z, states):
+        _, c = states
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f = self.recurrent_activation(i), self.recurrent_activation(f)
+        g, o = self.activation(g), self.recurrent_activation(o)
+        c = f * c + i * g
+        h = o * self.activation(c)
+        return named(i, f, g, o, c, h)
+
+    gates = step
+
+    def get_config(self):
+        config = {
+            "activation": keras.activations.serialize(self.activation),
+            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+            "unit_forget_bias": self.unit_forget_bias,
+            "forget_bias": self.forget_bias,
+        }
+        return {**super().get_config(), **config}
+
+
+def named(i, f, g, o, c, h):
+    """The quantities of an LSTM's equations by their names."""
+    names = (*LSTMCell.gate_names, "cell_state", "hidden_state")
+    return dict(zip(names, (i, f, g, o, c, h)))
+
+
+def has_usual_activations(cell):
+    """Whether the gates are sigmoids and the rest is tanh, as the derivatives by hand assume."""
+    return (
+        cell.activation is keras.activations.tanh
+        and cell.recurrent_activation is keras.activations.sigmoid
+    )
+
+
+@derivatives_of(LSTMCell, when=has_usual_activations)
+def _(cell, z, states):
+    _, c_before = states
+    i, f, g, o, c, _ = cell.step(z, states).values()
+    tanh_c = ops.tanh(c)
+    return {
+        ("hidden_state", "cell_state"): o * (1 - tanh_c * tanh_c),
+        ("hidden_state", "output_gate"): tanh_c * o * (1 - o),
+        ("cell_state", "input_gate"): g * i * (1 - i),
+        ("cell_state", "forget_gate"): c_before * f * (1 - f),
+        ("cell_state", "candidate"): i * (1 - g * g),
+        ("cell_state", "previous_cell_state"): f,
+    }

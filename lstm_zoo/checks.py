@@ -1,0 +1,169 @@
+"""One sentence for each kind of wrong input: every public function says it in the same words.
+
+Each check takes the argument's name and its value, and gives the value back, of the right type.
+"""
+
+import difflib
+import numbers
+import operator
+
+import numpy as np
+
+
+def count(argument, value, least=1, below=None):
+    """A whole number from `least` on, and `below` a limit if there is one, as an int.
+
+    NumPy's integers are whole numbers; True is not.
+
+    >>> count("units", np.int64(8))
+    8
+    """
+    try:
+        whole = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least or (below is not None and whole >= below):
+        wanted = f"of at least {least}" if below is None else f"from {least} to {below - 1}"
+        raise ValueError(f"{argument} must be a whole number {wanted}, got {value!r}")
+    return whole
+
+
+def counts(argument, value, least=0):
+    """A tuple of whole numbers, at least `least` of them.
+
+    >>> counts("lstm_units", [64, 32])
+    (64, 32)
+    """
+    if not isinstance(value, (tuple, list)) or len(value) < least:
+        raise ValueError(f"{argument} must be a tuple such as (64, 32), got {value!r}")
+    return tuple(count(argument, one) for one in value)
+
+
+def fraction(argument, value, below_one=False):
+    """A number from 0 to 1, or from 0 to below 1, as a float."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 <= value <= 1 or (below_one and value == 1):
+        wanted = "0 to below 1" if below_one else "0 to 1"
+        raise ValueError(f"{argument} must be a fraction from {wanted}, got {value!r}")
+    return float(value)
+
+
+def positive(argument, value):
+    """A finite number above 0, as it came."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < value < float("inf"):
+        raise ValueError(f"{argument} must be a number above 0, got {value!r}")
+    return value
+
+
+def number(argument, value):
+    """A finite number, as a float."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not np.isfinite(value):
+        raise ValueError(f"{argument} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def rising_fractions(argument, values):
+    """Fractions between 0 and 1, each larger than the one before, as a tuple of floats.
+
+    >>> rising_fractions("quantiles", [0.1, 0.9])
+    (0.1, 0.9)
+    """
+    wrong = ValueError(
+        f"{argument} must be rising fractions between 0 and 1, such as (0.1, 0.5, 0.9), "
+        f"got {values!r}"
+    )
+    try:
+        fractions = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise wrong from None
+    rising = sorted(set(fractions)) == list(fractions)
+    if not fractions or not rising or not 0 < fractions[0] <= fractions[-1] < 1:
+        raise wrong
+    return fractions
+
+
+def one_of(argument, value, known):
+    """One of the names in `known`; a wrong one is answered with the nearest that is right.
+
+    >>> one_of("cell", "lstn", ["lstm", "gru"])
+    Traceback (most recent call last):
+    ValueError: cell must be one of lstm, gru, got 'lstn'; did you mean 'lstm'?
+    """
+    known = list(known)
+    if isinstance(value, str) and value in known:
+        return value
+    raise ValueError(
+        f"{argument} must be one of {listed(known)}, got {value!r}{near(value, known)}"
+    )
+
+
+def listed(names):
+    """The names as a sentence has them.
+
+    >>> listed(["lstm", "gru"])
+    'lstm, gru'
+    """
+    return ", ".join(map(str, names))
+
+
+def near(wrong, right):
+    """A question after the nearest of the right names, whatever their case; or nothing.
+
+    >>> near("LSTM", ["simple_rnn", "lstm"])
+    "; did you mean 'lstm'?"
+    """
+    by_lower = {str(name).lower(): name for name in right}
+    found = difflib.get_close_matches(str(wrong).lower(), by_lower, n=1, cutoff=0.4)
+    return f"; did you mean {by_lower[found[0]]!r}?" if found else ""
+
+
+def array(argument, value, *ranks):
+    """An array of numbers, not empty, with one of `ranks` axes (any if none is named)."""
+    try:
+        result = np.asarray(value)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(
+            f"{argument} must be an array of numbers whose rows are of one length, "
+            f"got {value!r:.80}"
+        ) from problem
+    if result.dtype.kind not in "biuf" and result.dtype.name != "bfloat16":
+        raise ValueError(f"{argument} must be an array of numbers, got dtype {result.dtype}")
+    if ranks and result.ndim not in ranks:
+        wanted = " or ".join(map(str, ranks))
+        raise ValueError(f"{argument} must have {wanted} axes, got shape {result.shape}")
+    if result.size == 0:
+        raise ValueError(f"{argument} must not be empty, got shape {result.shape}")
+    return result
+
+
+def finite(argument, value, *ranks):
+    """The same, and neither NaN nor infinity in it.
+
+    >>> finite("x", [1.0, float("nan")])
+    Traceback (most recent call last):
+    ValueError: x must be finite, got 1 NaN or infinite values
+    """
+    result = array(argument, value, *ranks)
+    wrong = result.size - np.count_nonzero(np.isfinite(result))
+    if wrong:
+        raise ValueError(f"{argument} must be finite, got {wrong} NaN or infinite values")
+    return result
+
+
+def shape(argument, got, wanted):
+    """A shape that fits `wanted`, in which None fits any size and a name says what an axis is.
+
+    >>> shape("mask", (3, 5), (3, None))
+    (3, 5)
+    """
+    got = tuple(got)
+    fits = len(got) == len(wanted) and all(
+        isinstance(w, (str, type(None))) or s is None or s == w for s, w in zip(got, wanted)
+    )
+    if not fits:
+        sizes = ", ".join("any" if w is None else str(w) for w in wanted)
+        comma = "," if len(wanted) == 1 else ""
+        raise ValueError(f"{argument} must be of shape ({sizes}{comma}), got {got}")
+    return got

@@ -1,0 +1,26 @@
+"""The numbers inside a recurrent model: gates, states, gradients through time, saliency.
+
+Everything here takes a trained `keras.Model` as it is, with layers of LSTM Zoo or Keras's own, and
+leaves it as it was. For pictures of these numbers see `lstm_zoo.plots`.
+"""
+
+from lstm_zoo.inspection.gates import GateSummary, gate_summary
+from lstm_zoo.inspection.gradient_flow import GradientFlow, gradient_flow
+from lstm_zoo.inspection.jacobians import JacobianNorms, jacobian_norms
+from lstm_zoo.inspection.monitor import GradientMonitor
+from lstm_zoo.inspection.saliency import saliency
+from lstm_zoo.inspection.trace import BidirectionalTrace, Trace, trace
+
+__all__ = [
+    "BidirectionalTrace",
+    "GateSummary",
+    "GradientFlow",
+    "GradientMonitor",
+    "JacobianNorms",
+    "Trace",
+    "gate_summary",
+    "gradient_flow",
+    "jacobian_norms",
+    "saliency",
+    "trace",
+]

@@ -1,0 +1,89 @@
+"""Which recurrent layers a model has, wherever they are in it, and what the model takes."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+
+Inputs = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
+
+
+def every_layer(model):
+    """The model itself and every layer in it, however deep."""
+    # Public are the layers of a model (`model.layers`) and not those of a layer, such as what a
+    # TimeDistributed or a layer of the user's own holds.
+    return model._flatten_layers()
+
+
+def recurrent_layers(model):
+    """Every recurrent layer in a model, however deep, by name; a `Bidirectional` counts as one.
+
+    Where several have the same name, the later ones get a number: "lstm", "lstm (2)".
+    """
+    found, inside = [], set()
+    for layer in every_layer(model):
+        if isinstance(layer, keras.layers.Bidirectional):
+            inside |= set(directions(layer).values())
+        if isinstance(layer, (keras.layers.Bidirectional, keras.layers.RNN)):
+            found.append(layer)
+    layers = {}
+    for layer in found:
+        if layer not in inside:
+            count = sum(layer.name == other.name for other in layers.values())
+            layers[f"{layer.name} ({count + 1})" if count else layer.name] = layer
+    if not layers:
+        raise ValueError(
+            "model must hold a recurrent layer (LSTM, GRU, SimpleRNN, RNN or Bidirectional), "
+            f"got {model.name!r}, which has none"
+        )
+    return layers
+
+
+def chosen_layer(model, layer):
+    """The recurrent layer of a model meant by a name, an index or itself; the first if None."""
+    layers = recurrent_layers(model)
+    names = list(layers)
+    if layer is None:
+        return layers[names[0]]
+    if isinstance(layer, str):
+        return layers[checks.one_of("layer", layer, names)]
+    if isinstance(layer, (int, np.integer)) and not isinstance(layer, bool):
+        if -len(names) <= layer < len(names):
+            return layers[names[layer]]
+        raise ValueError(f"layer must be below {len(names)}, an index to {names}, got {layer}")
+    if any(layer is one for one in layers.values()):
+        return layer
+    raise ValueError(f"layer must be a recurrent layer of the model, one of {names}, got {layer!r}")
+
+
+def directions(layer):
+    """By the ending of its name, each layer that reads: itself, or a `Bidirectional`'s two."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return {"/forward": layer.forward_layer, "/backward": layer.backward_layer}
+    return {"": layer}
+
+
+def checked_x(model, x):
+    """`x` as arrays, refused unless it is what the model takes."""
+    if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
+        return keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
+    x = checks.finite("x", x)
+    rank = _input_rank(model)
+    if rank is None:
+        embeds = any(isinstance(layer, keras.layers.Embedding) for layer in every_layer(model))
+        rank = x.ndim if embeds else max(x.ndim, 3)
+    axes = ("batch", "timesteps", "features")[:rank] if rank <= 3 else (None,) * rank
+    checks.shape("x", x.shape, axes)
+    return x
+
+
+def _input_rank(model):
+    """How many dimensions the one input of a model has; None if it has several or is not known."""
+    if isinstance(model, (keras.layers.RNN, keras.layers.Bidirectional)):
+        return 3
+    shape = getattr(model, "input_shape", None)
+    one_input = isinstance(shape, tuple) and not isinstance(shape[0], (tuple, list))
+    return len(shape) if one_input else None

@@ -1,0 +1,82 @@
+"""How a layer's gates behave over a data set: open, shut, dead, and how long each remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_zoo.inspection.trace import Trace
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """How the gates of a layer behave over a data set, from `gate_summary`.
+
+    Args:
+        below: by gate, `(units,)`, the fraction of steps at which the gate is below 0.1.
+        above: by gate, `(units,)`, the fraction of steps at which it is above 0.9.
+        saturated: by gate, `(units,)` of booleans: below 0.1 or above 0.9 at 95 % of the steps or
+            more, so that the gate is a constant switch and its weights hardly learn.
+        dead: `(units,)` of booleans: the hidden state never leaves -0.01 to 0.01, so that the unit
+            tells the next layer nothing.
+        half_life: `(units,)`, in steps: how long until the forget gate has halved what the cell
+            state holds. After n steps the product of n gates is left of it, so this is
+            ln 0.5 / mean ln f, by the geometric mean of the gate: 0 for a gate that once shuts
+            whole. Of a GRU the update gate, which keeps the hidden state as the forget gate keeps
+            the cell state. None where there is neither.
+    """
+
+    below: dict[str, np.ndarray]
+    above: dict[str, np.ndarray]
+    saturated: dict[str, np.ndarray]
+    dead: np.ndarray
+    half_life: np.ndarray | None
+
+
+def gate_summary(trace: Trace) -> GateSummary:
+    """How often each gate is shut or open, which units are dead, and how long each one remembers.
+
+    Args:
+        trace: a `Trace`; of many sequences, for the fractions to mean much.
+
+    Returns:
+        A `GateSummary`. Masked steps do not count.
+
+    Raises:
+        ValueError: if `trace` is not a `Trace`, or every step of it is masked.
+
+    Example:
+        >>> import keras
+        >>> from lstm_zoo.inspection import trace
+        >>> seen = trace(keras.layers.LSTM(8), np.ones((4, 20, 3)))
+        >>> gate_summary(seen).above["forget_gate"].shape
+        (8,)
+
+    Source:
+        Karpathy, Johnson & Fei-Fei 2015, https://arxiv.org/abs/1506.02078.
+    """
+    if not isinstance(trace, Trace):
+        hint = "; give its .forward or its .backward" if hasattr(trace, "forward") else ""
+        raise ValueError(f"trace must be a Trace, got a {type(trace).__name__}{hint}")
+    if trace.mask is not None and not trace.mask.any():
+        raise ValueError("trace must hold a step that is not masked, got one where all are")
+    counts = slice(None) if trace.mask is None else trace.mask
+    steps = {name: v[counts].reshape(-1, v.shape[-1]) for name, v in trace.values.items()}
+    gates = {name: value for name, value in steps.items() if name.endswith("_gate")}
+    below = {name: np.mean(gate < 0.1, axis=0) for name, gate in gates.items()}
+    above = {name: np.mean(gate > 0.9, axis=0) for name, gate in gates.items()}
+    keeps = gates.get("forget_gate", gates.get("update_gate"))
+    return GateSummary(
+        below=below,
+        above=above,
+        saturated={name: below[name] + above[name] >= 0.95 for name in gates},
+        dead=np.abs(steps["hidden_state"]).max(axis=0) <= 0.01,
+        half_life=None if keeps is None else _half_life(keeps.astype("float64")),
+    )
+
+
+def _half_life(kept):
+    with np.errstate(divide="ignore"):
+        rate = np.log(np.abs(kept)).mean(axis=0)
+        return np.where(rate < 0, np.log(0.5) / rate, np.inf)

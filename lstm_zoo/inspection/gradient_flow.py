@@ -1,0 +1,178 @@
+"""How much of a model's loss reaches each step of its recurrent layers.
+
+All derivatives are total, as in backpropagation through time: that of the cell state c_t counts
+what c_t does through h_t too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+from lstm_zoo.backend import needs_tensorflow, tf
+from lstm_zoo.inspection.finding import Inputs, checked_x, directions, recurrent_layers
+from lstm_zoo.inspection.watching import eager_loop, watched
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """How much of a model's loss reaches each step of its recurrent layers, from `gradient_flow`.
+
+    Args:
+        hidden: by layer, `(batch, timesteps)`, the norm over the units of dL/dh_t; NaN at masked
+            steps. A `Bidirectional` has two entries, "name/forward" and "name/backward". Index t is
+            step t of the layer's input, whichever way the layer reads.
+        cell: the same of dL/dc_t, for the layers with a cell state.
+        backwards: names of the entries whose layer reads from the end.
+    """
+
+    hidden: dict[str, np.ndarray]
+    cell: dict[str, np.ndarray]
+    backwards: frozenset[str] = frozenset()
+
+    def mean(self, layer: str | None = None, state: str = "hidden") -> np.ndarray:
+        """The norms of a layer averaged over the batch, `(timesteps,)`.
+
+        Args:
+            layer: one of the names in `hidden`; the first if None.
+            state: "hidden" or "cell".
+
+        Returns:
+            An array; NaN at a step that is masked in every sequence.
+
+        Raises:
+            ValueError: if there is no such layer or state.
+        """
+        return _mean(self._norms(layer, state)[1])
+
+    def horizon(self, layer: str | None = None, state: str = "hidden") -> int:
+        """How many steps back the norm, averaged, has fallen to 1 % of that of the last step read.
+
+        Sequences of unequal length are lined up at the last step that is not masked.
+
+        Args:
+            layer, state: as in `mean`.
+
+        Returns:
+            Steps, an int: the memory horizon. It is `timesteps` if the norm never falls so far.
+
+        Raises:
+            ValueError: if there is no such layer or state.
+        """
+        name, norms = self._norms(layer, state)
+        back = norms if name in self.backwards else norms[:, ::-1]
+        lined_up = np.full_like(back, np.nan)
+        for row, norm in zip(lined_up, back):
+            norm = norm[~np.isnan(norm)]
+            row[: len(norm)] = norm
+        curve = _mean(lined_up)
+        fallen = np.flatnonzero(curve <= 0.01 * curve[0])
+        return int(fallen[0]) if len(fallen) else len(curve)
+
+    def _norms(self, layer, state):
+        by_state = {"hidden": self.hidden, "cell": self.cell}
+        entries = by_state[checks.one_of("state", state, by_state)]
+        if not entries:
+            raise ValueError('state must be "hidden": no layer here has a cell state, got "cell"')
+        name = next(iter(entries)) if layer is None else checks.one_of("layer", layer, entries)
+        return name, entries[name]
+
+
+@needs_tensorflow
+def gradient_flow(
+    model: keras.Model,
+    x: Inputs,
+    y: npt.ArrayLike,
+    loss: str | keras.losses.Loss | Callable | None = None,
+) -> GradientFlow:
+    """The norms of dL/dh_t and dL/dc_t at every step of every recurrent layer.
+
+    Where they shrink towards the past, the loss cannot teach the layer about the past: the
+    vanishing gradient (Hochreiter 1991; Bengio et al. 1994). The model runs without dropout. Of a
+    layer that the model calls several times, this is the first call.
+
+    Args:
+        model: a `keras.Model` with recurrent layers of the kinds that `trace` knows.
+        x: what the model takes, mostly `(batch, timesteps, features)`.
+        y: targets, one for each of the batch.
+        loss: what L is: a Keras loss, its name, or a function of y and the prediction, averaged
+            over the batch; the loss that the model was compiled with if None.
+
+    Returns:
+        A `GradientFlow`.
+
+    Raises:
+        ValueError: if `x` or `y` is empty, not finite, or of the wrong rank or length, if the model
+            has no recurrent layer, if `loss` is None and the model is not compiled, or if Keras's
+            backend is not TensorFlow.
+
+    Example:
+        >>> model = keras.Sequential([keras.layers.LSTM(8, name="memory"), keras.layers.Dense(1)])
+        >>> flow = gradient_flow(model, np.ones((2, 20, 3)), np.ones((2, 1)), loss="mse")
+        >>> flow.hidden["memory"].shape
+        (2, 20)
+
+    Sources:
+        Bengio, Simard & Frasconi 1994, https://doi.org/10.1109/72.279181;
+        Pascanu, Mikolov & Bengio 2013, https://proceedings.mlr.press/v28/pascanu13.html.
+    """
+    x, y = checked_x_and_y(model, x, y, loss)
+    readers = {
+        name + ending: one
+        for name, layer in recurrent_layers(model).items()
+        for ending, one in directions(layer).items()
+    }
+    with contextlib.ExitStack() as stack, tf.GradientTape(persistent=True) as tape:
+        calls = {
+            name: stack.enter_context(watched(layer, eager_loop)) for name, layer in readers.items()
+        }
+        for layer in readers.values():
+            tape.watch([weight.value for weight in layer.weights])  # frozen layers too
+        value = loss_of(model, x, y, loss)
+    norms: dict[str, dict[str, np.ndarray]] = {"hidden_state": {}, "cell_state": {}}
+    for state, by_layer in norms.items():
+        for name, seen in calls.items():
+            if seen and state in seen[0].values[0]:
+                by_layer[name] = _norms(tape, value, state, seen[0])
+    backwards = frozenset(name for name, layer in readers.items() if layer.go_backwards)
+    return GradientFlow(norms["hidden_state"], norms["cell_state"], backwards)
+
+
+def _mean(norms):
+    """Over the batch, without a warning where all is masked."""
+    counted = np.sum(~np.isnan(norms), axis=0)
+    return np.where(counted, np.nansum(norms, axis=0) / np.maximum(counted, 1), np.nan)
+
+
+def _norms(tape, loss, state, call):
+    steps = [values[state] for values in call.values]
+    gradients = tape.gradient(loss, steps, unconnected_gradients="zero")
+    norms = np.linalg.norm(np.stack(gradients, axis=1).astype("float32"), axis=-1)
+    return norms if call.mask is None else np.where(call.mask, norms, np.nan)
+
+
+def checked_x_and_y(model, x, y, loss):
+    """`x` and `y` as arrays, refused unless the model can be given a loss on them."""
+    x = checked_x(model, x)
+    y = keras.tree.map_structure(lambda part: checks.finite("y", part), y)
+    samples, targets = (len(keras.tree.flatten(part)[0]) for part in (x, y))
+    if samples != targets:
+        raise ValueError(f"x and y must be equally long, got {samples} and {targets}")
+    if loss is None and not getattr(model, "compiled", False):
+        raise ValueError("loss must be given, as the model is not compiled; got None")
+    return x, y
+
+
+def loss_of(model, x, y, loss):
+    """The loss of a model on a batch, without dropout: its own if `loss` is None."""
+    prediction = model(x, training=False)
+    if loss is None:
+        return model.compute_loss(x=x, y=y, y_pred=prediction, training=False)
+    y = tf.cast(y, prediction.dtype) if np.asarray(y).dtype.kind == "f" else tf.convert_to_tensor(y)
+    return tf.reduce_mean(keras.losses.get(loss)(y, prediction))

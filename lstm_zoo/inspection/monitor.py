@@ -1,0 +1,141 @@
+"""A callback that watches the gradients while a model trains."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import warnings
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+from lstm_zoo.backend import needs_tensorflow, tf
+from lstm_zoo.inspection.finding import Inputs
+from lstm_zoo.inspection.gradient_flow import checked_x_and_y, loss_of
+
+
+class GradientMonitor(keras.callbacks.Callback):
+    """Records the norm of every weight and of its gradient, and warns where one explodes.
+
+    The gradients are those of the loss on a small batch of your choice, without dropout, the same
+    one every time: epochs can be compared. It works in `lstm_zoo.fit` and in `keras.Model.fit`.
+
+    Before the first step, after each epoch, and at once when the loss of a training step is not
+    finite, a `RuntimeWarning` names the layers and weights in trouble: those that hold NaN or
+    infinity; if there are none, those whose gradient does; if there are none, those whose gradient
+    has a norm above `limit`. Each weight is named once for each trouble.
+
+    Args:
+        x, y: the batch: some 32 samples, as `fit` takes them.
+        loss: as `gradient_flow` takes it; the loss that the model was compiled with if None.
+        limit: a gradient norm above it counts as exploding; infinity for none.
+        log_dir: folder for TensorBoard scalars, "gradient_norm/..." and "weight_norm/..." of each
+            weight, one step an epoch; None writes none.
+
+    Attributes:
+        gradient_norms, weight_norms: by the weight's path, such as "lstm/lstm_cell/kernel", a list
+            with a norm an epoch.
+
+    Raises:
+        ValueError: if `limit` is not above 0, or Keras's backend is not TensorFlow; when training
+            starts, if `x` and `y` do not fit the model or each other.
+
+    Example:
+        >>> x, y = np.ones((8, 20, 3)), np.ones((8, 1))
+        >>> model = keras.Sequential([keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> monitor = GradientMonitor(x, y)
+        >>> _ = model.fit(x, y, epochs=3, verbose=0, callbacks=[monitor])
+        >>> [len(norms) for norms in monitor.gradient_norms.values()]
+        [3, 3, 3, 3, 3]
+    """
+
+    @needs_tensorflow
+    def __init__(
+        self,
+        x: Inputs,
+        y: npt.ArrayLike,
+        loss: str | keras.losses.Loss | Callable | None = None,
+        limit: float = 1e3,
+        log_dir: str | os.PathLike | None = None,
+    ):
+        super().__init__()
+        self.x, self.y, self.loss = x, y, loss
+        self.limit = limit if limit == float("inf") else checks.positive("limit", limit)
+        self.log_dir = log_dir and pathlib.Path(log_dir)
+        self.gradient_norms: dict[str, list[float]] = {}
+        self.weight_norms: dict[str, list[float]] = {}
+
+    def on_train_begin(self, logs=None):
+        x, y = checked_x_and_y(self.model, self.x, self.y, self.loss)
+        self._probe = tf.function(lambda: _norms(self.model, x, y, self.loss))
+        self._writer = self.log_dir and tf.summary.create_file_writer(str(self.log_dir))
+        self._told = set()
+        self.gradient_norms, self.weight_norms = {}, {}
+        self._measure("before the first step")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self._measure(f"at batch {batch} of epoch {self._epoch}, whose loss is not finite")
+
+    def on_epoch_end(self, epoch, logs=None):
+        gradients, weights = self._measure(f"after epoch {epoch}")
+        for record, norms in ((self.gradient_norms, gradients), (self.weight_norms, weights)):
+            for path, norm in norms.items():
+                record.setdefault(path, []).append(norm)
+        if self._writer:
+            with self._writer.as_default(step=epoch):
+                for kind, norms in (("gradient_norm", gradients), ("weight_norm", weights)):
+                    for path, norm in norms.items():
+                        _write_scalar(f"{kind}/{path}", norm)
+            self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        if self._writer:
+            self._writer.close()
+
+    def _measure(self, when):
+        """The norms of gradients and of weights, by path, after a warning if any is amiss."""
+        paths = [weight.path for weight in self.model.trainable_variables]
+        gradients, weights = (dict(zip(paths, norms.numpy().tolist())) for norms in self._probe())
+        trouble, named = _trouble(gradients, weights, self.limit)
+        new = [path for path in named if (trouble, path) not in self._told]
+        self._told.update((trouble, path) for path in new)
+        if new:
+            warnings.warn(f"{when}, {trouble}: {', '.join(new)}", RuntimeWarning, stacklevel=2)
+        return gradients, weights
+
+
+def _write_scalar(tag, value):
+    """What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed."""
+    summary = tf.compat.v1.SummaryMetadata
+    metadata = summary(
+        plugin_data=summary.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
+    )
+    tf.summary.write(tag, tf.constant(value), metadata=metadata)
+
+
+def _trouble(gradients, weights, limit):
+    """What is amiss, and the paths of the weights where: the cause alone where one follows."""
+    for what, norms in (("weights", weights), ("gradients", gradients)):
+        broken = [path for path, norm in norms.items() if not np.isfinite(norm)]
+        if broken:
+            return f"NaN or infinity in the {what}", broken
+    return f"a gradient norm above {limit:g}", [p for p, norm in gradients.items() if norm > limit]
+
+
+def _norms(model, x, y, loss):
+    weights = [weight.value for weight in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        value = loss_of(model, x, y, loss)
+    gradients = tape.gradient(value, weights, unconnected_gradients="zero")
+    return [
+        tf.stack([tf.norm(tf.cast(tensor, "float32")) for tensor in tensors])
+        for tensors in (gradients, weights)
+    ]

@@ -1,0 +1,182 @@
+"""A recurrent layer run so that every quantity of its cell's equations can be seen.
+
+`watched` puts another loop in the place of a layer's own for the time of a call: one of the two
+below, which compute the same and show each step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import weakref
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from lstm_zoo.backend import tf
+from lstm_zoo.inspection.equations import equations_of
+from lstm_zoo.inspection.finding import directions
+
+_LOOPS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # layer -> its compiled loop
+
+
+class Call(NamedTuple):
+    """What one call of a layer read, and what its cell computed.
+
+    Args:
+        inputs: `(batch, timesteps, features)`.
+        mask: `(batch, timesteps)`, or None.
+        initial: by the name of the state, `(batch, width)`, before the first step read.
+        values: what the loop gave, in the order of the input.
+    """
+
+    inputs: Any
+    mask: Any
+    initial: dict
+    values: Any
+
+
+@contextlib.contextmanager
+def watched(layer, loop):
+    """Within this context `layer` computes what it always does, and its calls are written down.
+
+    Args:
+        layer: a `keras.layers.RNN` of any kind.
+        loop: `compiled_loop` or `eager_loop`.
+
+    Yields:
+        The list of calls, which grows.
+    """
+    calls = []
+
+    def inner_loop(sequences, initial_state, mask, training=False):
+        if not tf.executing_eagerly():
+            raise ValueError(
+                f"layer {layer.name!r} must run eagerly to be seen, and the model calls it inside "
+                "a compiled function; give the layer itself with what it reads"
+            )
+        names = equations_of(layer.cell).state_names
+        batch, timesteps, _ = sequences.shape
+        states = [ops.broadcast_to(s, (batch, *s.shape[1:])) for s in initial_state]
+        mask = keras.tree.flatten(mask)[0]  # a list if initial states were passed
+        if mask is not None:
+            mask = ops.broadcast_to(ops.reshape(mask, (-1, timesteps)), (batch, timesteps))
+        # Turned round here: going backwards, Keras's unrolled loop zeroes the outputs by the mask
+        # in its forward order.
+        order = slice(None, None, -1 if layer.go_backwards else 1)
+        in_order = None if mask is None else mask[:, order]
+        values, *results = loop(layer, sequences[:, order], states, in_order)
+        values = (
+            values[order]
+            if isinstance(values, list)
+            else {name: value[:, order] for name, value in values.items()}
+        )
+        calls.append(Call(sequences, mask, dict(zip(names, states)), values))
+        return results
+
+    # Keras has no hook inside the loop over time: what a layer computes at a step can be seen only
+    # by running that loop for it.
+    instead = {"inner_loop": inner_loop}
+    if hasattr(layer, "use_cudnn"):
+        instead["use_cudnn"] = False  # else a Bidirectional on a GPU passes its two layers by
+    with unchanged([layer]), _replaced(layer, **instead):
+        yield calls
+
+
+def compiled_loop(layer, sequences, states, mask):
+    """By name the values at all steps, `(batch, timesteps, width)`; then what a layer's loop gives.
+
+    The loop is compiled once for each layer and kept as long as the layer.
+    """
+    if layer not in _LOOPS:
+        loop = _loop(layer, _ShowingCell(layer.cell), unroll=False)
+        # TensorFlow takes functions of the same code for one that is traced again and again and
+        # warns of it; a partial has no code.
+        _LOOPS[layer] = tf.function(
+            functools.partial(loop.inner_loop), reduce_retracing=True, autograph=False
+        )
+    last, values, states = _LOOPS[layer](sequences, states, mask)
+    output = equations_of(layer.cell).state_names[0]
+    return values, last[output], values[output], states
+
+
+def eager_loop(layer, sequences, states, mask):
+    """The same with a list over the steps, of values by name, `(batch, width)`.
+
+    It runs in eager Python, so that a `tf.GradientTape` can differentiate with respect to each.
+    """
+    steps: list[dict] = []
+    loop = _loop(layer, _ListingCell(layer.cell, steps), unroll=True)
+    return steps, *loop.inner_loop(sequences, states, mask)
+
+
+def _loop(layer, cell, unroll):
+    """Keras's layer that loops over time as `layer` does, with a cell that shows its values."""
+    return keras.layers.RNN(
+        cell,
+        return_sequences=True,
+        zero_output_for_mask=layer.zero_output_for_mask,
+        unroll=unroll,
+    )
+
+
+class _ShowingCell:
+    """A cell whose output at each step is every quantity of its equations, by name."""
+
+    def __init__(self, cell):
+        self.state_size = cell.state_size
+        self.equations = equations_of(cell)
+
+    def call(self, x, states):
+        return self.equations.step(x, states)
+
+    def __call__(self, x, states):
+        return self.call(x, states)
+
+
+class _ListingCell(_ShowingCell):
+    """A cell that appends these quantities to a list, and whose output is that of `cell`."""
+
+    def __init__(self, cell, steps):
+        super().__init__(cell)
+        self.steps = steps
+
+    def call(self, x, states):
+        values, states = self.equations.step(x, states)
+        self.steps.append(values)
+        return states[0], states
+
+
+@contextlib.contextmanager
+def unchanged(layers):
+    """Undo what a call in inference changes: states of stateful layers, the seeds of dropout."""
+    layers = [one for layer in layers for one in directions(layer).values()]
+    variables = [
+        variable
+        for layer in layers
+        for variable in (*layer.non_trainable_variables, *keras.tree.flatten(layer.states or []))
+    ]
+    values = [variable.numpy() for variable in variables]
+    stateless = [layer for layer in layers if layer.states is None]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        for layer in stateless:
+            layer.reset_state()
+
+
+@contextlib.contextmanager
+def _replaced(thing, **attributes):
+    """Set attributes of an instance for a while, past Keras's bookkeeping."""
+    own = vars(thing)
+    before = {name: own[name] for name in attributes if name in own}
+    own.update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            del own[name]
+        own.update(before)

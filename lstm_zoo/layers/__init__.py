@@ -1,0 +1,7 @@
+"""Keras layers: a cell run over time. `LSTM` takes the place of `keras.layers.LSTM`."""
+
+from lstm_zoo.layers.base import RNN
+from lstm_zoo.layers.lstm import LSTM
+from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
+
+__all__ = ["LSTM", "RNN", "CoupledLSTM", "PeepholeLSTM", "layer_for"]

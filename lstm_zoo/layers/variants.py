@@ -1,0 +1,82 @@
+"""The layers of the LSTM's variants, and the layer for any cell by name."""
+
+import keras
+
+from lstm_zoo import cells, checks
+from lstm_zoo.cells import Cell, CoupledLSTMCell, PeepholeLSTMCell
+from lstm_zoo.layers.base import RNN
+from lstm_zoo.layers.lstm import LSTM, layer_class_of, runs
+
+KERAS = {"gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
+
+
+@runs(PeepholeLSTMCell)
+class PeepholeLSTM(LSTM):
+    """`LSTM` with `lstm_zoo.PeepholeLSTMCell` inside (Gers & Schmidhuber 2000).
+
+    Args:
+        units, ...: those of `LSTM`, and
+        peephole_initializer: how the peepholes start; zeros if not given.
+
+    Example:
+        >>> layer = PeepholeLSTM(8)
+        >>> tuple(layer(keras.ops.ones((2, 5, 3))).shape)
+        (2, 8)
+    """
+
+    cell_arguments = (*LSTM.cell_arguments, "peephole_initializer")
+
+
+@runs(CoupledLSTMCell)
+class CoupledLSTM(LSTM):
+    """`LSTM` with `lstm_zoo.cells.CoupledLSTMCell` inside (Greff et al. 2017).
+
+    Example:
+        >>> layer = CoupledLSTM(8)
+        >>> tuple(layer(keras.ops.ones((2, 5, 3))).shape)
+        (2, 8)
+    """
+
+
+def names() -> list[str]:
+    """What `layer_for` knows by name: every registered cell, and Keras's own two.
+
+    >>> names()[-2:]
+    ['gru', 'simple_rnn']
+    """
+    return [*cells.names(), *KERAS]
+
+
+def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
+    """The layer that runs a cell, in the quickest way there is.
+
+    Args:
+        cell: one of `names()`; a cell class that takes `units`, of LSTM Zoo, of Keras or your own;
+            or the class of a recurrent layer that does.
+        units: size of the state.
+        **options: `return_sequences`, `name` and whatever else `keras.layers.RNN` takes.
+
+    Returns:
+        A recurrent layer.
+
+    Raises:
+        ValueError: if `cell` is none of these.
+
+    Example:
+        >>> type(layer_for(PeepholeLSTMCell, 8)).__name__
+        'PeepholeLSTM'
+    """
+    if isinstance(cell, str):
+        name = checks.one_of("cell", cell, names())
+        cell = KERAS[name] if name in KERAS else cells.get(name)
+    if isinstance(cell, type) and issubclass(cell, keras.layers.RNN):
+        return cell(units, **options)
+    if isinstance(cell, type) and issubclass(cell, Cell):
+        layer_class = layer_class_of(cell)
+        return RNN(cell(units), **options) if layer_class is None else layer_class(units, **options)
+    if isinstance(cell, type) and hasattr(cell, "call"):
+        return keras.layers.RNN(cell(units), **options)
+    raise ValueError(
+        f"cell must be one of {checks.listed(names())}, or a cell class such as LSTMCell, "
+        f"got {cell!r}"
+    )

@@ -1,0 +1,149 @@
+"""A sequence walking through the LSTM cell, as HTML that plays in a notebook."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from lstm_zoo import checks, inspection
+from lstm_zoo.plots.cell import HEIGHT, CellDiagram, completed, walk_through
+from lstm_zoo.plots.style import (
+    COLOURS,
+    CURSOR,
+    NOTE,
+    WIDTH,
+    axes_for,
+    styled,
+    thin,
+    thinned,
+    words,
+)
+
+
+@styled
+def animate_trace(
+    trace: inspection.Trace,
+    sample: int = 0,
+    unit: int = 0,
+    most_steps: int = 60,
+    seconds_a_step: float = 0.5,
+) -> str:
+    """Let a sequence walk through the cell, step by step, with a slider and a button to play it.
+
+    Args:
+        trace: a Trace of an LSTM, from `lstm_zoo.inspection.trace`.
+        sample, unit: which sequence of the batch, and which unit of the layer.
+        most_steps: how many steps to show at most, 2 to 200, which bounds the size, 20 to 40 kB a
+            step; a longer sequence is thinned evenly, and says so.
+        seconds_a_step: how long a step stands while it plays.
+
+    Returns:
+        A string of HTML that Jupyter and Colab show and play as it is, and that plays in a browser
+        when written to a file. It loads nothing from elsewhere.
+
+    Raises:
+        ValueError: if an argument is not what is described above, or every step is masked.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from lstm_zoo import inspection
+        >>> model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(2)])
+        >>> page = animate_trace(inspection.trace(model, np.ones((1, 4, 3))))
+        >>> page.count("data:image/png")
+        4
+    """
+    most_steps = checks.count("most_steps", most_steps, 2, below=201)
+    if checks.positive("seconds_a_step", seconds_a_step) > 60:
+        raise ValueError(f"seconds_a_step must be up to 60, got {seconds_a_step!r}")
+    walk = walk_through(trace, sample, unit)
+    steps = [list(walk)[k] for k in thin(len(walk), most_steps)]
+    note = ", ".join([f"sample {sample}, unit {unit}", *thinned(len(steps), len(walk), "step")])
+    heights = [HEIGHT + 0.3, 1.9]
+    fig = plt.figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    grid = fig.add_gridspec(2, height_ratios=heights)
+    try:
+        top, below = (axes_for(fig.add_subfigure(part).subplots()) for part in (grid[0], grid[1]))
+        diagram, cursor = CellDiagram(top), _draw_course(below, trace, sample, unit)
+        frames = []
+        for t in steps:
+            diagram.show(completed(walk[t]))
+            top.set_title(f"{note}: step {t}", loc="right", color=NOTE)
+            cursor.set_xdata([t, t])
+            frames.append(_png(fig))
+            fig.set_layout_engine("none")  # all frames as the first, so that nothing jumps
+    finally:
+        plt.close(fig)
+    return Page(_player(frames, f"{trace.layer}, {note}", seconds_a_step))
+
+
+class Page(str):
+    """HTML that a notebook shows, where a plain string would be printed."""
+
+    def _repr_html_(self):
+        return str(self)
+
+
+def _draw_course(ax, trace, sample, unit):
+    """The states of the unit over time, and the line that marks where the walk is."""
+    for name, line in (("cell_state", "-"), ("hidden_state", "--")):
+        series = trace.values[name][sample, :, unit]
+        ax.plot(series, line, color=COLOURS[name], label=words(name))
+    ax.set(xlabel="time step", ylabel="value", xlim=(-0.5, trace.timesteps - 0.5))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    cursor = ax.axvline(0, color=CURSOR, linewidth=2.5, label="step", zorder=1)
+    ax.legend(loc="lower left", ncols=3, bbox_to_anchor=(0, 1))
+    return cursor
+
+
+def _png(fig):
+    """The figure as a data URL, in 64 colours, which a diagram does not exceed visibly."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=100)
+    Image.open(drawn).convert("RGB").quantize(64, dither=0).save(small, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+
+
+def _player(frames, title, seconds_a_step):
+    # Its class names the animation, so that several in a notebook stay apart, and a second copy of
+    # the same one gets buttons of its own.
+    name = "lstm-zoo-" + hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
+    return f"""<div class="{name}" style="max-width: 520px; padding: 8px; background: #ffffff">
+<img src="{frames[0]}" alt="{html.escape(title)}" style="width: 100%">
+<div style="display: flex; gap: 6px">
+<button type="button" aria-label="one step back">&#9664;</button>
+<button type="button" style="min-width: 4.5em">play</button>
+<button type="button" aria-label="one step on">&#9654;</button>
+<input type="range" min="0" max="{len(frames) - 1}" value="0" aria-label="step" style="flex: 1">
+</div></div>
+<script>
+(() => {{
+  const later = {json.dumps(frames[1:])};
+  for (const box of document.querySelectorAll(".{name}:not([data-ready])")) {{
+    box.dataset.ready = "yes";
+    const image = box.querySelector("img"), slider = box.querySelector("input");
+    const [back, play, on] = box.querySelectorAll("button");
+    const frames = [image.src, ...later];
+    let timer = null;
+    const show = (k) => {{
+      slider.value = (k + frames.length) % frames.length;
+      image.src = frames[slider.value];
+    }};
+    const pause = () => {{ clearInterval(timer); timer = null; play.textContent = "play"; }};
+    play.onclick = () => {{
+      if (timer) return pause();
+      play.textContent = "pause";
+      timer = setInterval(() => show(+slider.value + 1), {1000 * seconds_a_step:.0f});
+    }};
+    back.onclick = () => {{ pause(); show(+slider.value - 1); }};
+    on.onclick = () => {{ pause(); show(+slider.value + 1); }};
+    slider.oninput = () => {{ pause(); show(+slider.value); }};
+  }}
+}})();
+</script>"""

@@ -1,0 +1,104 @@
+"""A picture of which steps of which features sway an output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from lstm_zoo import checks
+from lstm_zoo.plots.style import (
+    AMOUNT,
+    CYCLE,
+    NOTE,
+    colour_bar,
+    numbers,
+    stack_of_axes,
+    styled,
+    thinned,
+)
+
+MOST_SERIES = 6
+
+
+@styled
+def plot_saliency(
+    saliency: npt.ArrayLike,
+    x: npt.ArrayLike,
+    sample: int = 0,
+    feature_names: Sequence[str] | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
+) -> np.ndarray:
+    """Draw an input series over a background as dark as the output depends on that step of it.
+
+    Args:
+        saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`.
+        x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here.
+        sample: which sequence of the batch.
+        feature_names: one string a feature; "feature 0" and so on if None.
+        ax: as many matplotlib Axes as features are drawn; a new figure if None.
+
+    Returns:
+        An array of Axes, one a feature; of more than 6 features the 6 with the largest mean
+        absolute saliency, and the title says so.
+
+    Raises:
+        ValueError: if shapes differ, or there is not a name for each feature.
+
+    Source:
+        Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034.
+
+    Example:
+        >>> panels = plot_saliency(np.ones((1, 20, 2)), np.zeros((1, 20, 2)))
+        >>> [panel.get_title(loc="left") for panel in panels]
+        ['feature 0', 'feature 1']
+    """
+    saliency, x = numbers("saliency", saliency, 3), numbers("x", x, 3)
+    if saliency.shape != x.shape:
+        raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {x.shape}")
+    sample = checks.count("sample", sample, 0, below=len(x))
+    series = x[sample]
+    size = np.where(np.isnan(series), np.nan, np.abs(saliency[sample]))
+    if not np.isfinite(size).any(axis=0).all():
+        raise ValueError(f"sample {sample} of saliency and x must have numbers for every feature")
+    steps, features = size.shape
+    unnamed = [f"feature {k}" for k in range(features)]
+    names = unnamed if feature_names is None else feature_names
+    if len(names) != features:
+        raise ValueError(f"feature_names must name {features} features, got {len(names)}")
+    strongest = np.argsort(-np.nanmean(size, axis=0), kind="stable")
+    shown = np.sort(strongest[:MOST_SERIES])
+
+    panels = stack_of_axes(ax, [max(1.0, 2.4 / len(shown))] * len(shown))
+    darkest = float(np.nanmax(size[:, shown])) or 1.0
+    for panel, k in zip(panels, shown):
+        line = np.where(np.isnan(size[:, k]), np.nan, series[:, k])
+        low, high = np.nanmin(line), np.nanmax(line)
+        room = 0.1 * (high - low) or 1.0
+        image = panel.imshow(
+            size[None, :, k],
+            extent=(-0.5, steps - 0.5, low - room, high + room),
+            aspect="auto",
+            interpolation="nearest",
+            cmap=AMOUNT,
+            vmin=0,
+            vmax=1.6 * darkest,  # the line stays darker than any background
+        )
+        panel.plot(line, color=CYCLE[0], marker="." if steps <= 60 else "", label=names[k])
+        panel.set_title(names[k], loc="left")
+        panel.set_ylabel("value")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        panel.yaxis.set_major_locator(MaxNLocator(nbins=3))
+        if panel is not panels[-1]:
+            panel.tick_params(labelbottom=False)
+    note = [f"sample {sample}", *thinned(len(shown), features, "feature")]
+    panels[0].set_title(", ".join(note), loc="right", color=NOTE)
+    panels[-1].set_xlabel("time step")
+    panels[0].figure.align_ylabels(panels)
+    bar = colour_bar(image, panels, [0, darkest], aspect=12 * len(shown))
+    bar.ax.set_ylim(0, darkest)
+    bar.set_label(r"saliency  $|\partial y/\partial x|$")
+    return panels

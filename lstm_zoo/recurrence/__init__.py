@@ -1,0 +1,6 @@
+"""A cell run over time, and its backward pass; which engine does it is said by `explain`."""
+
+from lstm_zoo.recurrence.engines import explain, why_not_fast
+from lstm_zoo.recurrence.run import run
+
+__all__ = ["explain", "run", "why_not_fast"]

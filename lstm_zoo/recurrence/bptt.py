@@ -1,0 +1,189 @@
+r"""A cell run over time, and its backward pass (BPTT) written by hand.
+
+Forward, with :math:`W` the kernel, :math:`U` the recurrent kernel, :math:`b` the bias,
+:math:`s_t` the states and :math:`r_t` those of them that recur (the hidden state):
+
+.. math::
+    z_t = x_t W + r_{t-1} U + b, \qquad s_t = S(z_t, s_{t-1})
+
+Backward. Let :math:`ds_t = dL/ds_t` count every later use of a state. Unit k of a new state is made
+of unit k of the gates' :math:`z` and of the states before, so each derivative of :math:`S` is a
+number a unit, and the chain rule gives, from the last step to the first,
+
+.. math::
+    dz_t &= ds_t\, \frac{\partial s_t}{\partial z_t} \\
+    ds_{t-1} &= ds_t\, \frac{\partial s_t}{\partial s_{t-1}} + dy_{t-1},
+        \qquad dr_{t-1} \mathrel{+}= dz_t\, U^\top \\
+    dW &= \sum_t x_t^\top dz_t, \qquad dU = \sum_t r_{t-1}^\top dz_t, \qquad db = \sum_t dz_t
+
+For the LSTM this is, since :math:`h_t` is made of :math:`c_t` and of the output gate's :math:`z`,
+
+.. math::
+    dc_t \mathrel{+}= dh_t\, \frac{\partial h_t}{\partial c_t}, \qquad
+    dz_t = dc_t\, \frac{\partial c_t}{\partial z_t} + dh_t\, \frac{\partial h_t}{\partial z_t},
+    \qquad dc_{t-1} = dc_t\, \frac{\partial c_t}{\partial c_{t-1}}
+
+The derivatives do not depend on what comes from later, and neither do the sums for the weights have
+to grow inside the loop. So the backward pass goes over the sequence in segments, and in each one
+
+1. computes the derivatives of all its steps at once, from :math:`z` and the states before each
+   step, which are all that the forward pass keeps;
+2. walks back through its steps, where only the :math:`ds` and one product a step remain;
+3. adds its share of each weight's gradient in one matrix product.
+
+With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
+pass runs each segment forward again: what is kept grows like the square root of the steps.
+
+Sources: Werbos 1990, https://doi.org/10.1109/5.58337 (BPTT); Chen et al. 2016,
+https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs/1606.03401
+(recomputation).
+"""
+
+from typing import Any, NamedTuple
+
+from lstm_zoo.backend import tf
+from lstm_zoo.recurrence.net import Net, kernel_gradient, product
+from lstm_zoo.recurrence.segments import in_segments, time_major
+
+
+class Rows(NamedTuple):
+    """What each sequence of the batch has of its own; the first axis of everything is the batch."""
+
+    x: Any  # (batch, timesteps, features)
+    states: Any  # before the first step, each (batch, width)
+    mask: Any  # (batch, timesteps, 1) of booleans, or None
+    drop: Any  # Dropout, or None
+
+
+class Shared(NamedTuple):
+    """What all of them share."""
+
+    steps: Any  # how many of the timesteps count; those after them are padding
+    weights: Any  # Weights
+
+
+class EveryStep(NamedTuple):
+    """What a pass keeps of every step, each `(timesteps, batch, ...)`."""
+
+    z: Any
+    states: Any  # before the step
+
+
+class EveryBorder(NamedTuple):
+    """What a pass keeps at the start of every segment, each `(segments, batch, width)`."""
+
+    states: Any
+
+
+class Passed(NamedTuple):
+    """What a pass gives."""
+
+    rows: Any  # for each sequence; the batch is the first axis
+    sums: Any  # over the batch
+    kept: Any  # for a later pass: an EveryStep, an EveryBorder or nothing, ()
+
+
+def forward(kind, plan, rows, shared, kept=()):
+    """The output of every step (of none without `plan.outputs`), and the last states."""
+    net = Net(kind.cell, rows.drop, shared.weights)
+    x, mask = time_major(rows.x, plan), time_major(rows.mask, plan)
+    if plan.training:
+        kept = _at_borders(x, rows.states, plan) if plan.recompute else _at_steps(net, x, rows)
+    outputs, states, kept = _walk(net, x, mask, rows.states, shared.steps, kept, plan)
+    outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else states[0][:, None, :0]
+    return Passed((outputs, states), [], kept)
+
+
+def backward(kind, plan, rows, shared, kept):
+    """The gradients of `x` and of the first states, and the sums of those of the weights.
+
+    `rows` are those of the forward pass, and the gradients of its results, `(dy, ds)`.
+    """
+    rows, (dy, ds) = rows
+    net = Net(kind.cell, rows.drop, shared.weights)
+    xs, masks = time_major(rows.x, plan), time_major(rows.mask, plan)
+    again = plan._replace(outputs=False)
+    if not kept:
+        room = _at_steps(net, xs, rows)
+        *_, kept = _walk(net, xs, masks, rows.states, shared.steps, room, again)
+    if isinstance(kept, EveryStep):
+        kept = tf.nest.map_structure(lambda a: in_segments(a, plan), kept)
+    xs, masks = in_segments(xs, plan), in_segments(masks, plan)
+    dys = in_segments(time_major(dy, plan), plan) if plan.outputs else None
+    steps, size = shared.steps, plan.segment
+    all_whole = isinstance(steps, int) and steps % size == 0
+    wide = tf.float32 if rows.x.dtype.size == 2 else rows.x.dtype  # sums of halves lose too much
+
+    def body(n, ds, dx, sums):
+        mask = None if masks is None else masks[n]
+        here = size if all_whole else tf.minimum(size, steps - n * size)
+        before = tf.nest.map_structure(lambda a: a[n], kept)
+        if isinstance(before, EveryBorder):
+            room = _at_steps(net, xs[n], rows)
+            *_, before = _walk(net, xs[n], mask, before.states, here, room, again)
+        dy = None if dys is None else dys[n]
+        dz, ds, dextras = net.walk_back(before, mask, dy, ds, here)
+        gradients = [
+            kernel_gradient(net.recurrent_part(before.states), dz, net.h_drop),
+            kernel_gradient(xs[n], dz, net.x_drop),
+            *([] if net.b is None else [tf.reduce_sum(dz, axis=(0, 1))]),
+            *dextras,
+        ]
+        sums = [total + tf.cast(gradient, wide) for total, gradient in zip(sums, gradients)]
+        return n - 1, ds, dx.write(n, product(dz, net.W_T, net.x_drop, back=True)), sums
+
+    dx = tf.TensorArray(rows.x.dtype, xs.shape[0] or tf.shape(xs)[0]).unstack(tf.zeros_like(xs))
+    sums = [tf.zeros(w.shape, wide) for w in tf.nest.flatten(shared.weights) if w is not None]
+    last = tf.convert_to_tensor((steps - 1) // size)
+    _, ds, dx, sums = tf.while_loop(lambda n, *_: n >= 0, body, (last, list(ds), dx, sums))
+    dx = tf.reshape(dx.stack(), (-1, tf.shape(rows.x)[0], rows.x.shape[2]))
+    dx = tf.transpose(dx[: tf.shape(rows.x)[1]], (1, 0, 2))
+    return Passed((dx, ds), [tf.cast(total, dx.dtype) for total in sums], ())
+
+
+def _walk(net, x, mask, states, steps, kept, plan):
+    """From the first step to the last: the outputs, the last states, and what was kept.
+
+    `kept` comes as an `EveryStep` or `EveryBorder` of empty `TensorArray`s, or as nothing, ().
+    """
+    length = x.shape[0] or tf.shape(x)[0]
+    outputs = [_room(length, states[0])] if plan.outputs else []
+
+    def body(t, states, kept, outputs):
+        z = net.z(states, x[t])
+        if isinstance(kept, EveryStep):
+            kept = EveryStep(kept.z.write(t, z), _write(kept.states, t, states))
+        elif isinstance(kept, EveryBorder):
+            # Each write goes to the place of the next border, so the border itself has the last.
+            kept = EveryBorder(_write(kept.states, (t + plan.segment - 1) // plan.segment, states))
+        after = net.step(z, states)
+        if mask is not None:
+            after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
+        return t + 1, after, kept, [a.write(t, after[0]) for a in outputs]
+
+    _, states, kept, outputs = tf.while_loop(
+        lambda t, *_: t < steps, body, (tf.constant(0), list(states), kept, outputs)
+    )
+    kept = tf.nest.map_structure(lambda a: a.stack(), kept)
+    return outputs[0].stack() if outputs else None, states, kept
+
+
+def _at_steps(net, x, rows):
+    length = x.shape[0] or tf.shape(x)[0]
+    z = _room(length, rows.states[0], net.W.shape[1])
+    return EveryStep(z, [_room(length, state) for state in rows.states])
+
+
+def _at_borders(x, states, plan):
+    length = x.shape[0] or tf.shape(x)[0]
+    return EveryBorder([_room(length // plan.segment + 1, state) for state in states])
+
+
+def _room(count, like, width=None):
+    """A `TensorArray` full of zeros; of unknown rows, an empty one compiles for longer."""
+    shape = (count, tf.shape(like)[0], width or like.shape[1])
+    return tf.TensorArray(like.dtype, count).unstack(tf.zeros(shape, like.dtype))
+
+
+def _write(arrays, place, values):
+    return [array.write(place, value) for array, value in zip(arrays, values)]

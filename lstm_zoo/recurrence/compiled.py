@@ -1,0 +1,122 @@
+"""Graphs and XLA programs, each traced once and kept for all cells that compute the same.
+
+Compiling takes half a second to two seconds and TensorFlow never frees what came of it, so the two
+layers of a `Bidirectional`, the next seed and the three-hundredth model of the same shape share
+what the first one compiled: a program takes the weights as arguments, and belongs to a `Kind`.
+"""
+
+import collections
+import weakref
+
+import keras
+
+from lstm_zoo.backend import tf
+from lstm_zoo.cells.registry import derivatives
+from lstm_zoo.recurrence.net import variables_of
+
+MOST = 256  # programs of each pass; the one that was not called for longest goes
+
+_KINDS: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # by what a cell computes
+_KIND_OF: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by cell
+
+
+class Kind:
+    """All cells that compute the same from the same weights; it keeps none of them alive."""
+
+    def __init__(self):
+        self.cells = weakref.WeakSet()
+
+    @property
+    def cell(self):
+        """Any one of them."""
+        return next(iter(self.cells))
+
+
+def kind_of(cell):
+    """The `Kind` of a cell: that of every other whose step is the same graph."""
+    if cell not in _KIND_OF:
+        widths = (*cell.state_size, cell.units, cell.kernel.shape[0], cell.use_bias)
+        names = (cell.gate_names, cell.state_names, cell.recurrent_names)
+        by_hand = derivatives(cell)
+        key = type(cell), cell.elementwise, widths, names, by_hand, _graph_of_step(cell)
+        _KIND_OF[cell] = _KINDS.setdefault(key, Kind())
+    kind = _KIND_OF[cell]
+    kind.cells.add(cell)
+    return kind
+
+
+def _graph_of_step(cell):
+    """The step of a cell as bytes, equal for equal steps."""
+    variables = variables_of(cell)
+
+    def step(z, states, extras):
+        with keras.StatelessScope(zip(variables.extras, extras)):
+            return cell.step(z, states)
+
+    def spec(*shape):
+        return tf.TensorSpec((None, *shape), cell.compute_dtype)
+
+    specs = (
+        spec(variables.kernel.shape[1]),
+        [spec(size) for size in cell.state_size],
+        [tf.TensorSpec(w.shape, cell.compute_dtype) for w in variables.extras],
+    )
+    with tf.init_scope():
+        concrete = tf.function(step, autograph=False).get_concrete_function(*specs)
+    if concrete.captured_inputs:  # what they hold is not in the graph
+        return object()
+    graph = concrete.graph.as_graph_def().SerializeToString(deterministic=True)
+    return graph, tuple(concrete.structured_outputs)
+
+
+class traced:
+    """A function of a kind, a plan and tensors, as a graph that is kept for the next such call.
+
+    Arguments that are not tensors are part of the graph. With `jit_compile` XLA compiles it, once
+    for each shape that comes.
+    """
+
+    def __init__(self, function, jit_compile=None):
+        self.function, self.jit_compile = function, jit_compile
+        self.programs = collections.OrderedDict()
+
+    def __call__(self, kind, plan, *args):
+        tensors = [a for a in tf.nest.flatten(args) if tf.is_tensor(a)]
+        return self.program(kind, plan, *args)(*tensors)
+
+    def program(self, kind, plan, *args):
+        """The graph for tensors like those in `args`, for which a `tf.TensorSpec` may stand."""
+        args = tf.nest.map_structure(_spec, args)
+        key = (kind, plan, *tf.nest.flatten(args))
+        if key not in self.programs:
+            self.programs[key] = self._trace(kind, plan, args)
+            if len(self.programs) > MOST:
+                self.programs.popitem(last=False)
+        self.programs.move_to_end(key)
+        return self.programs[key]
+
+    def _trace(self, kind, plan, args):
+        flat = tf.nest.flatten(args)
+
+        def program(*tensors):
+            tensors = iter(tensors)
+            values = [next(tensors) if isinstance(a, tf.TensorSpec) else a for a in flat]
+            return self.function(kind, plan, *tf.nest.pack_sequence_as(args, values))
+
+        specs = [a for a in flat if isinstance(a, tf.TensorSpec)]
+        graph = tf.function(program, jit_compile=self.jit_compile, autograph=False)
+        return graph.get_concrete_function(*specs)
+
+
+def _spec(a):
+    return tf.TensorSpec(a.shape, a.dtype) if tf.is_tensor(a) else a
+
+
+def two_features(x, kernel):
+    """One feature and its row of the kernel, each with a second one beside it that is zero.
+
+    XLA turns a product over one feature into a slow broadcast; the second one saves it.
+    """
+    if x.shape[2] != 1:
+        return x, kernel
+    return tf.pad(x, [[0, 0], [0, 0], [0, 1]]), tf.pad(kernel, [[0, 1], [0, 0]])

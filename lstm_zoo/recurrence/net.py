@@ -1,0 +1,198 @@
+"""A cell at given values of its weights: its step, and the way back through its steps."""
+
+from typing import Any, NamedTuple
+
+import keras
+
+from lstm_zoo.backend import tf
+from lstm_zoo.cells.registry import derivatives
+
+
+class Weights(NamedTuple):
+    """The weights of a cell, as tensors."""
+
+    recurrent_kernel: Any
+    kernel: Any
+    bias: Any  # or None
+    extras: Any  # those that only `step` uses, a list
+
+
+class Dropout(NamedTuple):
+    """For each gate a factor to the states that recur and one to the input."""
+
+    h: Any  # (batch, gates, width)
+    x: Any  # (batch, gates, features)
+
+
+def variables_of(cell):
+    """The variables of a cell, as `Weights`."""
+    usual = [cell.recurrent_kernel, cell.kernel, cell.bias]
+    extras = [w for w in cell.weights if not any(w is u for u in usual)]
+    extras = [w for w in extras if keras.backend.is_float_dtype(w.dtype)]
+    return Weights(*usual, extras)
+
+
+class Net:
+    """All that the two passes ask of a cell."""
+
+    def __init__(self, cell, drop, weights):
+        self.cell, self.weights = cell, weights
+        self.h_drop, self.x_drop = drop or (None, None)
+        self.U, self.W, self.b, self.extras = weights
+        # Turned over once and not at every step.
+        self.U_T, self.W_T = tf.transpose(self.U), tf.transpose(self.W)
+
+    def z(self, states, x):
+        z = product(self.recurrent_part(states), self.U, self.h_drop)
+        z += product(x, self.W, self.x_drop)
+        return z if self.b is None else z + self.b
+
+    def recurrent_part(self, states):
+        return self.cell.recurrent_part(states)
+
+    def step(self, z, states):
+        """The new states."""
+        now = self._at_these_weights(self.cell.step, z, states)
+        return [now[name] for name in self.cell.state_names]
+
+    def _replace_extras(self, extras):
+        return Net(self.cell, None, self.weights._replace(extras=extras))
+
+    def _at_these_weights(self, function, *args):
+        """Call a function that then sees `self.extras` for the values of the cell's weights."""
+        if not self.extras:
+            return function(*args)
+        with keras.StatelessScope(zip(variables_of(self.cell).extras, self.extras)):
+            return function(*args)
+
+    def walk_back(self, kept, mask, dy, ds, steps):
+        """From the last step of a segment to its first.
+
+        `kept` is an `EveryStep` of the segment, `dy` `(timesteps, batch, width)` or None, `ds` the
+        gradients of the states after it. Returns `dz` of every step, the gradients of the states
+        before the segment, and those of the extra weights.
+        """
+        if self.cell.elementwise:
+            return self._walk_back_elementwise(kept, mask, dy, ds, steps)
+        return self._walk_back_by_tape(kept, mask, dy, ds, steps)
+
+    def _walk_back_elementwise(self, kept, mask, dy, ds, steps):
+        cell, (z, states) = self.cell, kept
+        slopes = self._slopes(z, states)
+        if mask is not None:
+            slopes = {names: tf.where(mask, slope, 0) for names, slope in slopes.items()}
+
+        def body(s, ds, dzs, upstreams):
+            ds = [ds[0] if dy is None else ds[0] + dy[s], *ds[1:]]
+            total = dict(zip(cell.state_names, ds))
+
+            def gradient(by):
+                """That of `by`, from those of all new states that are made of it."""
+                parts = [slopes[of, by][s] * d for of, d in total.items() if (of, by) in slopes]
+                return tf.add_n(parts) if parts else tf.zeros_like(ds[0])
+
+            for later in cell.state_names[1:]:  # a state may be made of those that stand later
+                total[later] += gradient(later)
+            dz = tf.concat([gradient(gate) for gate in cell.gate_names], axis=-1)
+            dzs = dzs.write(s, dz)
+            before = [gradient(f"previous_{name}") for name in cell.state_names]
+            upstreams = [a.write(s, d) for a, d in zip(upstreams, ds)]
+            return s - 1, self._with_recurrence(before, dzs.read(s), mask, s, ds), dzs, upstreams
+
+        dzs = _like(z)
+        upstreams = [_like(state) for state in states] if self.extras else []
+        _, ds, dzs, upstreams = tf.while_loop(
+            lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), ds, dzs, upstreams)
+        )
+        if not self.extras:
+            return dzs.stack(), ds, []
+        upstreams = [a.stack() for a in upstreams]
+        if mask is not None:
+            upstreams = [tf.where(mask, d, 0) for d in upstreams]
+        dextras = tf.gradients(
+            self.step(z, states),
+            self.extras,
+            upstreams,
+            stop_gradients=[z, *states],  # where they were computed again, from these weights too
+            unconnected_gradients="zero",
+        )
+        return dzs.stack(), ds, dextras
+
+    def _walk_back_by_tape(self, kept, mask, dy, ds, steps):
+        z, states = kept
+
+        def body(s, ds, dzs, dextras):
+            ds = [ds[0] if dy is None else ds[0] + dy[s], *ds[1:]]
+            here = [z[s], *(state[s] for state in states), *map(tf.identity, self.extras)]
+            extras = here[1 + len(states) :]
+            after = self._replace_extras(extras).step(here[0], here[1 : 1 + len(states)])
+            upstream = ds if mask is None else [tf.where(mask[s], d, 0) for d in ds]
+            dz, *rest = tf.gradients(after, here, upstream, unconnected_gradients="zero")
+            before, more = rest[: len(states)], rest[len(states) :]
+            dextras = [total + d for total, d in zip(dextras, more)]
+            return s - 1, self._with_recurrence(before, dz, mask, s, ds), dzs.write(s, dz), dextras
+
+        dextras = [tf.zeros_like(w) for w in self.extras]
+        _, ds, dzs, dextras = tf.while_loop(
+            lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), ds, _like(z), dextras)
+        )
+        return dzs.stack(), ds, dextras
+
+    def _with_recurrence(self, before, dz, mask, s, ds):
+        """The gradients of the states before a step, with what they owe to the product and mask."""
+        names, before = self.cell.state_names, list(before)
+        sizes = [before[names.index(name)].shape[-1] for name in self.cell.recurrent_names]
+        dr = product(dz, self.U_T, self.h_drop, back=True)
+        for name, part in zip(self.cell.recurrent_names, tf.split(dr, sizes, axis=-1)):
+            before[names.index(name)] += part
+        if mask is not None:
+            before = [new + tf.where(~mask[s], d, 0) for new, d in zip(before, ds)]
+        return before
+
+    def _slopes(self, z, states):
+        """How each new state changes with what it is made of, by `(of, by)`, of all steps."""
+        by_hand = derivatives(self.cell)
+        if by_hand is not None:
+            return self._at_these_weights(by_hand, self.cell, z, states)
+        names, slopes = self.cell.state_names, {}
+        after = self.step(z, states)
+        # The steps are elementwise: the gradient of the sum of a state over its units is its slope.
+        for of, new in zip(names, after):
+            dz, *ds = tf.gradients(new, [z, *states])
+            if dz is not None:
+                gates = tf.split(dz, len(self.cell.gate_names), axis=-1)
+                slopes |= {(of, by): slope for by, slope in zip(self.cell.gate_names, gates)}
+            slopes |= {(of, f"previous_{by}"): d for by, d in zip(names, ds) if d is not None}
+        return slopes
+
+
+def _like(a):
+    return tf.TensorArray(a.dtype, a.shape[0]).unstack(tf.zeros_like(a))
+
+
+def product(a, kernel, drop, back=False):
+    """`a @ kernel`, each gate with its own dropout of `a`, or `back` through that product."""
+    if drop is None:
+        return _matmul(a, kernel)
+    gates = drop.shape[1]
+    if back:
+        parts = zip(tf.unstack(drop, axis=1), tf.split(a, gates, axis=-1), tf.split(kernel, gates))
+        return tf.add_n([m * _matmul(d, k) for m, d, k in parts])
+    parts = zip(tf.unstack(drop, axis=1), tf.split(kernel, gates, axis=1))
+    return tf.concat([_matmul(a * m, k) for m, k in parts], axis=-1)
+
+
+def _matmul(a, b):
+    if len(a.shape) == 2:
+        return tf.matmul(a, b)
+    flat = tf.matmul(tf.reshape(a, (-1, a.shape[2])), b)
+    return tf.reshape(flat, (a.shape[0], tf.shape(a)[1], b.shape[1]))
+
+
+def kernel_gradient(a, dz, drop):
+    """`(timesteps, batch, m)` and `(timesteps, batch, n)` to `(m, n)`, over all steps at once."""
+    if drop is not None:
+        parts = zip(tf.unstack(drop, axis=1), tf.split(dz, drop.shape[1], axis=-1))
+        return tf.concat([kernel_gradient(a * m, d, None) for m, d in parts], axis=1)
+    a, dz = tf.reshape(a, (-1, a.shape[2])), tf.reshape(dz, (-1, dz.shape[2]))
+    return tf.matmul(a, dz, transpose_a=True)

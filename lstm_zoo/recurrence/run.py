@@ -1,0 +1,168 @@
+"""`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
+
+from lstm_zoo.backend import tf
+from lstm_zoo.recurrence import bptt
+from lstm_zoo.recurrence.bptt import Rows, Shared
+from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
+from lstm_zoo.recurrence.engines import sees_a_gpu
+from lstm_zoo.recurrence.net import Dropout, variables_of
+from lstm_zoo.recurrence.parts import in_parts
+from lstm_zoo.recurrence.segments import Plan, pad_to_bucket, segment_of
+
+if tf is not None:
+    # Whether an outer function is compiled as a whole; TensorFlow's only way to ask.
+    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+
+def run(
+    cell,
+    sequences,
+    states,
+    mask=None,
+    *,
+    input_mask=None,
+    recurrent_mask=None,
+    training: bool = False,
+    return_sequences: bool = False,
+    go_backwards: bool = False,
+    recompute: bool = False,
+) -> tuple:
+    """Run a cell over a batch of sequences; its gradient is the hand-written backward pass.
+
+    Args:
+        cell: a built `lstm_zoo.cells.Cell`.
+        sequences: `(batch, timesteps, features)`.
+        states: those before the first step, each `(batch, width)`, in the order of `state_names`.
+        mask: `(batch, timesteps)` of booleans or None; at a masked step the states stay.
+        input_mask: dropout mask of the input `(batch, features)`, a list of one per gate, or None.
+        recurrent_mask: the same of the states that recur, `(batch, width)`.
+        training: whether to keep what the backward pass needs. It can be had without, and then
+            starts with another forward pass.
+        return_sequences: whether to return the output of every step.
+        go_backwards: whether to go from the last step to the first.
+        recompute: whether to keep the states at the borders of segments only.
+
+    Returns:
+        The outputs `(batch, timesteps, width)` in the order they were computed, or None without
+        `return_sequences`; and the last states.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> cell = lz.LSTMCell(8)
+        >>> cell.build((None, 3))
+        >>> _, (h, c) = run(cell, tf.ones((2, 5, 3)), cell.get_initial_state(batch_size=2))
+        >>> tuple(h.shape)
+        (2, 8)
+    """
+    x, states = tf.cast(sequences, cell.compute_dtype), list(states)
+    mask = None if mask is None else tf.cast(mask, tf.bool)[..., None]
+    if go_backwards:
+        x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
+    if input_mask is not None and not isinstance(input_mask, list):
+        x, input_mask = x * input_mask[:, None], None
+    drop = _dropout_of_all_gates(cell, x, input_mask, recurrent_mask)
+    weights = tf.nest.map_structure(
+        lambda w: None if w is None else tf.cast(w, cell.compute_dtype), variables_of(cell)
+    )
+    x, kernel = two_features(x, weights.kernel)
+    rows, weights = Rows(x, states, mask, drop), weights._replace(kernel=kernel)
+    eager = tf.executing_eagerly()
+    in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    plan = Plan(
+        segment=segment_of(None if eager else x.shape[1], recompute),
+        training=bool(training),
+        recompute=recompute,
+        outputs=return_sequences,
+        split=not (in_xla or sees_a_gpu()),
+    )
+    kind = kind_of(cell)
+    specs = _of_any_size(rows) if eager else rows
+    tensors = [a for a in tf.nest.flatten((rows, weights)) if a is not None]
+    outputs, *states = _differentiable.program(kind, plan, specs, weights)(*tensors)
+    return outputs if return_sequences else None, states
+
+
+def _of_any_size(rows):
+    """Eager calls come in many sizes: specifications of tensors that all of them share."""
+
+    def unknown(axes):
+        return lambda a: tf.TensorSpec([None] * axes + a.shape[axes:], a.dtype)
+
+    x, mask = (None if a is None else unknown(2)(a) for a in (rows.x, rows.mask))
+    return Rows(
+        x,
+        tf.nest.map_structure(unknown(1), rows.states),
+        mask,
+        None if rows.drop is None else tf.nest.map_structure(unknown(1), rows.drop),
+    )
+
+
+def _dropout_of_all_gates(cell, x, input_mask, recurrent_mask):
+    if input_mask is None and recurrent_mask is None:
+        return None
+    rows, gates = tf.shape(x)[0], len(cell.gate_names)
+    h = recurrent_mask or [tf.ones((rows, cell.recurrent_kernel.shape[0]), x.dtype)] * gates
+    x = input_mask or [tf.ones((rows, cell.kernel.shape[0]), x.dtype)] * gates
+    return Dropout(*(tf.stop_gradient(tf.stack(masks, axis=1)) for masks in (h, x)))
+
+
+if tf is not None:
+    _forward = in_parts(traced(bptt.forward, jit_compile=True))
+    _backward = in_parts(traced(bptt.backward, jit_compile=True))
+
+
+def _with_gradient(kind, plan, rows, weights):
+    """The outputs and the last states, in a graph; the backward pass is their gradient."""
+    steps = rows.x.shape[1]
+    if steps is None:
+        steps = tf.shape(rows.x)[1]
+        rows = rows._replace(x=pad_to_bucket(rows.x), mask=pad_to_bucket(rows.mask))
+    sources = (rows.x, rows.states, weights)
+    given = (rows.mask, rows.drop, steps)  # no gradient is taken by these
+    places = [a is not None for a in tf.nest.flatten(sources)]
+
+    def inputs_of_a_pass(tensors, given):
+        tensors, (mask, drop, steps) = iter(tensors), given
+        flat = [next(tensors) if there else None for there in places]
+        x, states, weights = tf.nest.pack_sequence_as(sources, flat)
+        return Rows(x, states, mask, drop), Shared(steps, weights)
+
+    @tf.custom_gradient
+    def results(*tensors):
+        # No tape may look inside the compiled passes: it would make them keep every value.
+        passed = _forward(kind, plan, *inputs_of_a_pass(tensors, given))
+        kept = tf.nest.map_structure(tf.stop_gradient, passed.kept)
+
+        def gradient(*upstream):
+            # A gradient is a graph of its own, and its own gradient can see what stands in it only.
+            here = tf.nest.map_structure(lambda a: tf.identity(a) if tf.is_tensor(a) else a, given)
+
+            @tf.custom_gradient
+            def gradients(*inputs):
+                rows, shared = inputs_of_a_pass(inputs, here)
+                dy, *ds = inputs[len(tensors) :]
+                back = _backward(kind, plan, (rows, (dy, ds)), shared, kept)
+                return [*tf.nest.flatten(back.rows), *back.sums], lambda *further: second(
+                    inputs, here, further
+                )
+
+            return gradients(*map(tf.identity, tensors), *upstream)
+
+        return tf.nest.flatten(passed.rows), gradient
+
+    def second(inputs, given, further):
+        """The gradient of the gradient, by autodiff of the plain loop: right, but not fast."""
+        # tf.gradients, for no tape records while TensorFlow takes forward-mode derivatives.
+        inputs, count = [tf.identity(a) for a in inputs], sum(places)
+        rows, shared = inputs_of_a_pass(inputs, given)
+        again = bptt.forward(kind, plan._replace(training=False), rows, shared)
+        again, zero = tf.nest.flatten(again.rows), {"unconnected_gradients": "zero"}
+        grads = tf.gradients(again, inputs[:count], inputs[count:], **zero)
+        return tf.gradients(grads, inputs, further, **zero)
+
+    outputs, *states = results(*(a for a in tf.nest.flatten(sources) if a is not None))
+    return [outputs[:, :steps], *states]
+
+
+if tf is not None:
+    _differentiable = traced(_with_gradient)

@@ -1,0 +1,7 @@
+"""fit(): one `tf.function` training step, on CPU, GPU or several workers; safe to interrupt."""
+
+from lstm_zoo.files import replacing
+from lstm_zoo.training.data import check_data
+from lstm_zoo.training.fit import fit, save
+
+__all__ = ["check_data", "fit", "replacing", "save"]

@@ -1,0 +1,13 @@
+"""The pictures with sliders, for JupyterLab, Notebook 7 and Colab.
+
+Each function returns an `Explorer`: controls, a picture that follows them, and its numbers. A
+notebook shows it when it is the last line of a cell. Its controls can be moved by the mouse, by the
+arrow keys, and by code: `explorer.controls["c"].value = 2.0`.
+"""
+
+from lstm_zoo.widgets.cell import explore_cell
+from lstm_zoo.widgets.explorer import Explorer
+from lstm_zoo.widgets.gradients import explore_gradients
+from lstm_zoo.widgets.trace import explore_trace
+
+__all__ = ["Explorer", "explore_cell", "explore_gradients", "explore_trace"]

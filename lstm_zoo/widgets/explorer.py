@@ -1,0 +1,95 @@
+"""What every widget is: controls, a picture that follows them, and its numbers as a table.
+
+The widgets get `ipywidgets` from here, where its absence is answered.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+
+from lstm_zoo.plots.style import colour_of, styled, words
+
+try:
+    import ipywidgets
+except ImportError as problem:
+    raise ImportError(
+        "lstm_zoo.widgets needs ipywidgets: run `pip install ipywidgets` and restart the notebook"
+    ) from problem
+
+PIXELS_AN_INCH = 110
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls, a picture that follows them, and its numbers, from `explore_cell` and its likes.
+
+    Figures are made without `matplotlib.pyplot`, which would keep every one of them.
+
+    Attributes:
+        controls: by name, the ipywidgets to move.
+        numbers: by name, the numbers of the picture, as they are now.
+        picture: the `ipywidgets.Image` that shows it, a PNG.
+        text: the `ipywidgets.HTML` with the numbers.
+    """
+
+    def __init__(self, controls, look, text_below=False):
+        self.controls, self._look = controls, look
+        self.picture = ipywidgets.Image(format="png")
+        self.picture.layout.width = "480px"
+        self.text = ipywidgets.HTML()
+        self.text.layout.max_width = None if text_below else "350px"
+        for control in controls.values():
+            control.style.description_width = "160px"
+            control.layout.width = "350px"
+            control.observe(self._follow, names="value")
+        self._follow()
+        column, below = [*controls.values()], []
+        (below if text_below else column).append(self.text)
+        beside = ipywidgets.Box([ipywidgets.VBox(column), self.picture])
+        beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
+        super().__init__([beside, *below])
+
+    def _repr_mimebundle_(self, **options):
+        """The picture besides, for pages where no kernel runs."""
+        picture = base64.b64encode(self.picture.value).decode()
+        return {**super()._repr_mimebundle_(**options), "image/png": picture}
+
+    def _follow(self, change=None):
+        settings = {name: control.value for name, control in self.controls.items()}
+        self.numbers, figure, text = self._look(**settings)
+        self.picture.value = _png(figure)  # first, as it takes longest: both change together
+        self.text.value = text
+
+
+@styled
+def _png(figure):
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=PIXELS_AN_INCH)
+    return drawn.getvalue()
+
+
+def table(rows):
+    """HTML with a row a quantity, marked in its colour; the number has the name as its class.
+
+    A row is the quantity's name, any texts, and its value.
+    """
+    style = "padding: 0 10px; white-space: nowrap"
+    lines = []
+    for name, *texts, value in rows:
+        cells = "".join(f'<td style="{style}">{text}</td>' for text in texts)
+        lines.append(
+            f'<tr><td style="{style}; border-left: 6px solid {colour_of(name)}">{words(name)}</td>'
+            f'{cells}<td style="{style}"><b class="{name}">{_shown(value)}</b></td></tr>'
+        )
+    return f'<table style="line-height: 1.5">{"".join(lines)}</table>'
+
+
+def signed(text):
+    """A number's text with a minus sign that is as wide as a plus."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _shown(value):
+    return "masked" if np.isnan(value) else signed(f"{value:.3f}")

@@ -1,0 +1,67 @@
+"""Names of cells, and derivatives that belong to one class alone."""
+
+import keras
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo import cells
+from lstm_zoo.cells import registry
+
+
+@pytest.fixture
+def own_names(monkeypatch):
+    """Names that a test registers are forgotten after it."""
+    monkeypatch.setattr(registry, "_CELLS", dict(registry._CELLS))
+
+
+def test_registered_cell_is_known_by_its_name(own_names):
+    @cells.register("silent")
+    class Silent(lz.LSTMCell):
+        pass
+
+    assert cells.get("silent") is Silent
+    assert "silent" in cells.names()
+    assert keras.saving.get_registered_name(Silent) == "lstm_zoo>Silent"
+    model = lz.build_regressor((4, 2), cell="silent", lstm_units=(3,))
+    assert isinstance(model.get_layer("recurrent_1"), lz.RNN)
+
+
+def test_name_of_another_class_and_what_is_no_cell_are_refused(own_names):
+    with pytest.raises(ValueError, match="name must not be taken, got 'lstm', which is LSTMCell"):
+
+        @cells.register("lstm")
+        class Other(lz.LSTMCell):
+            pass
+
+    with pytest.raises(ValueError, match="a registered cell must be a subclass of Cell, got"):
+        cells.register("gru")(keras.layers.GRUCell)
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="got 'peephol'; did you mean 'peephole'?"):
+        cells.get("peephol")
+
+
+def test_derivatives_by_hand_are_those_of_one_class_and_of_its_usual_activations():
+    class Same(lz.LSTMCell):
+        """The same equations; but who knows?"""
+
+    assert cells.derivatives(lz.LSTMCell(2)) is not None
+    assert cells.derivatives(Same(2)) is None
+    assert cells.derivatives(lz.LSTMCell(2, activation="relu")) is None
+
+
+def test_equations_may_stand_in_gates_as_in_0_1_0():
+    class Old(lz.PeepholeLSTMCell):
+        def gates(self, z, states):
+            now = super().gates(z, states)
+            return {**now, "hidden_state": 2 * now["hidden_state"]}
+
+    old, new = Old(3), lz.PeepholeLSTMCell(3)
+    for cell in (old, new):
+        cell.build((None, 2))
+    old.set_weights(new.get_weights())
+    x, states = keras.ops.ones((1, 2)), new.get_initial_state(1)
+    doubled, expected = old(x, states)[0], new(x, states)[0]
+    assert keras.ops.all(doubled == 2 * expected)
+    assert old.gates.__func__ is old.step.__func__

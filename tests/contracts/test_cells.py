@@ -1,0 +1,229 @@
+"""What every registered cell must do: a new one is tested by being registered."""
+
+import importlib.util
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_zoo as lz
+from lstm_zoo import cells, layers
+from lstm_zoo.cells.registry import derivatives
+from lstm_zoo.layers import base
+from lstm_zoo.recurrence import engines
+
+BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 3
+MASK = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1], [0, 0, 0, 0, 0]], bool)
+
+every_cell = pytest.mark.parametrize("name", cells.names())
+
+
+def references():
+    path = pathlib.Path(__file__).with_name("references.py")
+    spec = importlib.util.spec_from_file_location("references", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.REFERENCES
+
+
+def randomised(built, seed=0):
+    """The cell or layer with random weights, its biases and all else that starts at zero too."""
+    rng = np.random.default_rng(seed)
+    for weight in built.trainable_weights:
+        weight.assign(rng.normal(scale=0.6, size=weight.shape))
+    return built
+
+
+def cell_of(name, dtype="float64"):
+    cell = cells.get(name)(UNITS, dtype=dtype)
+    cell.build((None, FEATURES))
+    return randomised(cell)
+
+
+def layer_of(name, dtype="float64", **options):
+    layer = layers.layer_for(name, UNITS, dtype=dtype, **options)
+    layer.build((None, None, FEATURES))
+    return randomised(layer)
+
+
+def data(dtype="float64"):
+    return tf.constant(np.random.default_rng(1).normal(size=(BATCH, STEPS, FEATURES)), dtype)
+
+
+def random_states(cell, dtype="float64"):
+    rng = np.random.default_rng(2)
+    return [tf.constant(rng.normal(size=(BATCH, size)), dtype) for size in cell.state_size]
+
+
+def outputs_and_gradients(layer, x, mask=None, states=None):
+    sources = [x, *(states or []), *(w.value for w in layer.trainable_weights)]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs = keras.tree.flatten(layer(x, initial_state=states, mask=mask, training=True))
+        loss = tf.add_n([tf.reduce_sum(tf.sin((k + 1.0) * y)) for k, y in enumerate(outputs)])
+    return [*outputs, *tape.gradient(loss, sources)]
+
+
+@every_cell
+def test_cell_equals_its_paper_in_numpy(name):
+    cell, reference = cell_of(name), references()[name]
+    x, states = data().numpy(), [s.numpy() for s in random_states(cell)]
+    weights = [w.numpy() for w in cell.trainable_weights]
+    expected = dict(zip(cell.state_names, states))
+    for t in range(STEPS):
+        output, states = cell(x[:, t], states)
+        expected = reference(x[:, t], *expected.values(), *weights)
+        expected = {state: expected[state] for state in cell.state_names}
+        for got, wanted in zip(states, expected.values()):
+            np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
+        np.testing.assert_array_equal(output, states[0])
+
+
+@every_cell
+def test_cell_names_every_state_and_is_elementwise_where_it_says_so(name):
+    cell = cell_of(name)
+    z = tf.random.stateless_normal((BATCH, len(cell.gate_names) * UNITS), [1, 2], dtype=tf.float64)
+    states = random_states(cell)
+    now = cell.step(z, states)
+    assert set(cell.state_names) <= set(now)
+    assert set(cell.recurrent_names) <= set(cell.state_names)
+    assert [now[state].shape[-1] for state in cell.state_names] == cell.state_size
+    if not cell.elementwise:
+        return
+    disturbed = tf.reshape(z, (BATCH, -1, UNITS)) + tf.one_hot(1, UNITS, dtype=tf.float64)
+    moved = [state + tf.one_hot(1, UNITS, dtype=tf.float64) for state in states]
+    after = cell.step(tf.reshape(disturbed, z.shape), moved)
+    for quantity, before in now.items():
+        same = np.isclose(after[quantity], before, rtol=1e-12, atol=0).all(axis=0)
+        assert same[[0, 2]].all(), quantity
+
+
+@every_cell
+def test_derivatives_by_hand_equal_those_of_autodiff(name):
+    cell = cell_of(name)
+    by_hand = derivatives(cell)
+    if by_hand is None:
+        assert name not in ("lstm", "peephole", "coupled")  # these were written by hand
+        return
+    z = tf.random.stateless_normal((BATCH, len(cell.gate_names) * UNITS), [1, 2], dtype=tf.float64)
+    states = random_states(cell)
+    slopes, total = by_hand(cell, z, states), {}
+    for later, of in reversed(list(enumerate(cell.state_names))):
+        # What a state owes to the states that stand later, it owes to what those are made of.
+        total[of] = {by: s for (o, by), s in slopes.items() if o == of}
+        for by in cell.state_names[later + 1 :]:
+            through = total[of].pop(by, 0)
+            for source, slope in total[by].items():
+                total[of][source] = total[of].get(source, 0) + through * slope
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([z, *states])
+        now = cell.step(z, states)
+        now = {of: tf.reduce_sum(now[of]) for of in cell.state_names}
+    for of in cell.state_names:
+        dz, *ds = tape.gradient(now[of], [z, *states], unconnected_gradients="zero")
+        expected = dict(zip(cell.gate_names, np.split(dz, len(cell.gate_names), axis=-1)))
+        expected |= {f"previous_{s}": d.numpy() for s, d in zip(cell.state_names, ds)}
+        for by, slope in expected.items():
+            np.testing.assert_allclose(total[of].get(by, 0 * slope), slope, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
+@every_cell
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_every_engine_equals_keras_loop(name, mask, monkeypatch):
+    layer = layer_of(name, return_sequences=True, return_state=True)
+    arguments = data(), mask, random_states(layer.cell)
+    assert engines.engine_of(layer).name != "keras"
+    ours = outputs_and_gradients(layer, *arguments)
+    monkeypatch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+    for got, expected in zip(ours, outputs_and_gradients(layer, *arguments), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
+
+
+@every_cell
+def test_gradient_equals_finite_differences(name):
+    layer, x = layer_of(name, return_sequences=True), data()
+    *_, first = gradients = outputs_and_gradients(layer, x)[1:]
+    assert first is not None
+    for k, weight in enumerate(layer.trainable_weights):
+        start, direction = weight.numpy(), np.random.default_rng(k).normal(size=weight.shape)
+        ends = []
+        for step in (1e-6, -1e-6):
+            weight.assign(start + step * direction)
+            ends.append(float(tf.reduce_sum(tf.sin(layer(x, training=True)))))
+        weight.assign(start)
+        slope = np.sum(gradients[1 + k] * direction)
+        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+@every_cell
+def test_half_precision_stays_near_to_single(name):
+    single = layer_of(name, "float32", return_sequences=True)
+    expected = single(data("float32"))
+    for policy, tolerance in (("mixed_float16", 5e-3), ("mixed_bfloat16", 4e-2)):
+        half = layer_of(name, policy, return_sequences=True)
+        y = half(data("float32"))
+        assert y.dtype == half.compute_dtype
+        np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=tolerance)
+
+
+@pytest.mark.slow
+@every_cell
+def test_model_of_every_cell_trains_saves_loads_and_exports(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = lz.build_classifier(
+        (STEPS, FEATURES),
+        2,
+        cell=name,
+        lstm_units=(UNITS,),
+        dense_units=(),
+        bidirectional=True,
+        mask_value=0.0,
+        learning_rate=0.05,
+    )
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(16, STEPS, FEATURES)).astype("float32")
+    x[::2, 3:] = 0  # masked
+    y = (x[:, 0, 0] > 0).astype(int)
+    losses = lz.fit(model, x, y, epochs=15, batch_size=16, seed=0, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    expected = model.predict(x, verbose=0)
+    loaded = keras.models.load_model(lz.save(model, tmp_path / "model.keras"))
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    model.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
+
+
+@every_cell
+def test_every_cell_is_traced_and_drawn(name):
+    layer = layer_of(name, "float32", return_sequences=True, return_state=True)
+    x = data("float32")
+    hidden, *states = layer(x)
+    seen = lz.trace(layer, x)
+    np.testing.assert_allclose(seen.hidden_state, hidden, atol=1e-6)
+    for state, last in zip(layer.cell.state_names, states):
+        np.testing.assert_allclose(seen.values[state][:, -1], last, atol=1e-6)
+    assert set(layer.cell.gate_names) <= set(seen.values)
+    assert len(lz.plots.plot_trace(seen)) == 1 + len(seen.values)
+    assert len(lz.plots.plot_weights(layer)) == 2
+
+
+@every_cell
+def test_configuration_makes_the_same_cell_again(name):
+    cell = cell_of(name)
+    again = type(cell).from_config(cell.get_config())
+    assert again.get_config() == cell.get_config()
+
+
+@every_cell
+def test_stateful_layer_goes_on_where_it_stopped(name):
+    x = data("float32")
+    layer = layers.layer_for(name, UNITS, stateful=True, return_sequences=True)
+    layer.build(x[:, :3].shape)
+    randomised(layer)
+    whole = layer_of(name, "float32", return_sequences=True)
+    parts = [layer(x[:, :3]), layer(x[:, 3:])]
+    np.testing.assert_allclose(tf.concat(parts, axis=1), whole(x), atol=1e-6)

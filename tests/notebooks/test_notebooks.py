@@ -1,0 +1,91 @@
+"""What every notebook of the course has; that each runs to its stored outputs, nbval tests."""
+
+import importlib.util
+import json
+import pathlib
+import re
+
+import pytest
+
+NOTEBOOKS = sorted(pathlib.Path(__file__).parents[2].glob("notebooks/*.ipynb"))
+SCRIPT = NOTEBOOKS[0].parent / "stamp_address.py"
+
+
+def stamp_address():
+    spec = importlib.util.spec_from_file_location("stamp_address", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def cells_of(path, kind):
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+
+
+def each_notebook(test):
+    return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)(test)
+
+
+def test_course_is_numbered_in_reading_order():
+    numbers = [path.name[:2] for path in NOTEBOOKS]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == "00"
+
+
+@each_notebook
+def test_notebook_opens_in_colab_at_its_own_address(path):
+    address = stamp_address().address()
+    badge = f"https://colab.research.google.com/github/{address}/blob/main/notebooks/{path.name}"
+    assert badge in cells_of(path, "markdown")[0]
+
+
+@each_notebook
+def test_notebook_installs_the_package_only_where_it_is_missing(path):
+    setup = cells_of(path, "code")[0]
+    address = stamp_address().address()
+    assert 'if importlib.util.find_spec("lstm_zoo") is None:' in setup
+    assert f'os.environ.get("LSTM_ZOO_SOURCE", "git+https://github.com/{address}")' in setup
+
+
+@each_notebook
+def test_notebook_names_no_other_address_than_pyproject(path):
+    places = stamp_address().PLACES
+    found = {match[1] for place in places for match in re.findall(place, path.read_text())}
+    assert found == {stamp_address().address()}
+
+
+@each_notebook
+def test_notebook_has_goals_exercises_a_summary_and_sources(path):
+    text = "\n".join(cells_of(path, "markdown"))
+    assert re.search(r"you will", text[:2000], flags=re.IGNORECASE)
+    for heading in ("Exercises", "Summary", "Sources"):
+        assert re.search(rf"^## .*{heading}", text, flags=re.MULTILINE), heading
+    assert "https://" in text.split("Sources")[-1]
+
+
+@each_notebook
+def test_notebook_is_stored_as_it_ran(path):
+    notebook = json.loads(path.read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    counts = [cell["execution_count"] for cell in code if "".join(cell["source"]).strip()]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in code:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr", output["text"]
+
+
+def test_stamping_a_new_address_reaches_every_place(tmp_path, monkeypatch):
+    module = stamp_address()
+    old = module.address()
+    for path in NOTEBOOKS:
+        (tmp_path / path.name).write_text(path.read_text())
+    monkeypatch.setattr(module, "HERE", tmp_path)
+    monkeypatch.setattr(module, "address", lambda: "someone/else")
+    module.main()
+    for path in tmp_path.glob("*.ipynb"):
+        text = path.read_text()
+        assert "github.com/someone/else" in text
+        assert f"github.com/{old}" not in text
+        json.loads(text)
