@@ -2,6 +2,7 @@
 # make test   lint, types, tests, and every notebook run and compared with its stored outputs
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
+# make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
@@ -14,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-quick test-browser lab bench badges format
+.PHONY: demo test test-quick test-browser test-native lab bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -35,6 +36,12 @@ test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }
 	$(VENV) -m pytest tests/browser
 
+test-native:
+	@for simd in plain avx2 avx512; do for kind in address,undefined thread; do \
+	  $(CC) -g -O1 -std=gnu11 -Wall -Wextra -fsanitize=$$kind -fno-sanitize-recover=all \
+	    tests/native/check.c -o build-check -lm -pthread && LSTM_ZOO_SIMD=$$simd ./build-check \
+	    || exit 1; done; done; rm build-check
+
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
 
@@ -48,7 +55,8 @@ format: .venv/installed
 	$(VENV) -m ruff check --fix .
 	$(VENV) -m ruff format .
 
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements.txt pyproject.toml hatch_build.py lstm_zoo/recurrence/native/lstm.c \
+  lstm_zoo/recurrence/native/kernel.inc
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .

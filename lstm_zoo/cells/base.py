@@ -8,8 +8,9 @@ serves any cell, for a cell says all that it has to know:
 - `recurrent_names`, the states that the recurrent kernel multiplies;
 - `step(z, states)`, the equations: every quantity by its name.
 
-To add a cell, subclass `Cell` or `LSTMCell`, restate what differs, and give it a name with
-`lstm_zoo.cells.register`: layers, builders, traces, plots and tests then know it.
+To add a cell, subclass `Cell` or `LSTMCell`, restate what differs, give it a name with
+`lstm_zoo.cells.register`, and import its file in this room's `__init__.py`: layers, builders,
+traces, plots and tests then know it.
 """
 
 import itertools

@@ -12,7 +12,7 @@ _DERIVATIVES: dict[type[Cell], tuple[Callable, Callable]] = {}
 
 
 def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
-    """Give a cell class the name by which builders, the command and the tests know it.
+    """Give a cell class the name by which builders, `layer_for` and the tests know it.
 
     It can then be in saved files too: Keras knows it as "lstm_zoo>" and its class's name.
 

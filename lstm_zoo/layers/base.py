@@ -50,6 +50,7 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
         return_sequences=layer.return_sequences,
         go_backwards=layer.go_backwards,
         recompute=layer.recompute,
+        use_native=engine == "native",
     )
     last = states[0]
     if mask is not None:

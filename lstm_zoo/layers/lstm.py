@@ -33,8 +33,9 @@ class LSTM(keras.layers.LSTM):
     `set_weights`, and `isinstance(layer, keras.layers.LSTM)` holds. What differs is inside: the
     cell is `lstm_zoo.LSTMCell`, which reads like its equations.
 
-    On a GPU the sequence goes to cuDNN where Keras would send it, unless it is masked: cuDNN stops
-    the run at a row that is masked whole (tensorflow/tensorflow issues 36139 and 43103).
+    On a CPU a native operation runs it, on a GPU cuDNN where Keras would send it, unless it is
+    masked and `use_cudnn` is "auto": cuDNN stops the run at a row that is masked whole
+    (tensorflow/tensorflow issues 36139 and 43103). `lstm_zoo.explain(layer)` says which.
 
     For a variant, subclass and set `cell_class`, and `cell_arguments` to the names of the keyword
     arguments that the cell has beyond those below, as `PeepholeLSTM` does.
@@ -155,8 +156,9 @@ class LSTM(keras.layers.LSTM):
         self.recompute = recompute
         if use_cudnn is True and not suits_cudnn(self):
             raise ValueError(
-                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without unroll "
-                'and recurrent_dropout; pass use_cudnn="auto" to fall back where cuDNN cannot serve'
+                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
+                'unroll, recurrent_dropout and implementation=1; pass use_cudnn="auto" to fall '
+                "back where cuDNN cannot serve"
             )
         if self.use_cudnn and suits_cudnn(self) and sees_a_gpu():
             self.supports_jit = False  # XLA cannot compile cuDNN's kernel

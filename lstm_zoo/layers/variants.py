@@ -73,9 +73,11 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         return cell(units, **options)
     if isinstance(cell, type) and issubclass(cell, Cell):
         layer_class = layer_class_of(cell)
-        return RNN(cell(units), **options) if layer_class is None else layer_class(units, **options)
+        if layer_class is not None:
+            return layer_class(units, **options)
+        return RNN(cell(units, dtype=options.get("dtype")), **options)
     if isinstance(cell, type) and hasattr(cell, "call"):
-        return keras.layers.RNN(cell(units), **options)
+        return keras.layers.RNN(cell(units, dtype=options.get("dtype")), **options)
     raise ValueError(
         f"cell must be one of {checks.listed(names())}, or a cell class such as LSTMCell, "
         f"got {cell!r}"

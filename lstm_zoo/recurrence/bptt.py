@@ -6,7 +6,9 @@ Forward, with :math:`W` the kernel, :math:`U` the recurrent kernel, :math:`b` th
 .. math::
     z_t = x_t W + r_{t-1} U + b, \qquad s_t = S(z_t, s_{t-1})
 
-Backward. Let :math:`ds_t = dL/ds_t` count every later use of a state. Unit k of a new state is made
+Backward. Let :math:`ds_t = dL/ds_t` count every later use of a state, and :math:`dy_t` be what
+comes from the output of step t, which is the first state. Unless a cell says `elementwise = False`
+(then TensorFlow differentiates each step, `lstm_zoo.recurrence.net`), unit k of a new state is made
 of unit k of the gates' :math:`z` and of the states before, so each derivative of :math:`S` is a
 number a unit, and the chain rule gives, from the last step to the first,
 
@@ -33,6 +35,8 @@ to grow inside the loop. So the backward pass goes over the sequence in segments
 
 With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
 pass runs each segment forward again: what is kept grows like the square root of the steps.
+
+The plain LSTM on a CPU computes the same in C, `lstm_zoo.recurrence.native`.
 
 Sources: Werbos 1990, https://doi.org/10.1109/5.58337 (BPTT); Chen et al. 2016,
 https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs/1606.03401

@@ -8,6 +8,7 @@ import keras
 from lstm_zoo.backend import tf
 from lstm_zoo.cells.base import Cell
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
+from lstm_zoo.recurrence import native
 
 
 class Engine(NamedTuple):
@@ -89,12 +90,31 @@ def _why_not_cudnn(layer, masked):
     if use_cudnn is True:
         return None
     if not suits_cudnn(layer):
-        return "it knows the plain LSTM only, with tanh, sigmoid, a bias and no recurrent dropout"
+        return (
+            "it knows the plain LSTM only, with tanh, sigmoid and a bias, without unroll, "
+            "recurrent_dropout and implementation=1"
+        )
     if not use_cudnn:
         return "use_cudnn=False"
     if masked:
         return "it stops at a sequence that is masked whole, so no mask may lead to it"
     return None if sees_a_gpu() else "TensorFlow sees no GPU"
+
+
+def _why_not_native(layer, masked):
+    cell = getattr(layer, "cell", None)
+    if type(cell) is not LSTMCell or not has_usual_activations(cell):
+        return "it knows the plain LSTM only, with tanh and sigmoid"
+    if cell.recurrent_dropout or cell.implementation == 1:
+        return "it knows no dropout of each gate's own"
+    if cell.compute_dtype == "float64":
+        return "it computes in float32"
+    if getattr(layer, "recompute", False):
+        return "recompute=True asks for less memory than it takes"
+    if sees_a_gpu():
+        return "TensorFlow sees a GPU, and it runs on the CPU"
+    # What keeps the compiled recurrence away (another backend, unroll, own methods) does so here.
+    return native.WHY_NOT or _why_not_compiled(layer)
 
 
 def _why_not_compiled(layer, masked=False):
@@ -117,6 +137,7 @@ def _why_not_compiled(layer, masked=False):
 
 ENGINES = (
     Engine("cudnn", "cuDNN, NVIDIA's fused kernel", _why_not_cudnn),
+    Engine("native", "the native operation of lstm_zoo (C)", _why_not_native),
     Engine("compiled", "the compiled recurrence of lstm_zoo (XLA)", _why_not_compiled),
     Engine("keras", "Keras's own loop", lambda layer, masked: None),
 )

@@ -74,7 +74,7 @@ class Net:
         """
         if self.cell.elementwise:
             return self._walk_back_elementwise(kept, mask, dy, ds, steps)
-        return self._walk_back_by_tape(kept, mask, dy, ds, steps)
+        return self._walk_back_by_autodiff(kept, mask, dy, ds, steps)
 
     def _walk_back_elementwise(self, kept, mask, dy, ds, steps):
         cell, (z, states) = self.cell, kept
@@ -118,7 +118,8 @@ class Net:
         )
         return dzs.stack(), ds, dextras
 
-    def _walk_back_by_tape(self, kept, mask, dy, ds, steps):
+    def _walk_back_by_autodiff(self, kept, mask, dy, ds, steps):
+        """For cells whose step mixes units: TensorFlow differentiates one step after the other."""
         z, states = kept
 
         def body(s, ds, dzs, dextras):

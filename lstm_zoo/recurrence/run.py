@@ -1,7 +1,9 @@
 """`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
 
+import sys
+
 from lstm_zoo.backend import tf
-from lstm_zoo.recurrence import bptt
+from lstm_zoo.recurrence import bptt, native
 from lstm_zoo.recurrence.bptt import Rows, Shared
 from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
 from lstm_zoo.recurrence.engines import sees_a_gpu
@@ -26,6 +28,7 @@ def run(
     return_sequences: bool = False,
     go_backwards: bool = False,
     recompute: bool = False,
+    use_native: bool = False,
 ) -> tuple:
     """Run a cell over a batch of sequences; its gradient is the hand-written backward pass.
 
@@ -41,6 +44,8 @@ def run(
         return_sequences: whether to return the output of every step.
         go_backwards: whether to go from the last step to the first.
         recompute: whether to keep the states at the borders of segments only.
+        use_native: whether the operations in C may do it, where this call is nothing for XLA, no
+            gate has dropout of its own, and no file is being written.
 
     Returns:
         The outputs `(batch, timesteps, width)` in the order they were computed, or None without
@@ -64,22 +69,47 @@ def run(
     weights = tf.nest.map_structure(
         lambda w: None if w is None else tf.cast(w, cell.compute_dtype), variables_of(cell)
     )
-    x, kernel = two_features(x, weights.kernel)
-    rows, weights = Rows(x, states, mask, drop), weights._replace(kernel=kernel)
     eager = tf.executing_eagerly()
     in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    use_native = use_native and not (in_xla or drop or (not eager and _is_for_a_file()))
+    if use_native:
+        x, states, weights = _in_float32((x, states, weights))
+    else:
+        x, kernel = two_features(x, weights.kernel)
+        weights = weights._replace(kernel=kernel)
+    rows = Rows(x, states, mask, drop)
     plan = Plan(
         segment=segment_of(None if eager else x.shape[1], recompute),
         training=bool(training),
         recompute=recompute,
         outputs=return_sequences,
-        split=not (in_xla or sees_a_gpu()),
+        split=not (use_native or in_xla or sees_a_gpu()),
+        native=use_native,
     )
     kind = kind_of(cell)
     specs = _of_any_size(rows) if eager else rows
     tensors = [a for a in tf.nest.flatten((rows, weights)) if a is not None]
-    outputs, *states = _differentiable.program(kind, plan, specs, weights)(*tensors)
+    results = _differentiable.program(kind, plan, specs, weights)(*tensors)
+    outputs, *states = [tf.cast(a, cell.compute_dtype) for a in results]
     return outputs if return_sequences else None, states
+
+
+def _in_float32(tensors):
+    return tf.nest.map_structure(lambda a: None if a is None else tf.cast(a, tf.float32), tensors)
+
+
+def _is_for_a_file():
+    """Whether a function is traced to be saved, and then loaded where no library of ours is.
+
+    Neither Keras nor TensorFlow tells, but both stand in the calls that led here.
+    """
+    frame = sys._getframe()
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith(("keras.src.export.", "tensorflow.python.saved_model.")):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _of_any_size(rows):
@@ -113,10 +143,12 @@ if tf is not None:
 
 def _with_gradient(kind, plan, rows, weights):
     """The outputs and the last states, in a graph; the backward pass is their gradient."""
+    forward, backward = (native.forward, native.backward) if plan.native else (_forward, _backward)
     steps = rows.x.shape[1]
     if steps is None:
         steps = tf.shape(rows.x)[1]
-        rows = rows._replace(x=pad_to_bucket(rows.x), mask=pad_to_bucket(rows.mask))
+        if not plan.native:
+            rows = rows._replace(x=pad_to_bucket(rows.x), mask=pad_to_bucket(rows.mask))
     sources = (rows.x, rows.states, weights)
     given = (rows.mask, rows.drop, steps)  # no gradient is taken by these
     places = [a is not None for a in tf.nest.flatten(sources)]
@@ -130,7 +162,7 @@ def _with_gradient(kind, plan, rows, weights):
     @tf.custom_gradient
     def results(*tensors):
         # No tape may look inside the compiled passes: it would make them keep every value.
-        passed = _forward(kind, plan, *inputs_of_a_pass(tensors, given))
+        passed = forward(kind, plan, *inputs_of_a_pass(tensors, given))
         kept = tf.nest.map_structure(tf.stop_gradient, passed.kept)
 
         def gradient(*upstream):
@@ -141,7 +173,7 @@ def _with_gradient(kind, plan, rows, weights):
             def gradients(*inputs):
                 rows, shared = inputs_of_a_pass(inputs, here)
                 dy, *ds = inputs[len(tensors) :]
-                back = _backward(kind, plan, (rows, (dy, ds)), shared, kept)
+                back = backward(kind, plan, (rows, (dy, ds)), shared, kept)
                 return [*tf.nest.flatten(back.rows), *back.sums], lambda *further: second(
                     inputs, here, further
                 )

@@ -16,6 +16,7 @@ class Plan(NamedTuple):
     recompute: bool  # at the borders of segments only
     outputs: bool  # whether the output of every step is wanted
     split: bool  # whether the batch is cut into parts that run side by side
+    native: bool = False  # whether the operations in C do it
 
 
 def segment_of(steps, recompute):

@@ -1,4 +1,4 @@
-"""fit(): one `tf.function` training step, on CPU, GPU or several workers; safe to interrupt."""
+"""fit(): one `tf.function` training step, on CPU, GPU or several replicas; safe to interrupt."""
 
 from lstm_zoo.files import replacing
 from lstm_zoo.training.data import check_data

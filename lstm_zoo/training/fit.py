@@ -52,7 +52,7 @@ def fit(
         batch_size: samples a step; of a model whose input has a fixed batch size, that.
         clipnorm: largest global norm of a step's gradient; None does not clip.
         jit_compile: whether XLA compiles the step; "auto" does as `keras.Model.fit` does: on a GPU
-            and where every layer of the model can be compiled.
+            and where every layer of the model can be compiled. With several replicas it never does.
         callbacks: a `keras.callbacks.Callback`, a list of them, or None; setting
             `model.stop_training` is honoured.
         seed: of the order of the samples. None takes one from Python's `random`, which

@@ -9,7 +9,7 @@ def make_step(model, x, y, clipnorm, jit_compile, strategy):
     """A function of a batch `(x, y)` that trains the model on it and returns its logs.
 
     A model with a `train_step` of its own is trained by that. `x` and `y` are arrays like the
-    batches; the step is traced once for batches of all sizes.
+    batches; on one device the step is traced once for batches of all sizes.
     """
     replicas = strategy.num_replicas_in_sync
     step = _own_step(model) if has_own_step(model) else _usual_step(model, clipnorm, replicas)

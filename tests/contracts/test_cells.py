@@ -17,6 +17,43 @@ from lstm_zoo.recurrence import engines
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 3
 MASK = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1], [0, 0, 0, 0, 0]], bool)
 
+
+@cells.register("leaky of the contract")
+class LeakyCell(cells.Cell):
+    """The cell of CONTRIBUTING.md: no LSTM, one state, no layer class, no derivatives by hand."""
+
+    gate_names = ("candidate",)
+
+    def step(self, z, states):
+        [h] = states
+        g = keras.ops.tanh(z)
+        return {"candidate": g, "hidden_state": 0.9 * h + 0.1 * g}
+
+
+@cells.register("mixing of the contract")
+class MixingCell(cells.Cell):
+    """Three states of two widths, two of which recur, and a step that mixes units."""
+
+    gate_names = ("candidate", "keep_gate")
+    state_names = ("hidden_state", "cell_state", "sum_state")
+    recurrent_names = ("hidden_state", "sum_state")
+    elementwise = False
+
+    @property
+    def state_size(self):
+        return [self.units, self.units, 1]
+
+    def step(self, z, states):
+        _, c, total = states
+        g, k = keras.ops.split(z, 2, axis=-1)
+        g, k = keras.ops.tanh(g), keras.ops.sigmoid(k)
+        c = k * c + (1 - k) * g
+        total = keras.ops.tanh(total + keras.ops.sum(c, axis=-1, keepdims=True))
+        h = c / keras.ops.sqrt(1 + keras.ops.mean(c * c, axis=-1, keepdims=True))
+        names = ("candidate", "keep_gate", "hidden_state", "cell_state", "sum_state")
+        return dict(zip(names, (g, k, h, c, total)))
+
+
 every_cell = pytest.mark.parametrize("name", cells.names())
 
 
@@ -25,7 +62,24 @@ def references():
     spec = importlib.util.spec_from_file_location("references", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.REFERENCES
+    return {
+        **module.REFERENCES,
+        "leaky of the contract": leaky_in_numpy,
+        "mixing of the contract": mixing_in_numpy,
+    }
+
+
+def leaky_in_numpy(x, hidden_state, W, U, b):
+    return {"hidden_state": 0.9 * hidden_state + 0.1 * np.tanh(x @ W + hidden_state @ U + b)}
+
+
+def mixing_in_numpy(x, hidden_state, cell_state, sum_state, W, U, b):
+    z = x @ W + np.concatenate([hidden_state, sum_state], axis=1) @ U + b
+    g, k = np.tanh(z[:, :UNITS]), 1 / (1 + np.exp(-z[:, UNITS:]))
+    c = k * cell_state + (1 - k) * g
+    total = np.tanh(sum_state + c.sum(axis=1, keepdims=True))
+    h = c / np.sqrt(1 + (c**2).mean(axis=1, keepdims=True))
+    return {"hidden_state": h, "cell_state": c, "sum_state": total}
 
 
 def randomised(built, seed=0):

@@ -1,0 +1,428 @@
+/* The plain LSTM over whole sequences as two operations of TensorFlow, in plain C.
+
+   LstmZooForward and LstmZooBackward take and give arrays with the batch first. The work on some
+   rows of the batch is in kernel.inc, compiled for each kind of processor; here are the threads that
+   share the rows, and the way in and out through TensorFlow's C API, whose few functions are
+   declared by hand, so that no TensorFlow is needed to build this. */
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct forward {
+  int64_t steps, features, units;
+  const float *x, *h0, *c0;           /* (batch, steps, features), (batch, units) twice */
+  const uint8_t *mask;                /* (batch, steps), or NULL */
+  const float *packed, *packed_bias;  /* see kernel.inc */
+  float *y;                           /* (batch, steps, units), or NULL */
+  float *h, *c;                       /* after the last step, (batch, units) */
+  float *gates, *h_before, *c_before; /* of every step, (batch, steps, 4 * units or units), or NULL */
+};
+
+struct backward {
+  int64_t steps, units;
+  const float *gates, *c_before, *dy, *dh, *dc; /* dy is NULL where no output was wanted */
+  const uint8_t *mask;
+  const float *packed;
+  float *dz, *dh0, *dc0; /* (batch, steps, 4 * units), (batch, units) twice */
+};
+
+typedef void work(void *job, int64_t lo, int64_t hi);
+
+#define JOIN(a, b) a##b
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma")
+#define V 16
+#define ROWS 6
+#define NAME(f) JOIN(f, _avx512)
+#include "kernel.inc"
+#undef V
+#undef ROWS
+#undef NAME
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#define V 8
+#define ROWS 3
+#define NAME(f) JOIN(f, _avx2)
+#include "kernel.inc"
+#undef V
+#undef ROWS
+#undef NAME
+#pragma GCC pop_options
+#define HAS_AVX 1
+#endif
+#define V 4
+#if defined(__aarch64__)
+#define ROWS 6
+#else
+#define ROWS 2
+#endif
+#define NAME(f) JOIN(f, _plain)
+#include "kernel.inc"
+#undef V
+#undef ROWS
+#undef NAME
+
+static struct {
+  const char *name;
+  int width;
+  work *forward, *backward;
+} chosen = {"plain", 4, forward_rows_plain, backward_rows_plain};
+
+static void choose(void) {
+#ifdef HAS_AVX
+  const char *at_most = getenv("LSTM_ZOO_SIMD"); /* "plain" or "avx2", for tests */
+  __builtin_cpu_init();
+  if (at_most && !strcmp(at_most, "plain")) return;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    chosen.name = "avx2", chosen.width = 8;
+    chosen.forward = forward_rows_avx2, chosen.backward = backward_rows_avx2;
+  }
+  if (at_most && !strcmp(at_most, "avx2")) return;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+    chosen.name = "avx512", chosen.width = 16;
+    chosen.forward = forward_rows_avx512, chosen.backward = backward_rows_avx512;
+  }
+#endif
+}
+
+/* Threads. One pool for all calls: a call hands its parts to whoever is free and works on them
+   itself, so two layers that run side by side share the cores and neither waits for the other. */
+
+struct task {
+  work *run;
+  void *job;
+  int64_t rows, part, next; /* rows in all, in a part, not yet taken from */
+  int unfinished;           /* parts */
+  struct task *after;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t more = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
+static struct task *first;
+static int cores = 1;
+
+/* Takes a part of a task and runs it; called with the lock held, and returns with it held. */
+static void run_part(struct task *task) {
+  int64_t lo = task->next, hi = lo + task->part < task->rows ? lo + task->part : task->rows;
+  task->next = hi;
+  if (hi == task->rows) { /* nothing is left to take */
+    struct task **at = &first;
+    while (*at != task) at = &(*at)->after;
+    *at = task->after;
+  }
+  pthread_mutex_unlock(&lock);
+  task->run(task->job, lo, hi);
+  pthread_mutex_lock(&lock);
+  if (--task->unfinished == 0) pthread_cond_broadcast(&done);
+}
+
+static void *help(void *unused) {
+  (void)unused;
+  pthread_mutex_lock(&lock);
+  for (;;) {
+    while (!first) pthread_cond_wait(&more, &lock);
+    run_part(first);
+  }
+  return NULL;
+}
+
+static void start_pool(void) {
+  cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (cores > 64) cores = 64;
+  for (int k = 1; k < cores; k++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, help, NULL)) break; /* the caller does the work itself */
+    pthread_detach(thread);
+  }
+}
+
+static void in_parts(work *run, void *job, int64_t rows) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, start_pool);
+  if (rows == 0) return;
+  if (rows < 2 || cores < 2) {
+    run(job, 0, rows);
+    return;
+  }
+  int64_t parts = rows < cores ? rows : cores;
+  struct task task = {run, job, rows, (rows + parts - 1) / parts, 0, 0, NULL};
+  task.unfinished = (int)((rows + task.part - 1) / task.part);
+  pthread_mutex_lock(&lock);
+  struct task **at = &first;
+  while (*at) at = &(*at)->after;
+  *at = &task;
+  pthread_cond_broadcast(&more);
+  while (task.next < task.rows) run_part(&task);
+  while (task.unfinished) pthread_cond_wait(&done, &lock);
+  pthread_mutex_unlock(&lock);
+}
+
+/* Packing, described in kernel.inc. */
+
+static float *pack_gates(const float *W, const float *U, const float *b, int64_t D, int64_t H) {
+  const int64_t v = chosen.width, K = D + H, panels = (H + v - 1) / v;
+  float *packed = calloc((size_t)panels * (K + 1) * 4 * v, sizeof(float));
+  if (!packed) return NULL;
+  float *bias = packed + panels * K * 4 * v;
+  for (int64_t p = 0; p < panels; p++) {
+    const int64_t n = H - p * v < v ? H - p * v : v;
+    for (int64_t k = 0; k < K; k++)
+      for (int g = 0; g < 4; g++)
+        memcpy(packed + ((p * K + k) * 4 + g) * v,
+               (k < D ? W + k * 4 * H : U + (k - D) * 4 * H) + g * H + p * v, sizeof(float) * n);
+    for (int g = 0; g < 4; g++)
+      memcpy(bias + (p * 4 + g) * v, b + g * H + p * v, sizeof(float) * n);
+  }
+  return packed;
+}
+
+static float *pack_transposed(const float *U, int64_t H) {
+  const int64_t wide = 4 * chosen.width, panels = (H + wide - 1) / wide;
+  float *packed = calloc((size_t)panels * 4 * H * wide, sizeof(float));
+  if (packed)
+    for (int64_t j = 0; j < H; j++)
+      for (int64_t k = 0; k < 4 * H; k++)
+        packed[(j / wide * 4 * H + k) * wide + j % wide] = U[j * 4 * H + k];
+  return packed;
+}
+
+/* TensorFlow's C API, as far as it is used: tensorflow/c/kernels.h, ops.h, tf_tensor.h. */
+
+typedef struct TF_Status TF_Status;
+typedef struct TF_Tensor TF_Tensor;
+typedef struct TF_KernelBuilder TF_KernelBuilder;
+typedef struct TF_OpKernelContext TF_OpKernelContext;
+typedef struct TF_OpKernelConstruction TF_OpKernelConstruction;
+typedef struct TF_OpDefinitionBuilder TF_OpDefinitionBuilder;
+typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
+enum { FLOAT = 1, INVALID_ARGUMENT = 3, RESOURCE_EXHAUSTED = 8 };
+extern TF_Status *TF_NewStatus(void);
+extern void TF_DeleteStatus(TF_Status *);
+extern void TF_SetStatus(TF_Status *, int code, const char *message);
+extern int TF_GetCode(const TF_Status *);
+extern int TF_NumDims(const TF_Tensor *);
+extern int64_t TF_Dim(const TF_Tensor *, int axis);
+extern void *TF_TensorData(const TF_Tensor *);
+extern void TF_DeleteTensor(TF_Tensor *);
+extern void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
+extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t,
+                                    TF_Status *);
+extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
+extern void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *, const char *,
+                                                unsigned char *, TF_Status *);
+extern TF_KernelBuilder *TF_NewKernelBuilder(const char *, const char *,
+                                             void *(*)(TF_OpKernelConstruction *),
+                                             void (*)(void *, TF_OpKernelContext *),
+                                             void (*)(void *));
+extern void TF_RegisterKernelBuilder(const char *, TF_KernelBuilder *, TF_Status *);
+extern TF_OpDefinitionBuilder *TF_NewOpDefinitionBuilder(const char *);
+extern void TF_OpDefinitionBuilderAddInput(TF_OpDefinitionBuilder *, const char *);
+extern void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder *, const char *);
+extern void TF_OpDefinitionBuilderAddAttr(TF_OpDefinitionBuilder *, const char *);
+extern void TF_OpDefinitionBuilderSetShapeInferenceFunction(
+    TF_OpDefinitionBuilder *, void (*)(TF_ShapeInferenceContext *, TF_Status *));
+extern void TF_RegisterOpDefinition(TF_OpDefinitionBuilder *, TF_Status *);
+extern void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext *, TF_Status *);
+
+enum { MOST = 8 };
+
+/* A call of an operation: its inputs and outputs, and what went wrong. */
+struct call {
+  TF_OpKernelContext *context;
+  TF_Status *status;
+  TF_Tensor *in[MOST], *out[MOST];
+  int inputs, outputs;
+};
+
+static struct call begin(TF_OpKernelContext *context, int inputs) {
+  struct call call = {context, TF_NewStatus(), {0}, {0}, inputs, 0};
+  for (int k = 0; k < inputs && TF_GetCode(call.status) == 0; k++)
+    TF_GetInput(context, k, &call.in[k], call.status);
+  return call;
+}
+
+static int failed(const struct call *call) { return TF_GetCode(call->status) != 0; }
+
+/* Whether input k has this shape; -1 stands for any size. */
+static void check(struct call *call, int k, int rank, int64_t a, int64_t b, int64_t c,
+                  const char *message) {
+  if (failed(call)) return;
+  const int64_t wanted[] = {a, b, c};
+  int fits = TF_NumDims(call->in[k]) == rank;
+  for (int axis = 0; fits && axis < rank; axis++)
+    fits = wanted[axis] < 0 || TF_Dim(call->in[k], axis) == wanted[axis];
+  if (!fits) TF_SetStatus(call->status, INVALID_ARGUMENT, message);
+}
+
+static float *output(struct call *call, int rank, int64_t a, int64_t b, int64_t c) {
+  if (failed(call)) return NULL;
+  const int64_t dims[] = {a, b, c};
+  size_t bytes = sizeof(float) * a * b * (rank == 3 ? c : 1);
+  TF_Tensor *out =
+      TF_AllocateOutput(call->context, call->outputs, FLOAT, dims, rank, bytes, call->status);
+  call->out[call->outputs++] = out;
+  return failed(call) ? NULL : TF_TensorData(out);
+}
+
+static void end(struct call *call) {
+  if (failed(call)) TF_OpKernelContext_Failure(call->context, call->status);
+  for (int k = 0; k < call->inputs; k++)
+    if (call->in[k]) TF_DeleteTensor(call->in[k]);
+  for (int k = 0; k < call->outputs; k++)
+    if (call->out[k]) TF_DeleteTensor(call->out[k]);
+  TF_DeleteStatus(call->status);
+}
+
+struct options {
+  unsigned char keep, outputs;
+};
+
+static void *create(TF_OpKernelConstruction *construction) {
+  struct options *options = calloc(1, sizeof *options);
+  TF_Status *status = TF_NewStatus();
+  TF_OpKernelConstruction_GetAttrBool(construction, "keep", &options->keep, status);
+  TF_OpKernelConstruction_GetAttrBool(construction, "outputs", &options->outputs, status);
+  TF_DeleteStatus(status);
+  return options;
+}
+
+static void delete(void *options) { free(options); }
+static void *create_nothing(TF_OpKernelConstruction *construction) { return (void)construction, NULL; }
+static void delete_nothing(void *nothing) { (void)nothing; }
+
+enum { X, W, U, BIAS, H0, C0, MASK, FORWARD_INPUTS };
+
+static void forward(void *kernel, TF_OpKernelContext *context) {
+  const struct options *options = kernel;
+  struct call call = begin(context, FORWARD_INPUTS);
+  TF_Tensor **in = call.in;
+  check(&call, X, 3, -1, -1, -1, "x must be (batch, steps, features)");
+  check(&call, U, 2, -1, -1, 0, "recurrent_kernel must be (units, 4 * units)");
+  if (failed(&call)) {
+    end(&call);
+    return;
+  }
+  const int64_t B = TF_Dim(in[X], 0), T = TF_Dim(in[X], 1), D = TF_Dim(in[X], 2);
+  const int64_t H = TF_Dim(in[U], 0);
+  check(&call, U, 2, H, 4 * H, 0, "recurrent_kernel must be (units, 4 * units)");
+  check(&call, W, 2, D, 4 * H, 0, "kernel must be (features, 4 * units)");
+  check(&call, BIAS, 1, 4 * H, 0, 0, "bias must be (4 * units,)");
+  check(&call, H0, 2, B, H, 0, "h must be (batch, units)");
+  check(&call, C0, 2, B, H, 0, "c must be (batch, units)");
+  check(&call, MASK, 2, -1, -1, 0, "mask must be (batch, steps) or (0, 0)");
+  const int masked = !failed(&call) && TF_Dim(in[MASK], 0) + TF_Dim(in[MASK], 1) > 0;
+  if (masked) check(&call, MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
+  struct forward F = {.steps = T, .features = D, .units = H};
+  const int64_t kept = options->keep ? T : 0;
+  F.y = output(&call, 3, B, options->outputs ? T : 0, H);
+  F.h = output(&call, 2, B, H, 0);
+  F.c = output(&call, 2, B, H, 0);
+  F.gates = output(&call, 3, B, kept, 4 * H);
+  F.h_before = output(&call, 3, B, kept, H);
+  F.c_before = output(&call, 3, B, kept, H);
+  if (!failed(&call)) {
+    if (!options->outputs) F.y = NULL;
+    if (!options->keep) F.gates = NULL;
+    F.x = TF_TensorData(in[X]), F.h0 = TF_TensorData(in[H0]), F.c0 = TF_TensorData(in[C0]);
+    F.mask = masked ? TF_TensorData(in[MASK]) : NULL;
+    float *packed =
+        pack_gates(TF_TensorData(in[W]), TF_TensorData(in[U]), TF_TensorData(in[BIAS]), D, H);
+    if (packed) {
+      const int64_t v = chosen.width, panels = (H + v - 1) / v;
+      F.packed = packed, F.packed_bias = packed + panels * (D + H) * 4 * v;
+      in_parts(chosen.forward, &F, B);
+      free(packed);
+    } else {
+      TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernels");
+    }
+  }
+  end(&call);
+}
+
+enum { B_U, GATES, C_BEFORE, DY, DH, DC, B_MASK, BACKWARD_INPUTS };
+
+static void backward(void *kernel, TF_OpKernelContext *context) {
+  (void)kernel;
+  struct call call = begin(context, BACKWARD_INPUTS);
+  TF_Tensor **in = call.in;
+  check(&call, B_U, 2, -1, -1, 0, "recurrent_kernel must be (units, 4 * units)");
+  check(&call, GATES, 3, -1, -1, -1, "gates must be (batch, steps, 4 * units)");
+  if (failed(&call)) {
+    end(&call);
+    return;
+  }
+  const int64_t H = TF_Dim(in[B_U], 0), B = TF_Dim(in[GATES], 0), T = TF_Dim(in[GATES], 1);
+  check(&call, B_U, 2, H, 4 * H, 0, "recurrent_kernel must be (units, 4 * units)");
+  check(&call, GATES, 3, B, T, 4 * H, "gates must be (batch, steps, 4 * units)");
+  check(&call, C_BEFORE, 3, B, T, H, "c_before must be (batch, steps, units)");
+  check(&call, DY, 3, B, -1, H, "dy must be (batch, steps or 0, units)");
+  const int64_t given = failed(&call) ? 0 : TF_Dim(in[DY], 1);
+  if (given) check(&call, DY, 3, B, T, H, "dy must be (batch, steps or 0, units)");
+  check(&call, DH, 2, B, H, 0, "dh must be (batch, units)");
+  check(&call, DC, 2, B, H, 0, "dc must be (batch, units)");
+  check(&call, B_MASK, 2, -1, -1, 0, "mask must be (batch, steps) or (0, 0)");
+  const int masked = !failed(&call) && TF_Dim(in[B_MASK], 0) + TF_Dim(in[B_MASK], 1) > 0;
+  if (masked) check(&call, B_MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
+  struct backward R = {.steps = T, .units = H};
+  R.dz = output(&call, 3, B, T, 4 * H);
+  R.dh0 = output(&call, 2, B, H, 0);
+  R.dc0 = output(&call, 2, B, H, 0);
+  if (!failed(&call)) {
+    R.gates = TF_TensorData(in[GATES]), R.c_before = TF_TensorData(in[C_BEFORE]);
+    R.dy = given ? TF_TensorData(in[DY]) : NULL;
+    R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
+    R.mask = masked ? TF_TensorData(in[B_MASK]) : NULL;
+    float *packed = pack_transposed(TF_TensorData(in[B_U]), H);
+    if (packed) {
+      R.packed = packed;
+      in_parts(chosen.backward, &R, B);
+      free(packed);
+    } else {
+      TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernel");
+    }
+  }
+  end(&call);
+}
+
+static void any_shape(TF_ShapeInferenceContext *context, TF_Status *status) {
+  TF_ShapeInferenceContextSetUnknownShape(context, status);
+}
+
+static void define(const char *name, const char *const *inputs, const char *const *outputs,
+                   const char *const *attributes, TF_KernelBuilder *kernel) {
+  TF_Status *status = TF_NewStatus();
+  TF_OpDefinitionBuilder *op = TF_NewOpDefinitionBuilder(name);
+  for (; *attributes; attributes++) TF_OpDefinitionBuilderAddAttr(op, *attributes);
+  for (; *inputs; inputs++) TF_OpDefinitionBuilderAddInput(op, *inputs);
+  for (; *outputs; outputs++) TF_OpDefinitionBuilderAddOutput(op, *outputs);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, any_shape);
+  TF_RegisterOpDefinition(op, status);
+  TF_RegisterKernelBuilder(name, kernel, status);
+  TF_DeleteStatus(status);
+}
+
+__attribute__((constructor)) static void load(void) {
+  choose();
+  define("LstmZooForward",
+         (const char *[]){"x: float", "kernel: float", "recurrent_kernel: float", "bias: float",
+                          "h: float", "c: float", "mask: bool", 0},
+         (const char *[]){"y: float", "last_h: float", "last_c: float", "gates: float",
+                          "h_before: float", "c_before: float", 0},
+         (const char *[]){"keep: bool", "outputs: bool", 0},
+         TF_NewKernelBuilder("LstmZooForward", "CPU", create, forward, delete));
+  define("LstmZooBackward",
+         (const char *[]){"recurrent_kernel: float", "gates: float", "c_before: float", "dy: float",
+                          "dh: float", "dc: float", "mask: bool", 0},
+         (const char *[]){"dz: float", "dh_first: float", "dc_first: float", 0},
+         (const char *[]){0},
+         TF_NewKernelBuilder("LstmZooBackward", "CPU", create_nothing, backward, delete_nothing));
+}
+
+/* What the kernels were chosen for: "avx512", "avx2" or "plain". */
+const char *lstm_zoo_simd(void) { return chosen.name; }

@@ -1,0 +1,153 @@
+/* The kernels of lstm.c on many shapes against the equations written plainly, without TensorFlow:
+   for the sanitizers, which `make test-native` turns on. */
+
+#include "../../lstm_zoo/recurrence/native/lstm.c"
+
+#include <math.h>
+#include <stdio.h>
+
+/* What lstm.c wants of TensorFlow and this program never calls. */
+TF_Status *TF_NewStatus(void) { return NULL; }
+void TF_DeleteStatus(TF_Status *s) { (void)s; }
+void TF_SetStatus(TF_Status *s, int c, const char *m) { (void)s, (void)c, (void)m; }
+int TF_GetCode(const TF_Status *s) { return (void)s, 0; }
+int TF_NumDims(const TF_Tensor *t) { return (void)t, 0; }
+int64_t TF_Dim(const TF_Tensor *t, int a) { return (void)t, (void)a, 0; }
+void *TF_TensorData(const TF_Tensor *t) { return (void)t, NULL; }
+void TF_DeleteTensor(TF_Tensor *t) { (void)t; }
+void TF_GetInput(TF_OpKernelContext *c, int k, TF_Tensor **t, TF_Status *s) {
+  (void)c, (void)k, (void)t, (void)s;
+}
+TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *c, int k, int d, const int64_t *n, int r, size_t b,
+                             TF_Status *s) {
+  return (void)c, (void)k, (void)d, (void)n, (void)r, (void)b, (void)s, NULL;
+}
+void TF_OpKernelContext_Failure(TF_OpKernelContext *c, TF_Status *s) { (void)c, (void)s; }
+void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *c, const char *n,
+                                         unsigned char *v, TF_Status *s) {
+  (void)c, (void)n, (void)v, (void)s;
+}
+TF_KernelBuilder *TF_NewKernelBuilder(const char *n, const char *d,
+                                      void *(*a)(TF_OpKernelConstruction *),
+                                      void (*b)(void *, TF_OpKernelContext *), void (*c)(void *)) {
+  return (void)n, (void)d, (void)a, (void)b, (void)c, NULL;
+}
+void TF_RegisterKernelBuilder(const char *n, TF_KernelBuilder *b, TF_Status *s) {
+  (void)n, (void)b, (void)s;
+}
+TF_OpDefinitionBuilder *TF_NewOpDefinitionBuilder(const char *n) { return (void)n, NULL; }
+void TF_OpDefinitionBuilderAddInput(TF_OpDefinitionBuilder *b, const char *n) { (void)b, (void)n; }
+void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder *b, const char *n) { (void)b, (void)n; }
+void TF_OpDefinitionBuilderAddAttr(TF_OpDefinitionBuilder *b, const char *n) { (void)b, (void)n; }
+void TF_OpDefinitionBuilderSetShapeInferenceFunction(
+    TF_OpDefinitionBuilder *b, void (*f)(TF_ShapeInferenceContext *, TF_Status *)) {
+  (void)b, (void)f;
+}
+void TF_RegisterOpDefinition(TF_OpDefinitionBuilder *b, TF_Status *s) { (void)b, (void)s; }
+void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext *c, TF_Status *s) {
+  (void)c, (void)s;
+}
+
+static float *numbers(int64_t n) { /* of its own size, so that a step over its end is seen */
+  float *a = malloc(sizeof(float) * (n ? n : 1));
+  for (int64_t k = 0; k < n; k++) a[k] = (float)rand() / (float)RAND_MAX - 0.5f;
+  return a;
+}
+
+static double sigmoid(double z) { return 1 / (1 + exp(-z)); }
+
+static double worst = 0;
+
+static void compare(const float *got, const double *expected, int64_t n, double scale) {
+  for (int64_t k = 0; k < n; k++) {
+    double error = fabs(got[k] - expected[k]) / scale;
+    if (!(error <= worst)) worst = error;
+  }
+}
+
+static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
+  float *x = numbers(B * T * D), *W = numbers(D * 4 * H), *U = numbers(H * 4 * H);
+  float *b = numbers(4 * H), *h0 = numbers(B * H), *c0 = numbers(B * H);
+  float *dy = numbers(B * T * H), *dh = numbers(B * H), *dc = numbers(B * H);
+  uint8_t *mask = malloc(B * T + 1);
+  for (int64_t k = 0; k < B * T; k++) mask[k] = rand() % 3 > 0;
+  float *packed = pack_gates(W, U, b, D, H);
+  const int64_t v = chosen.width;
+  struct forward F = {.steps = T, .features = D, .units = H, .x = x, .h0 = h0, .c0 = c0};
+  F.mask = masked ? mask : NULL, F.packed = packed;
+  F.packed_bias = packed + (H + v - 1) / v * (D + H) * 4 * v;
+  F.y = numbers(B * T * H), F.h = numbers(B * H), F.c = numbers(B * H);
+  in_parts(chosen.forward, &F, B); /* without keeping, then with */
+  float *lean_y = F.y;
+  F.y = numbers(B * T * H), F.gates = numbers(B * T * 4 * H);
+  F.h_before = numbers(B * T * H), F.c_before = numbers(B * T * H);
+  in_parts(chosen.forward, &F, B);
+  float *transposed = pack_transposed(U, H);
+  struct backward R = {.steps = T, .units = H, .gates = F.gates, .c_before = F.c_before};
+  R.dy = dy, R.dh = dh, R.dc = dc, R.mask = F.mask, R.packed = transposed;
+  R.dz = numbers(B * T * 4 * H), R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
+  in_parts(chosen.backward, &R, B);
+
+  double *h = calloc((T + 1) * H, sizeof(double)), *c = calloc((T + 1) * H, sizeof(double));
+  double *gates = calloc(T * 4 * H + 1, sizeof(double)), *dz = calloc(T * 4 * H + 1, sizeof(double));
+  double *eh = calloc(H, sizeof(double)), *ec = calloc(H, sizeof(double));
+  for (int64_t r = 0; r < B; r++) {
+    for (int64_t u = 0; u < H; u++) h[u] = h0[r * H + u], c[u] = c0[r * H + u];
+    for (int64_t t = 0; t < T; t++) {
+      double *now = gates + t * 4 * H;
+      for (int64_t k = 0; k < 4 * H; k++) {
+        double z = b[k];
+        for (int64_t d = 0; d < D; d++) z += x[(r * T + t) * D + d] * W[d * 4 * H + k];
+        for (int64_t j = 0; j < H; j++) z += h[t * H + j] * U[j * 4 * H + k];
+        now[k] = k / H == 2 ? tanh(z) : sigmoid(z);
+      }
+      const int skip = masked && !mask[r * T + t];
+      for (int64_t u = 0; u < H; u++) {
+        double after = now[H + u] * c[t * H + u] + now[u] * now[2 * H + u];
+        c[(t + 1) * H + u] = skip ? c[t * H + u] : after;
+        h[(t + 1) * H + u] = skip ? h[t * H + u] : now[3 * H + u] * tanh(after);
+      }
+    }
+    compare(F.y + r * T * H, h + H, T * H, 1), compare(lean_y + r * T * H, h + H, T * H, 1);
+    compare(F.h + r * H, h + T * H, H, 1), compare(F.c + r * H, c + T * H, H, 1);
+    for (int64_t u = 0; u < H; u++) eh[u] = dh[r * H + u], ec[u] = dc[r * H + u];
+    for (int64_t t = T - 1; t >= 0; t--) {
+      const double *now = gates + t * 4 * H;
+      const int skip = masked && !mask[r * T + t];
+      for (int64_t u = 0; u < H; u++) {
+        eh[u] += dy[(r * T + t) * H + u];
+        double i = now[u], f = now[H + u], g = now[2 * H + u], o = now[3 * H + u];
+        double before = c[t * H + u], tanh_c = tanh(f * before + i * g);
+        double q = ec[u] + eh[u] * o * (1 - tanh_c * tanh_c), *to = dz + t * 4 * H + u;
+        to[0] = skip ? 0 : q * g * i * (1 - i);
+        to[H] = skip ? 0 : q * before * f * (1 - f);
+        to[2 * H] = skip ? 0 : q * i * (1 - g * g);
+        to[3 * H] = skip ? 0 : eh[u] * tanh_c * o * (1 - o);
+        if (!skip) ec[u] = q * f;
+      }
+      for (int64_t j = 0; j < H && !skip; j++) {
+        eh[j] = 0;
+        for (int64_t k = 0; k < 4 * H; k++) eh[j] += dz[t * 4 * H + k] * U[j * 4 * H + k];
+      }
+    }
+    compare(R.dz + r * T * 4 * H, dz, T * 4 * H, 3), compare(R.dh0 + r * H, eh, H, 3);
+    compare(R.dc0 + r * H, ec, H, 3);
+  }
+  float *all[] = {x,   W,       U,       b,          h0,   c0,     dy,    dh,    dc,   packed,
+                  F.y, F.gates, F.h,     F.h_before, F.c,  R.dz,   R.dh0, R.dc0, lean_y, transposed,
+                  F.c_before};
+  for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
+  free(mask), free(h), free(c), free(gates), free(dz), free(eh), free(ec);
+}
+
+int main(void) {
+  int count = 0;
+  srand(1);
+  for (int64_t B = 0; B <= 15; B += B < 8 ? 1 : 7)
+    for (int64_t H = 1; H <= 67; H += H < 20 ? 3 : 23)
+      for (int64_t T = 0; T <= 5; T += 1 + T)
+        for (int64_t D = 1; D <= 4; D += 3)
+          for (int masked = 0; masked < 2; masked++) try_shape(B, T, D, H, masked), count++;
+  printf("%d shapes with %s, largest error %.1e\n", count, chosen.name, worst);
+  return worst < 1e-5 ? 0 : 1;
+}

@@ -1,0 +1,267 @@
+"""The native operation against Keras's loop and NumPy, and life without it."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lstm_zoo as lz
+from lstm_zoo.cells import lstm_in_numpy
+from lstm_zoo.layers import base
+from lstm_zoo.recurrence import engines, native
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+with_library = pytest.mark.skipif(
+    native.OPS is None, reason="no C compiler was there when the package was installed"
+)
+
+
+def test_library_is_there_where_there_was_a_compiler():
+    assert native.OPS is not None or "not built" in native.WHY_NOT
+
+
+def outputs_and_gradients(layer, x, states, mask, training):
+    sources = [x, *(states or []), *(w.value for w in layer.trainable_weights)]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs = keras.tree.flatten(layer(x, initial_state=states, mask=mask, training=training))
+        loss = tf.add_n([tf.reduce_sum(tf.sin((k + 1.0) * y)) for k, y in enumerate(outputs)])
+    return [*outputs, *tape.gradient(loss, sources)]
+
+
+@with_library
+@settings(max_examples=150)
+@given(data=st.data())
+def test_outputs_and_gradients_equal_keras_loop(data):
+    flag = st.booleans()
+    batch, steps, features, units = (
+        data.draw(st.integers(1, most), name)
+        for name, most in (("batch", 20), ("steps", 7), ("features", 5), ("units", 40))
+    )
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
+    options = {
+        name: data.draw(flag, name)
+        for name in ("return_sequences", "return_state", "go_backwards", "use_bias")
+    }
+    layer = lz.LSTM(units, **options)
+    layer.build((None, None, features))
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(scale=units**-0.5, size=weight.shape))
+    x = tf.constant(rng.normal(size=(batch, steps, features)), "float32")
+    states = mask = None
+    if data.draw(flag, "initial_state"):
+        states = [tf.constant(rng.normal(size=(batch, units)), "float32") for _ in range(2)]
+    if data.draw(flag, "masked"):
+        mask = tf.constant(rng.random((batch, steps)) < 0.6)
+    arguments = layer, x, states, mask, data.draw(flag, "training")
+    assert engines.engine_of(layer, mask is not None).name == "native"
+    ours = outputs_and_gradients(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+        theirs = outputs_and_gradients(*arguments)
+    for got, expected in zip(ours, theirs, strict=True):
+        size = float(tf.reduce_max(tf.abs(expected))) + 1e-3
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * size)
+
+
+@with_library
+@pytest.mark.slow
+@pytest.mark.parametrize("simd", ["plain", "avx2", "avx512"])
+def test_every_set_of_instructions_gives_the_same_numbers(simd):
+    """Where the processor lacks one, the next best serves, and the numbers are still right."""
+    program = """
+        import numpy as np, lstm_zoo as lz
+        rng = np.random.default_rng(0)
+        for units in (1, 8, 15, 16, 17, 70):
+            layer = lz.LSTM(units, return_sequences=True)
+            x = rng.normal(size=(13, 9, 3)).astype("float32")
+            got = layer(x)
+            expected, _ = lz.lstm_in_numpy(x, *(w.numpy() for w in layer.weights))
+            np.testing.assert_allclose(got, expected, atol=1e-6)
+        print("right")
+    """
+    environment = {**os.environ, "LSTM_ZOO_SIMD": simd, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert result.stdout == "right\n", result.stderr[-2000:]
+
+
+@with_library
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (0, 4, 2, 3), (2, 500, 1, 20)])
+def test_shapes_at_the_edges(shape):
+    batch, steps, features, units = shape
+    layer = lz.LSTM(units, return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(batch, steps, features)).astype("float32")
+    y = layer(x)
+    assert y.shape == (batch, steps, units)
+    if batch:
+        expected, _ = lstm_in_numpy(x, *(w.numpy() for w in layer.weights))
+        np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def arguments():
+    """Of the forward operation, for 2 sequences of 3 steps, 4 features and 5 units."""
+    x, kernel, recurrent = tf.ones((2, 3, 4)), tf.ones((4, 20)), tf.ones((5, 20))
+    state = tf.ones((2, 5))
+    return [x, kernel, recurrent, tf.ones(20), state, state, tf.ones((2, 3), tf.bool)]
+
+
+@with_library
+@pytest.mark.parametrize(
+    ("place", "wrong", "name"),
+    [
+        (0, tf.ones((2, 3)), "x"),
+        (0, tf.ones((2, 3, 9)), "kernel"),
+        (1, tf.ones((4, 19)), "kernel"),
+        (2, tf.ones((5, 21)), "recurrent_kernel"),
+        (2, tf.ones(20), "recurrent_kernel"),
+        (3, tf.ones(19), "bias"),
+        (4, tf.ones((1, 5)), "h"),
+        (5, tf.ones((2, 6)), "c"),
+        (6, tf.ones((2, 2), tf.bool), "mask"),
+        (6, tf.ones(3, tf.bool), "mask"),
+    ],
+)
+def test_wrong_shapes_are_errors_and_no_crashes(place, wrong, name):
+    given = arguments()
+    given[place] = wrong
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name} must be"):
+        native.OPS.lstm_zoo_forward(*given, keep=True, outputs=True)
+
+
+@with_library
+@pytest.mark.parametrize("place", range(6))
+def test_wrong_shapes_of_the_backward_operation_are_errors(place):
+    given = arguments()
+    *_, gates, _, c_before = native.OPS.lstm_zoo_forward(*given, keep=True, outputs=True)
+    right = [given[2], gates, c_before, tf.ones((2, 3, 5)), given[4], given[5], given[6]]
+    native.OPS.lstm_zoo_backward(*right)
+    right[place] = right[place][:1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be"):
+        native.OPS.lstm_zoo_backward(*right)
+
+
+@with_library
+def test_layers_side_by_side_share_the_cores_and_end():
+    layers = [lz.LSTM(16, return_sequences=True) for _ in range(6)]
+    x = tf.random.stateless_normal((32, 20, 8), [1, 2])
+    expected = [layer(x) for layer in layers]
+    together = tf.function(lambda x: [layer(x) for layer in layers])
+    for _ in range(20):
+        for got, wanted in zip(together(x), expected):
+            np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
+@with_library
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_computed_in_single(policy):
+    layer = lz.LSTM(8, return_sequences=True, dtype=policy)
+    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
+    y = layer(x)
+    assert y.dtype == layer.compute_dtype
+    expected, _ = lstm_in_numpy(x, *(w.numpy() for w in layer.weights))
+    np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=2e-2)
+
+
+@with_library
+def test_it_serves_in_graphs_and_fit_and_not_where_xla_or_a_file_is_made(tmp_path):
+    layer = lz.LSTM(4)
+    x = tf.ones((2, 3, 2))
+    layer(x)
+
+    def operations(function):
+        graph = function.get_concrete_function(tf.TensorSpec((None, 3, 2))).graph
+        library = graph.as_graph_def().library.function
+        return {node.op for one in library for node in one.node_def}
+
+    assert "LstmZooForward" in operations(tf.function(layer))
+    assert "LstmZooForward" not in operations(tf.function(layer, jit_compile=True))
+    model = keras.Sequential([keras.Input((3, 2)), layer])
+    model.export(tmp_path / "exported", verbose=False)
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    for folder in ("exported", "saved"):
+        written = (tmp_path / folder / "saved_model.pb").read_bytes()
+        assert b"LstmZoo" not in written
+    served = tf.saved_model.load(str(tmp_path / "exported"))
+    np.testing.assert_allclose(served.serve(x), layer(x), atol=1e-6)
+
+
+def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
+    program = """
+        import sys
+        import lstm_zoo.recurrence.native as native
+        assert native.OPS is None, "the library was not to be found"
+        import numpy as np, lstm_zoo as lz
+        layer = lz.LSTM(4, return_sequences=True)
+        x = np.random.default_rng(0).normal(size=(2, 3, 2)).astype("float32")
+        y = layer(x)
+        expected, _ = lz.lstm_in_numpy(x, *(w.numpy() for w in layer.weights))
+        np.testing.assert_allclose(y, expected, atol=1e-6)
+        print(lz.explain(layer))
+    """
+    package = tmp_path / "lstm_zoo"
+    for source in (ROOT / "lstm_zoo").rglob("*.py"):
+        target = package / source.relative_to(ROOT / "lstm_zoo")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source.read_text())
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "runs on the compiled recurrence" in result.stdout, result.stderr[-2000:]
+    assert "it was not built" in result.stdout
+
+
+def hook(monkeypatch):
+    pytest.importorskip("hatchling")
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_package_is_built_without_a_compiler_and_says_so_in_a_line(monkeypatch, capsys):
+    module = hook(monkeypatch)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    data = {"force_include": {}}
+    module.BuildNative.initialize(None, "standard", data)
+    said = capsys.readouterr().err
+    assert said == "lstm-zoo: without the native LSTM (no C compiler); all else works\n"
+    assert data == {"force_include": {}}
+
+
+def test_package_is_built_with_what_a_compiler_makes(monkeypatch, tmp_path):
+    module = hook(monkeypatch)
+    for name in ("lstm.c", "kernel.inc"):
+        (tmp_path / name).write_text((module.FOLDER / name).read_text())
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    data = {"force_include": {}}
+    module.BuildNative.initialize(None, "standard", data)
+    if module.shutil.which("cc") is None:
+        assert data == {"force_include": {}}
+        return
+    assert data["force_include"] == {
+        str(tmp_path / "_lstm.so"): "lstm_zoo/recurrence/native/_lstm.so"
+    }
+    assert data["tag"].startswith("py3-none-")
