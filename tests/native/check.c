@@ -22,6 +22,10 @@ TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *c, int k, int d, const int64_t 
                              TF_Status *s) {
   return (void)c, (void)k, (void)d, (void)n, (void)r, (void)b, (void)s, NULL;
 }
+TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *c, const int *i, int n, int k,
+                                           const int64_t *d, int r, int *f, TF_Status *s) {
+  return (void)c, (void)i, (void)n, (void)k, (void)d, (void)r, (void)f, (void)s, NULL;
+}
 void TF_OpKernelContext_Failure(TF_OpKernelContext *c, TF_Status *s) { (void)c, (void)s; }
 void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *c, const char *n,
                                          unsigned char *v, TF_Status *s) {
@@ -85,7 +89,8 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
   float *transposed = pack_transposed(U, H);
   struct backward R = {.steps = T, .units = H, .gates = F.gates, .c_before = F.c_before};
   R.dy = dy, R.dh = dh, R.dc = dc, R.mask = F.mask, R.packed = transposed;
-  R.dz = numbers(B * T * 4 * H), R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
+  R.dz = masked ? F.gates : numbers(B * T * 4 * H); /* dz may stand where the gates stood */
+  R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
   in_parts(chosen.backward, &R, B);
 
   double *h = calloc((T + 1) * H, sizeof(double)), *c = calloc((T + 1) * H, sizeof(double));
@@ -133,6 +138,7 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
     compare(R.dz + r * T * 4 * H, dz, T * 4 * H, 3), compare(R.dh0 + r * H, eh, H, 3);
     compare(R.dc0 + r * H, ec, H, 3);
   }
+  if (R.dz == F.gates) R.dz = NULL;
   float *all[] = {x,   W,       U,       b,          h0,   c0,     dy,    dh,    dc,   packed,
                   F.y, F.gates, F.h,     F.h_before, F.c,  R.dz,   R.dh0, R.dc0, lean_y, transposed,
                   F.c_before};

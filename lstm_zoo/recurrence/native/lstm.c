@@ -213,6 +213,8 @@ extern void TF_DeleteTensor(TF_Tensor *);
 extern void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
 extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t,
                                     TF_Status *);
+extern TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int,
+                                                  const int64_t *, int, int *, TF_Status *);
 extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 extern void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *, const char *,
                                                 unsigned char *, TF_Status *);
@@ -267,6 +269,21 @@ static float *output(struct call *call, int rank, int64_t a, int64_t b, int64_t 
   TF_Tensor *out =
       TF_AllocateOutput(call->context, call->outputs, FLOAT, dims, rank, bytes, call->status);
   call->out[call->outputs++] = out;
+  return failed(call) ? NULL : TF_TensorData(out);
+}
+
+/* The first output in the place of input k, of the same shape, if nothing else needs that input any
+   more; else beside it. The input stays readable until it is written over. */
+static float *output_over(struct call *call, int k, int64_t a, int64_t b, int64_t c) {
+  if (failed(call)) return NULL;
+  const int64_t dims[] = {a, b, c};
+  int taken = -1;
+  TF_DeleteTensor(call->in[k]); /* or this call itself would be who needs it */
+  call->in[k] = NULL;
+  TF_Tensor *out = TF_ForwardInputOrAllocateOutput(call->context, &k, 1, call->outputs, dims, 3,
+                                                   &taken, call->status);
+  call->out[call->outputs++] = out;
+  if (taken != k && !failed(call)) TF_GetInput(call->context, k, &call->in[k], call->status);
   return failed(call) ? NULL : TF_TensorData(out);
 }
 
@@ -370,11 +387,11 @@ static void backward(void *kernel, TF_OpKernelContext *context) {
   const int masked = !failed(&call) && TF_Dim(in[B_MASK], 0) + TF_Dim(in[B_MASK], 1) > 0;
   if (masked) check(&call, B_MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
   struct backward R = {.steps = T, .units = H};
-  R.dz = output(&call, 3, B, T, 4 * H);
+  R.dz = output_over(&call, GATES, B, T, 4 * H); /* a step's dz replaces its gates */
   R.dh0 = output(&call, 2, B, H, 0);
   R.dc0 = output(&call, 2, B, H, 0);
   if (!failed(&call)) {
-    R.gates = TF_TensorData(in[GATES]), R.c_before = TF_TensorData(in[C_BEFORE]);
+    R.gates = in[GATES] ? TF_TensorData(in[GATES]) : R.dz, R.c_before = TF_TensorData(in[C_BEFORE]);
     R.dy = given ? TF_TensorData(in[DY]) : NULL;
     R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
     R.mask = masked ? TF_TensorData(in[B_MASK]) : NULL;
