@@ -38,7 +38,7 @@ def build():
         raise RuntimeError("no C compiler")
     if sys.platform == "win32":
         raise RuntimeError("not on Windows yet")
-    library = FOLDER / "_lstm.so"
+    library = FOLDER / "lstm.op.so"
     flags = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-pthread"]
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / library.name
@@ -49,7 +49,7 @@ def build():
             _stand_in(compiler, pathlib.Path(folder))
         command = [compiler, *flags, str(FOLDER / "lstm.c"), *link, "-o", str(made)]
         subprocess.run(command, check=True)
-        os.replace(shutil.copy(made, library.with_suffix(".new")), library)
+        os.replace(shutil.copy(made, library.with_name(f"{library.name}.new")), library)
     return library
 
 

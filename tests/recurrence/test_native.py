@@ -262,6 +262,6 @@ def test_package_is_built_with_what_a_compiler_makes(monkeypatch, tmp_path):
         assert data == {"force_include": {}}
         return
     assert data["force_include"] == {
-        str(tmp_path / "_lstm.so"): "lstm_zoo/recurrence/native/_lstm.so"
+        str(tmp_path / "lstm.op.so"): "lstm_zoo/recurrence/native/lstm.op.so"
     }
     assert data["tag"].startswith("py3-none-")
