@@ -22,6 +22,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -371,7 +372,9 @@ def draw(rows, path, title):
     import matplotlib.pyplot as plt
 
     colours = dict(zip(LABELS, COLOURS))
-    figure, axes = plt.subplots(1, 5, figsize=(20, 4.6), constrained_layout=True)
+    curves = [name for name in CURVES if any(r["part"] == name for r in rows)]
+    wide = 2 + len(curves)
+    figure, axes = plt.subplots(1, wide, figsize=(4 * wide, 4.6), constrained_layout=True)
     for axis, kind in zip(axes, ("train", "predict")):
         grid = [r for r in rows if r["part"] == "grid" and r["measure"] == kind]
         shapes = list(dict.fromkeys(r["shape"] for r in grid))
@@ -386,8 +389,8 @@ def draw(rows, path, title):
         axis.set_title("training step" if kind == "train" else "prediction")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("batch x timesteps x features x units")
-    for axis, (name, shapes) in zip(axes[2:], CURVES.items()):
-        found = [r for r in rows if r["part"] == name]
+    for axis, name in zip(axes[2:], curves):
+        shapes, found = CURVES[name], [r for r in rows if r["part"] == name]
         for peer in dict.fromkeys(r["peer"] for r in found):
             times = [r["min_ms"] for r in found if r["peer"] == peer]
             sizes = [
@@ -401,8 +404,8 @@ def draw(rows, path, title):
         axis.grid(alpha=0.3)
     names = [LABELS[peer] for peer in dict.fromkeys(r["peer"] for r in rows if r["part"] == "grid")]
     handles = {line.get_label(): line for line in axes[0].lines}
-    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=6)
-    figure.suptitle(title, fontsize=9)
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=wide)
+    figure.suptitle(textwrap.fill(title, 45 * wide), fontsize=9)
     figure.savefig(path, dpi=110)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
-from lstm_zoo import inspection
+from lstm_zoo import checks, inspection
 from lstm_zoo.plots.style import (
     AMOUNT,
     CYCLE,
@@ -175,10 +175,8 @@ def plot_forecast(
 
 def _rising(quantiles, columns):
     if quantiles is None:
-        return [0.5]
-    quantiles = [float(q) for q in quantiles]
-    if quantiles != sorted(set(quantiles)) or not all(0 < q < 1 for q in quantiles):
-        raise ValueError(f"quantiles must be rising fractions between 0 and 1, got {quantiles}")
+        return (0.5,)
+    quantiles = checks.rising_fractions("quantiles", quantiles)
     if len(quantiles) != columns:
         raise ValueError(
             f"prediction must have a column for each of {len(quantiles)} quantiles, got {columns}"

@@ -26,11 +26,13 @@ class in_parts:
 
     def __call__(self, kind, plan, rows, shared, kept=None):
         batch = _batch(rows)
+        known = isinstance(batch, int)
         size, count = size_and_count(batch) if plan.split else (batch, 1)
         kept = kept or [()] * count
-        if count == 1 and size is batch:
-            done = [self.program(kind, plan, rows, shared, kept[0])]
-        elif isinstance(batch, int):
+        if not plan.split or (known and size == batch):
+            whole = self.program(kind, plan, rows, shared, kept[0])
+            return whole._replace(kept=[whole.kept])
+        if known:
             parts = (_take(rows, k * size, size) for k in range(count))
             done = [self.program(kind, plan, p, shared, k) for p, k in zip(parts, kept)]
         else:
@@ -39,8 +41,6 @@ class in_parts:
                 self._if_any(kind, plan, rows, start, size, shared, k)
                 for start, k in zip(starts, kept)
             ]
-        if len(done) == 1 and size is batch:
-            return done[0]._replace(kept=[done[0].kept])
         rows, sums, kept = zip(*done)
         rows = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0)[:batch], *rows)
         return Passed(rows, [tf.add_n(parts) for parts in zip(*sums)], list(kept))
