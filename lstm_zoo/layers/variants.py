@@ -1,5 +1,7 @@
 """The layers of the LSTM's variants, and the layer for any cell by name."""
 
+import inspect
+
 import keras
 
 from lstm_zoo import cells, checks
@@ -38,6 +40,24 @@ class CoupledLSTM(LSTM):
     """
 
 
+def _is_recurrent_layer(kind):
+    """Whether this is a class of recurrent layers that are made of their units."""
+    layer = isinstance(kind, type) and issubclass(kind, keras.layers.RNN)
+    return layer and "units" in inspect.signature(kind.__init__).parameters
+
+
+def _is_cell(kind):
+    """Whether this is a class that Keras can run as a cell: called with inputs and states."""
+    if (
+        not isinstance(kind, type)
+        or issubclass(kind, keras.layers.RNN)
+        or not hasattr(kind, "call")
+    ):
+        return False
+    _, *given = inspect.signature(kind.call).parameters.values()
+    return sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in given) >= 2
+
+
 def names() -> list[str]:
     """What `layer_for` knows by name: every registered cell, and Keras's own two.
 
@@ -69,14 +89,14 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
     if isinstance(cell, str):
         name = checks.one_of("cell", cell, names())
         cell = KERAS[name] if name in KERAS else cells.get(name)
-    if isinstance(cell, type) and issubclass(cell, keras.layers.RNN):
+    if _is_recurrent_layer(cell):
         return cell(units, **options)
     if isinstance(cell, type) and issubclass(cell, Cell):
         layer_class = layer_class_of(cell)
         if layer_class is not None:
             return layer_class(units, **options)
         return RNN(cell(units, dtype=options.get("dtype")), **options)
-    if isinstance(cell, type) and hasattr(cell, "call"):
+    if _is_cell(cell):
         return keras.layers.RNN(cell(units, dtype=options.get("dtype")), **options)
     raise ValueError(
         f"cell must be one of {checks.listed(names())}, or a cell class such as LSTMCell, "
