@@ -212,6 +212,7 @@ def test_gradient_equals_finite_differences(name):
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.slow
 @every_cell
 def test_half_precision_stays_near_to_single(name):
     single = layer_of(name, "float32", return_sequences=True)

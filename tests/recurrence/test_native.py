@@ -39,6 +39,7 @@ def outputs_and_gradients(layer, x, states, mask, training):
     return [*outputs, *tape.gradient(loss, sources)]
 
 
+@pytest.mark.slow
 @with_library
 @settings(max_examples=150)
 @given(data=st.data())
@@ -201,6 +202,7 @@ def test_it_serves_in_graphs_and_fit_and_not_where_xla_or_a_file_is_made(tmp_pat
     np.testing.assert_allclose(served.serve(x), layer(x), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
     program = """
         import sys

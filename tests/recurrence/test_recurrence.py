@@ -122,6 +122,7 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, da
     assert largest_difference(ours, theirs) < tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch", "steps", "recompute"), [(1, 1, False), (2, 67, False), (2, 64, False), (2, 50, True)]
 )
@@ -383,6 +384,7 @@ def test_the_partial_last_batch_of_large_ones_needs_no_size_of_its_own():
         assert int(size) == int(last)
 
 
+@pytest.mark.slow
 def test_recompute_keeps_the_square_root_of_the_steps():
     layer = random_layer(lz.LSTM, 1, 1, units=8, recompute=True)
     sizes = {}
