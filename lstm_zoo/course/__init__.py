@@ -1,5 +1,6 @@
 """What the notebooks need: answers checked without showing them, results of long trainings."""
 
+from lstm_zoo.course import answers  # noqa: F401  (fills the table of the exercises)
 from lstm_zoo.course.exercises import check
 from lstm_zoo.course.results import results
 

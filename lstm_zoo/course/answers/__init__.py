@@ -1,0 +1,23 @@
+"""What makes an answer right: a file for each notebook, an entry for each exercise."""
+
+from lstm_zoo.course.answers import (
+    notebook_00,
+    notebook_01,
+    notebook_02,
+    notebook_03,
+    notebook_04,
+    notebook_05,
+    notebook_06,
+    notebook_08,
+)
+
+__all__ = [
+    "notebook_00",
+    "notebook_01",
+    "notebook_02",
+    "notebook_03",
+    "notebook_04",
+    "notebook_05",
+    "notebook_06",
+    "notebook_08",
+]
