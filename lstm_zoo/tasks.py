@@ -53,6 +53,52 @@ def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
     return np.stack([values, marks], axis=-1), y[:, None]
 
 
+def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
+    """Add the two numbers that are marked, as Hochreiter & Schmidhuber (1997) posed it.
+
+    Experiment 4 of doi:10.1162/neco.1997.9.8.1735: values from -1 to 1, lengths that differ, the
+    first mark among the first ten steps, the second among the first half of the rest, both ends
+    marked -1. Their LSTM counts as having solved it once 2,000 sequences in a row are right to
+    0.04 and the mean error is under 0.01. If the first step itself is the one that is marked,
+    its value is 0 and its mark stays -1, as at every first step.
+
+    Args:
+        samples: number of sequences.
+        timesteps: their T, the least length, at least 22; lengths are from T to T + T / 10.
+        seed: whole number, ``numpy.random.Generator`` or None.
+
+    Returns:
+        x: (samples, timesteps + timesteps // 10, 2) float32; feature 0 is uniform in [-1, 1),
+            feature 1 is the mark. Steps beyond a sequence's end are 0 in both:
+            ``mask_value=0.0`` or ``keras.layers.Masking()`` leaves them out.
+        y: (samples, 1) float32, 0.5 + (X1 + X2) / 4 with the two marked values X1 and X2.
+
+    Chance: a mean squared error of 0.041, from answering 0.5 always (1/24, less what the zeros
+    at the first step take away).
+
+    >>> x, y = adding_1997(1, timesteps=40, seed=0)
+    >>> x.shape, bool(np.isclose(x[0, x[0, :, 1] == 1, 0].sum() / 4 + 0.5, y[0, 0]))
+    ((1, 44, 2), True)
+    """
+    samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 22)
+    rng = _generator(seed)
+    longest, half = timesteps + timesteps // 10, timesteps // 2 - 1
+    values = 2 * rng.random((samples, longest), dtype="float32") - 1
+    lengths = rng.integers(timesteps, longest, samples, endpoint=True)
+    first = rng.integers(0, 10, samples)
+    # One of the first `half` steps that are not marked yet: of one step more, without the first.
+    second = rng.integers(0, half, samples)
+    second += second >= first
+    rows = np.arange(samples)
+    marks = np.zeros_like(values)
+    marks[rows, first] = marks[rows, second] = 1
+    values[(marks[:, 0] == 1), 0] = 0
+    marks[:, 0] = marks[rows, lengths - 1] = -1
+    y = 0.5 + (values[rows, first] + values[rows, second]) / 4
+    there = np.arange(longest) < lengths[:, None]
+    return np.stack([values * there, marks * there], axis=-1), y[:, None]
+
+
 def copying(
     samples: int, timesteps: int = 120, *, symbols: int = 8, length: int = 10, seed: Seed = None
 ) -> Pair:

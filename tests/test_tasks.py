@@ -5,6 +5,7 @@ from lstm_zoo import tasks
 
 GENERATORS = [
     tasks.adding,
+    tasks.adding_1997,
     tasks.copying,
     tasks.temporal_order,
     tasks.delayed_echo,
@@ -41,6 +42,7 @@ def test_numpys_global_random_state_is_left_alone(task):
     ("task", "x_shape", "y_shape", "y_type"),
     [
         (tasks.adding, (6, 100, 2), (6, 1), "float32"),
+        (tasks.adding_1997, (6, 110, 2), (6, 1), "float32"),
         (tasks.copying, (6, 120, 10), (6, 120), "int32"),
         (tasks.temporal_order, (6, 100, 8), (6,), "int32"),
         (tasks.delayed_echo, (6, 50, 1), (6, 50, 1), "float32"),
@@ -72,6 +74,49 @@ def test_adding_at_chance_scores_one_sixth():
     _, y = tasks.adding(40000, 4, seed=3)
     assert np.mean((y - 1.0) ** 2) == pytest.approx(1 / 6, abs=0.005)
     assert np.var(y) == pytest.approx(1 / 6, abs=0.005)  # no other constant does better
+
+
+@pytest.mark.parametrize("timesteps", [22, 57, 100])
+def test_adding_of_1997_follows_the_rules_of_experiment_4(timesteps):
+    x, y = tasks.adding_1997(500, timesteps, seed=1)
+    at_first, ended = 0, set()
+    for sequence, target in zip(x.tolist(), y[:, 0].tolist(), strict=True):
+        ends = [step for step, (_, mark) in enumerate(sequence) if mark == -1]
+        assert len(ends) == 2
+        assert ends[0] == 0
+        length = ends[1] + 1
+        ended.add(length)
+        assert timesteps <= length <= timesteps + timesteps / 10
+        assert all(pair == [0, 0] for pair in sequence[length:])
+        marked = [step for step, (_, mark) in enumerate(sequence) if mark == 1]
+        if len(marked) == 1:  # the other is the first step, which counts as 0
+            assert sequence[0][0] == 0
+            at_first += 1
+        else:
+            assert len(marked) == 2
+            assert min(marked) < 10
+        assert max(marked) <= timesteps // 2 - 1  # the first T/2 - 1 unmarked of one step more
+        total = sum(sequence[step][0] for step in marked)
+        assert target == pytest.approx(0.5 + total / 4, abs=1e-6)
+    assert len(ended) == timesteps // 10 + 1  # every length occurs
+    assert 0 < at_first < 500
+
+
+def test_adding_of_1997_leaves_no_real_step_for_a_mask_to_drop():
+    x, _ = tasks.adding_1997(200, seed=2)
+    real = (x != 0).any(axis=-1)
+    lengths = real.sum(axis=1)
+    np.testing.assert_array_equal(real, np.arange(x.shape[1]) < lengths[:, None])
+    assert x.min() < -0.99
+    assert x[..., 0].max() > 0.99
+
+
+def test_adding_of_1997_at_chance_scores_a_little_less_than_1_in_24():
+    """Two values of variance 1/3, a quarter of each; the first is 0 in one of ten, at step 0."""
+    _, y = tasks.adding_1997(40000, 100, seed=3)
+    first_is_zero = 1 / 10 + 9 / 10 / 49  # by the first mark, or by the second
+    expected = (2 - first_is_zero) / 3 / 16
+    assert np.mean((y - 0.5) ** 2) == pytest.approx(expected, rel=0.02)
 
 
 def test_copying_is_string_blanks_signal_blanks_and_then_the_string_again():
@@ -149,6 +194,7 @@ def test_a_bad_number_of_samples_is_named(task, wrong):
     ("task", "least"),
     [
         (tasks.adding, 2),
+        (tasks.adding_1997, 22),
         (tasks.copying, 21),
         (tasks.temporal_order, 10),
         (tasks.delayed_echo, 11),
@@ -157,7 +203,7 @@ def test_a_bad_number_of_samples_is_named(task, wrong):
 )
 def test_the_shortest_length_works_and_a_shorter_one_is_refused(task, least):
     x, _ = task(5, least, seed=0)
-    assert x.shape[1] == least
+    assert x.shape[1] == least + (least // 10 if task is tasks.adding_1997 else 0)
     with pytest.raises(ValueError, match=f"timesteps must be .* at least {least}, got {least - 1}"):
         task(5, least - 1)
 
