@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "datasets": BASE,
     "tasks": BASE,
     "course": BASE,
+    "labels": BASE,
     "training": BASE,
     "cells": BASE,
     "recurrence": BASE | {"cells"},

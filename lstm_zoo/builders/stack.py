@@ -1,50 +1,189 @@
-"""What all builders share: recurrent layers, then Dense layers, then a head."""
+"""What all builders share: an input, recurrent layers, a summary over time, then Dense layers."""
 
 import keras
+import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.layers import layer_for
+from lstm_zoo.layers import AttentionOverTime, MaxOverTime, MeanOverTime, layer_for
+
+POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "attention": AttentionOverTime}
 
 
-def stack(
-    input_shape, lstm_units, dense_units, cell, bidirectional, dropout, mask_value, head, name
+def sequence_input(
+    input_shape,
+    *,
+    mask_value=None,
+    vocabulary_size=None,
+    embedding_dim=32,
+    normalise=None,
+    name="sequence",
 ):
-    """The model of a builder, not yet compiled; the arguments are those of `build_classifier`."""
-    timesteps, features = _checked_shape(input_shape)
-    lstm_units = checks.counts("lstm_units", lstm_units, least=1)
-    dense_units = checks.counts("dense_units", dense_units)
-    dropout = checks.fraction("dropout", dropout, below_one=True)
+    """The input of a builder's model, and what its first recurrent layer reads.
 
-    inputs = x = keras.Input((timesteps, features), name="sequence")
+    Arguments are those of `build_classifier`; `(batch, timesteps, features)` comes out.
+    """
+    if vocabulary_size is not None:
+        return _token_input(
+            input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name
+        )
+    timesteps, features = checked_shape(input_shape)
+    inputs = x = keras.Input((timesteps, features), name=name)
     if mask_value is not None:
-        x = keras.layers.Masking(checks.number("mask_value", mask_value), name="mask")(x)
+        mask_value = checks.number("mask_value", mask_value)
+        x = keras.layers.Masking(mask_value, name="mask")(x)
+    if normalise is not None:
+        x = _normalisation(normalise, features, mask_value)(x)
+    return inputs, x
+
+
+def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name):
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    if len(shape) != 1:
+        raise ValueError(
+            "input_shape must be (timesteps or None,) of whole numbers where vocabulary_size is "
+            f"given, got {input_shape!r}"
+        )
+    if shape[0] is not None:
+        shape = (checks.count("input_shape's timesteps", shape[0]),)
+    if mask_value not in (None, 0):
+        raise ValueError(
+            f"mask_value must be None or 0 where vocabulary_size is given, got {mask_value!r}"
+        )
+    if normalise is not None:
+        raise ValueError("normalise must be None where vocabulary_size is given")
+    embedding = keras.layers.Embedding(
+        checks.count("vocabulary_size", vocabulary_size, least=2),
+        checks.count("embedding_dim", embedding_dim),
+        mask_zero=mask_value == 0,
+        name="embedding",
+    )
+    inputs = keras.Input(shape, dtype="int32", name=name)
+    return inputs, embedding(inputs)
+
+
+def _normalisation(samples, features, mask_value):
+    """A layer that takes the mean off every feature and divides by its standard deviation."""
+    samples = checks.array("normalise", samples, 3).astype("float64")
+    checks.shape("normalise", samples.shape, ("samples", "timesteps", features))
+    steps = samples.reshape(-1, features)
+    if mask_value is not None:
+        steps = steps[(steps != mask_value).any(axis=1)]
+    steps = checks.finite("normalise", steps)
+    variance = steps.var(axis=0)
+    variance[variance == 0] = 1  # what never changes stays as it is, less its mean
+    return keras.layers.Normalization(
+        mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name="normalise"
+    )
+
+
+def recurrent(
+    x,
+    lstm_units,
+    cell,
+    *,
+    bidirectional=False,
+    dropout=0.0,
+    recurrent_dropout=0.0,
+    kernel_regularizer=None,
+    recurrent_regularizer=None,
+    bias_regularizer=None,
+    return_sequences=True,
+    prefix="recurrent",
+):
+    """Stacked recurrent layers, each with Dropout behind it; all steps come out, or the last."""
+    lstm_units = numbers_of_units("lstm_units", lstm_units, least=1)
+    dropout = checks.fraction("dropout", dropout, below_one=True)
+    options = {
+        "recurrent_dropout": checks.fraction(
+            "recurrent_dropout", recurrent_dropout, below_one=True
+        ),
+        "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
+        "recurrent_regularizer": keras.regularizers.get(recurrent_regularizer),
+        "bias_regularizer": keras.regularizers.get(bias_regularizer),
+    }
+    options = {name: value for name, value in options.items() if value}
     for number, units in enumerate(lstm_units, start=1):
-        name_of_layer = f"recurrent_{number}"
-        several = number < len(lstm_units)
-        layer = layer_for(cell, units, return_sequences=several, name=name_of_layer)
+        name = f"{prefix}_{number}"
+        several = return_sequences or number < len(lstm_units)
+        layer = layer_for(cell, units, return_sequences=several, name=name, **options)
         if bidirectional:
-            layer = keras.layers.Bidirectional(layer, name=name_of_layer)
+            layer = keras.layers.Bidirectional(layer, name=name)
         x = layer(x)
         if dropout:
-            x = keras.layers.Dropout(dropout, name=f"{name_of_layer}_dropout")(x)
+            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return x
+
+
+def summary(x, lstm_units, cell, pooling, **options):
+    """Recurrent layers and, of what they give, one vector a sequence."""
+    pooling = checks.one_of("pooling", pooling, ["last", *POOLINGS])
+    x = recurrent(x, lstm_units, cell, return_sequences=pooling != "last", **options)
+    return x if pooling == "last" else POOLINGS[pooling](name=pooling)(x)
+
+
+def dense(x, dense_units, dropout=0.0, kernel_regularizer=None):
+    """Dense layers with ReLU, each with Dropout behind it."""
+    dense_units = numbers_of_units("dense_units", dense_units)
     for number, units in enumerate(dense_units, start=1):
-        x = keras.layers.Dense(units, activation="relu", name=f"dense_{number}")(x)
+        name = f"dense_{number}"
+        regularizer = keras.regularizers.get(kernel_regularizer)
+        x = keras.layers.Dense(units, activation="relu", kernel_regularizer=regularizer, name=name)(
+            x
+        )
         if dropout:
-            x = keras.layers.Dropout(dropout, name=f"dense_{number}_dropout")(x)
-    for layer in head:
-        x = layer(x)
-    return keras.Model(inputs, x, name=name)
+            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return x
 
 
-def compiled(model, learning_rate, loss, metrics):
-    """The model, compiled with Adam."""
-    if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-        learning_rate = float(checks.positive("learning_rate", learning_rate))
-    model.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=metrics)
+def compiled(
+    model, own_loss, own_metrics, *, loss=None, metrics=None, optimizer=None, learning_rate=None
+):
+    """The model, compiled: the builder's own loss, metrics and Adam where none is given."""
+    if isinstance(loss, str):
+        keras.losses.get(loss)  # a wrong name ends here, not in the first step
+    metrics = own_metrics if metrics is None and loss is None else metrics
+    model.compile(
+        _optimizer(optimizer, learning_rate),
+        loss=own_loss if loss is None else loss,
+        metrics=metrics,
+    )
     return model
 
 
-def _checked_shape(input_shape):
+def _optimizer(optimizer, learning_rate):
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        if learning_rate is not None:
+            raise ValueError(
+                "learning_rate must be None where optimizer is one that has its own, "
+                f"got {learning_rate!r}"
+            )
+        return optimizer
+    learning_rate = 1e-3 if learning_rate is None else learning_rate
+    if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        learning_rate = float(checks.positive("learning_rate", learning_rate))
+    if optimizer is None:
+        return keras.optimizers.Adam(learning_rate)
+    try:
+        made = keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        made = None
+    if made is None:
+        raise ValueError(
+            "optimizer must be a keras.optimizers.Optimizer or the name of one, such as 'sgd', "
+            f"got {optimizer!r}"
+        )
+    return type(made)(learning_rate)
+
+
+def numbers_of_units(argument, value, least=0):
+    """A tuple of whole numbers, from one or from several."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return (checks.count(argument, value),)
+    return checks.counts(argument, value, least)
+
+
+def checked_shape(input_shape):
+    """`(timesteps or None, features)`, checked."""
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     if len(shape) != 2 or shape[1] is None:
         raise ValueError(f"input_shape must be (timesteps or None, features), got {input_shape!r}")

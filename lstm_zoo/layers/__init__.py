@@ -2,6 +2,19 @@
 
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.lstm import LSTM
+from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
+from lstm_zoo.layers.scaling import ScaledBack, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 
-__all__ = ["LSTM", "RNN", "CoupledLSTM", "PeepholeLSTM", "layer_for"]
+__all__ = [
+    "LSTM",
+    "RNN",
+    "AttentionOverTime",
+    "CoupledLSTM",
+    "MaxOverTime",
+    "MeanOverTime",
+    "PeepholeLSTM",
+    "ScaledBack",
+    "WindowScale",
+    "layer_for",
+]

@@ -9,6 +9,11 @@ from lstm_zoo.cells import Cell, CoupledLSTMCell, PeepholeLSTMCell
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.lstm import LSTM, layer_class_of, runs
 
+# What is the layer's own where a layer is made around a cell; the rest is the cell's.
+OF_THE_LAYER = {
+    *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
+    *("zero_output_for_mask", "recompute", "activity_regularizer", "name", "dtype", "trainable"),
+}
 KERAS = {"gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 
@@ -58,6 +63,13 @@ def _is_cell(kind):
     return sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in given) >= 2
 
 
+def _around(layer_class, cell_class, units, options):
+    """A layer around a new cell, each with the options that are its own."""
+    of_cell = {k: v for k, v in options.items() if k not in OF_THE_LAYER}
+    of_layer = {k: v for k, v in options.items() if k in OF_THE_LAYER}
+    return layer_class(cell_class(units, dtype=options.get("dtype"), **of_cell), **of_layer)
+
+
 def names() -> list[str]:
     """What `layer_for` knows by name: every registered cell, and Keras's own two.
 
@@ -74,7 +86,8 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         cell: one of `names()`; a cell class that takes `units`, of LSTM Zoo, of Keras or your own;
             or the class of a recurrent layer that does.
         units: size of the state.
-        **options: `return_sequences`, `name` and whatever else `keras.layers.RNN` takes.
+        **options: `return_sequences`, `name` and whatever else `keras.layers.RNN` takes; and what
+            the cell takes, such as `recurrent_dropout` or `kernel_regularizer`.
 
     Returns:
         A recurrent layer.
@@ -95,9 +108,9 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         layer_class = layer_class_of(cell)
         if layer_class is not None:
             return layer_class(units, **options)
-        return RNN(cell(units, dtype=options.get("dtype")), **options)
+        return _around(RNN, cell, units, options)
     if _is_cell(cell):
-        return keras.layers.RNN(cell(units, dtype=options.get("dtype")), **options)
+        return _around(keras.layers.RNN, cell, units, options)
     raise ValueError(
         f"cell must be one of {checks.listed(names())}, or a cell class such as LSTMCell, "
         f"got {cell!r}"

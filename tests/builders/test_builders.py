@@ -162,7 +162,9 @@ def test_learning_rate_may_be_a_schedule():
     ("kwargs", "message"),
     [
         ({"lstm_units": ()}, r"lstm_units must be a tuple such as \(64, 32\), got \(\)"),
-        ({"lstm_units": 64}, r"lstm_units must be a tuple such as \(64, 32\), got 64"),
+        ({"lstm_units": 6.4}, r"lstm_units must be a tuple such as \(64, 32\), got 6.4"),
+        ({"lstm_units": True}, r"lstm_units must be a tuple such as \(64, 32\), got True"),
+        ({"lstm_units": 0}, "lstm_units must be a whole number of at least 1, got 0"),
         ({"lstm_units": (0,)}, "lstm_units must be a whole number of at least 1, got 0"),
         ({"lstm_units": (8, -4)}, "lstm_units must be a whole number of at least 1, got -4"),
         ({"dense_units": (8.5,)}, "dense_units must be a whole number of at least 1, got 8.5"),

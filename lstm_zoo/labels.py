@@ -1,0 +1,94 @@
+"""Labels of any kind as the whole numbers that a classifier is trained on."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+
+
+class Labels(NamedTuple):
+    """Labels as whole numbers, `(samples,)` int32, and the name of each of them."""
+
+    y: np.ndarray
+    names: tuple[str, ...]
+
+
+def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> Labels:
+    """Labels of any kind as whole numbers from 0 on, and their names.
+
+    Args:
+        labels: `(samples,)` of strings, booleans, whole numbers (as floats too) or a pandas column;
+            or one-hot rows `(samples, classes)`.
+        names: of the classes, in the order of the numbers they get, as an earlier call gave them:
+            for test labels, those of the training labels. None takes the labels that occur,
+            in rising order.
+
+    Returns:
+        `Labels(y, names)`.
+
+    Raises:
+        ValueError: if a label is missing, is not among `names`, or a row is not one-hot.
+
+    Example:
+        >>> y, names = encode_labels(["run", "walk", "run"])
+        >>> y.tolist(), names
+        ([0, 1, 0], ('run', 'walk'))
+        >>> encode_labels(["walk"], names).y.tolist()
+        [1]
+        >>> encode_labels([[0, 1], [1, 0]]).y.tolist()
+        [1, 0]
+    """
+    values = np.asarray(labels)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.size == 0:
+        raise ValueError(f"labels must not be empty, got shape {values.shape}")
+    if values.ndim == 2:
+        return _from_one_hot(values, names)
+    if values.ndim != 1:
+        raise ValueError(f"labels must be (samples,) or one-hot rows, got shape {values.shape}")
+    texts = [_text(value) for value in values.tolist()]
+    if names is None:
+        kinds = {kind for kind, _ in texts}
+        if len(kinds) > 1:
+            raise ValueError(f"labels must be of one kind, got {checks.listed(sorted(kinds))}")
+        order = sorted(set(values.tolist()))
+        names = tuple(dict.fromkeys(_text(value)[1] for value in order))
+    else:
+        names = tuple(map(str, names))
+    numbers = {name: number for number, name in enumerate(names)}
+    unknown = sorted({text for _, text in texts} - set(numbers))
+    if unknown:
+        raise ValueError(
+            f"labels must be among {checks.listed(names)}, got {unknown[0]!r}"
+            f"{checks.near(unknown[0], names)}"
+        )
+    return Labels(np.array([numbers[text] for _, text in texts], dtype="int32"), names)
+
+
+def _text(value):
+    """The kind of a label, and its name: 3.0 and 3 are one."""
+    if isinstance(value, bool):
+        return "booleans", str(value)
+    if isinstance(value, (int, float)):
+        if value != value:
+            raise ValueError("labels must not be missing, got NaN")
+        if value != value // 1:
+            raise ValueError(f"labels must be whole numbers or names, got {value!r}")
+        return "numbers", str(int(value))
+    if not isinstance(value, str):
+        raise ValueError(f"labels must be whole numbers or names, got {value!r}")
+    return "names", value
+
+
+def _from_one_hot(rows, names):
+    rows = checks.array("labels", rows, 2)
+    if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
+        raise ValueError("labels with two axes must be one-hot: a single 1 in each row, else 0")
+    names = tuple(map(str, range(rows.shape[1]) if names is None else names))
+    if len(names) != rows.shape[1]:
+        raise ValueError(f"names must be {rows.shape[1]}, one a column, got {len(names)}")
+    return Labels(rows.argmax(axis=1).astype("int32"), names)

@@ -1,0 +1,120 @@
+"""One vector from a whole sequence: its mean, its largest values, or a weighted mean learnt.
+
+Steps that are masked count for nothing; a sequence that is masked whole gives zeros.
+"""
+
+import keras
+from keras import ops
+
+from lstm_zoo import checks
+
+
+class _OverTime(keras.layers.Layer):
+    """`(batch, timesteps, features)` to `(batch, width)`; the mask ends here."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, sequences, mask=None):
+        return None
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class MeanOverTime(_OverTime):
+    """The mean of the steps that count.
+
+    Call arguments:
+        sequences: `(batch, timesteps, features)`.
+        mask: `(batch, timesteps)` of booleans, or None.
+
+    Returns:
+        `(batch, features)`.
+
+    Example:
+        >>> steps = ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> MeanOverTime()(steps, mask=mask).numpy().tolist()
+        [[2.0]]
+    """
+
+    def call(self, sequences, mask=None):
+        if mask is None:
+            return ops.mean(sequences, axis=1)
+        weights = ops.cast(mask, sequences.dtype)[..., None]
+        return ops.sum(sequences * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1)
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class MaxOverTime(_OverTime):
+    """The largest value of each feature over the steps that count.
+
+    Call arguments and result as of `MeanOverTime`.
+
+    Example:
+        >>> steps = ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> MaxOverTime()(steps, mask=mask).numpy().tolist()
+        [[3.0]]
+    """
+
+    def call(self, sequences, mask=None):
+        if mask is None:
+            return ops.max(sequences, axis=1)
+        mask = ops.cast(mask, "bool")[..., None]
+        lowest = ops.cast(-6e4, sequences.dtype)  # float16 has no lower whole ten thousand
+        largest = ops.max(ops.where(mask, sequences, lowest), axis=1)
+        return ops.where(ops.any(mask, axis=1), largest, 0)
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class AttentionOverTime(_OverTime):
+    r"""A mean over time whose weights are learnt.
+
+    .. math::
+        a_t = \mathrm{softmax}_t(v \cdot \tanh(W h_t + b)), \qquad y = \sum_t a_t h_t
+
+    Args:
+        units: width of :math:`W h_t`; that of the input if None.
+
+    Call arguments and result as of `MeanOverTime`.
+
+    Raises:
+        ValueError: if `units` is not a positive whole number.
+
+    Example:
+        >>> tuple(AttentionOverTime()(ops.ones((2, 5, 3))).shape)
+        (2, 3)
+
+    Source:
+        Yang et al. 2016, Hierarchical attention networks, https://aclanthology.org/N16-1174.
+    """
+
+    def __init__(self, units: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.units = None if units is None else checks.count("units", units)
+
+    def build(self, input_shape):
+        width, units = input_shape[-1], self.units or input_shape[-1]
+        self.kernel = self.add_weight(shape=(width, units), name="kernel")
+        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
+        self.query = self.add_weight(shape=(units,), initializer="zeros", name="query")
+        self.built = True
+
+    def scores(self, sequences):
+        """How much each step matters before the softmax: `(..., features)` to `(...)`."""
+        hidden = ops.tanh(ops.matmul(sequences, self.kernel) + self.bias)
+        return ops.sum(hidden * ops.cast(self.query, hidden.dtype), axis=-1)
+
+    def call(self, sequences, mask=None):
+        scores = self.scores(sequences)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            scores = ops.where(mask, scores, ops.cast(-6e4, scores.dtype))
+        weights = ops.softmax(scores, axis=1)
+        if mask is not None:
+            weights = weights * ops.cast(mask, weights.dtype)
+        return ops.sum(sequences * weights[..., None], axis=1)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

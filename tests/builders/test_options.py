@@ -1,0 +1,222 @@
+"""What a Keras user passes to a builder: pooling, heads, losses, regularizers, tokens, scales."""
+
+import keras
+import numpy as np
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo.layers import ScaledBack, WindowScale
+
+RNG = np.random.default_rng(0)
+SMALL = {"lstm_units": 4, "dense_units": ()}
+
+
+def softmax(scores):
+    e = np.exp(scores - scores.max())
+    return e / e.sum()
+
+
+def attention(h, layer):
+    kernel, bias, query = layer.get_weights()
+    return softmax(np.tanh(h @ kernel + bias) @ query) @ h
+
+
+POOLED = {  # in NumPy, of the steps that count: (timesteps, features)
+    "last": lambda h, layer: h[-1],
+    "mean": lambda h, layer: h.mean(axis=0),
+    "max": lambda h, layer: h.max(axis=0),
+    "attention": attention,
+}
+
+
+@pytest.mark.parametrize("pooling", POOLED)
+def test_pooling_equals_numpy_and_leaves_masked_steps_out(pooling):
+    keras.utils.set_random_seed(1)
+    model = lz.build_classifier((None, 2), 3, pooling=pooling, mask_value=0.0, **SMALL)
+    layer = model.layers[-2]
+    if pooling == "attention":
+        layer.set_weights([RNG.normal(size=w.shape) for w in layer.get_weights()])
+    x = RNG.normal(size=(2, 6, 2)).astype("float32")
+    x[0, 4:] = 0
+    lengths = (4, 6)
+    kernel, bias = model.layers[-1].get_weights()
+    weights = [w.numpy().astype("float64") for w in model.get_layer("recurrent_1").weights]
+    for row, steps, got in zip(x, lengths, model(x).numpy()):
+        hidden, _ = lz.lstm_in_numpy(row[None, :steps].astype("float64"), *weights)
+        expected = softmax(POOLED[pooling](hidden[0], layer) @ kernel + bias)
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", POOLED)
+def test_a_sequence_that_is_masked_whole_gives_the_numbers_of_zeros(pooling):
+    model = lz.build_regressor((None, 2), pooling=pooling, mask_value=0.0, **SMALL)
+    np.testing.assert_array_equal(model(np.zeros((1, 3, 2))), [[0.0]])
+
+
+def test_largest_over_time_is_right_in_half_precision():
+    layer = lz.layers.MaxOverTime(dtype="float16")
+    x, mask = np.array([[[-7.0], [-5.0], [3.0]]]), np.array([[True, True, False]])
+    assert layer(x, mask=mask).numpy().tolist() == [[-5.0]]
+
+
+@pytest.mark.slow
+def test_sigmoid_head_learns_from_zeros_and_ones():
+    keras.utils.set_random_seed(0)
+    x = RNG.normal(size=(64, 5, 1))
+    y = (x.sum(axis=(1, 2)) > 0).astype("int32")
+    model = lz.build_classifier((5, 1), 2, output="sigmoid", learning_rate=0.05, **SMALL)
+    assert model.output_shape == (None, 1)
+    model.fit(x, y, epochs=20, verbose=0)
+    assert np.mean((model.predict(x, verbose=0)[:, 0] > 0.5) == y) > 0.9
+    assert model.evaluate(x, y, verbose=0)[1] > 0.9
+
+
+def test_multilabel_head_gives_each_class_a_probability_of_its_own():
+    model = lz.build_classifier((5, 1), 3, output="multilabel", **SMALL)
+    loss, accuracy = model.evaluate(np.zeros((2, 5, 1)), np.array([[1, 1, 0]] * 2), verbose=0)
+    assert loss == pytest.approx(np.log(2))  # of zeros, every probability is a half
+    assert model.output_shape == (None, 3)
+
+
+def test_loss_metrics_and_optimizer_are_those_that_were_given():
+    model = lz.build_regressor(
+        (5, 1), loss="mae", metrics=["mse"], optimizer="sgd", learning_rate=0.5, **SMALL
+    )
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert float(model.optimizer.learning_rate) == 0.5
+    x, y = np.zeros((2, 5, 1)), np.full((2, 1), 3.0)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx([3.0, 9.0])
+    own = keras.optimizers.AdamW(0.1)
+    assert lz.build_classifier((5, 1), 2, optimizer=own, **SMALL).optimizer is own
+
+
+@pytest.mark.parametrize("cell", ["lstm", "peephole", "gru", lz.cells.CoupledLSTMCell])
+def test_regularizers_and_recurrent_dropout_reach_every_cell(cell):
+    model = lz.build_classifier(
+        (5, 2),
+        3,
+        cell=cell,
+        recurrent_dropout=0.5,
+        kernel_regularizer=keras.regularizers.L2(0.1),
+        recurrent_regularizer="l1",
+        bias_regularizer="l2",
+        **SMALL,
+    )
+    layer = model.get_layer("recurrent_1")
+    assert layer.cell.recurrent_dropout == 0.5
+    kernel, recurrent, bias = (w.numpy() for w in layer.weights[:3])
+    wanted = 0.1 * (kernel**2).sum() + 0.01 * abs(recurrent).sum() + 0.01 * (bias**2).sum()
+    assert float(sum(model.losses)) == pytest.approx(wanted, rel=1e-5)
+
+
+class OwnCell(lz.LSTMCell):
+    """A cell without a layer of its own."""
+
+
+def test_options_of_a_cell_reach_it_through_the_layer_for_any_cell():
+    layer = lz.layers.layer_for(OwnCell, 3, recurrent_dropout=0.25, return_sequences=True)
+    assert layer.cell.recurrent_dropout == 0.25
+    assert layer.return_sequences
+
+
+@pytest.mark.slow
+def test_tokens_are_embedded_and_padding_left_out():
+    model = lz.build_classifier(
+        (None,), 3, vocabulary_size=7, embedding_dim=5, mask_value=0, pooling="mean", **SMALL
+    )
+    assert model.get_layer("embedding").weights[0].shape == (7, 5)
+    tokens = np.array([[3, 1, 6]])
+    padded = np.array([[3, 1, 6, 0, 0]])
+    np.testing.assert_allclose(model(tokens), model(padded), atol=1e-6)
+    model.fit(padded, np.array([2]), verbose=0)
+
+
+def test_normalise_brings_each_feature_to_unit_size_and_counts_no_padding():
+    x = RNG.normal(size=(50, 8, 2)) * [100, 0.01] + [1000, 5]
+    padded = np.concatenate([x, np.zeros((50, 4, 2))], axis=1)
+    model = lz.build_regressor((None, 2), normalise=padded, mask_value=0.0, **SMALL)
+    inside = keras.Model(model.input, model.get_layer("normalise").output)(x).numpy()
+    np.testing.assert_allclose(inside.mean(axis=(0, 1)), 0, atol=1e-4)
+    np.testing.assert_allclose(inside.std(axis=(0, 1)), 1, atol=1e-4)
+    np.testing.assert_allclose(model(x), model(padded), atol=1e-5)
+
+
+def test_forecast_on_the_scale_of_its_window_moves_with_the_window():
+    """Of a + b x, the forecast is a + b times that of x (reversible instance normalization)."""
+    x = RNG.normal(size=(3, 10, 2)).astype("float32")
+    for options in ({}, {"quantiles": (0.1, 0.9)}, {"num_targets": 2, "quantiles": (0.1, 0.9)}):
+        model = lz.build_forecaster((10, 2), 4, scale_windows=True, **SMALL, **options)
+        np.testing.assert_allclose(model(200 + 30 * x), 200 + 30 * model(x), rtol=1e-4)
+
+
+def test_window_scale_counts_no_masked_step():
+    x = np.array([[[1.0], [3.0], [99.0]]])
+    scaled, mean, spread = WindowScale(epsilon=0.0)(x, mask=np.array([[True, True, False]]))
+    assert scaled.numpy()[0, :2, 0].tolist() == [-1.0, 1.0]
+    assert (mean.numpy().item(), spread.numpy().item()) == (2.0, 1.0)
+    back = ScaledBack(1, False)([np.array([[0.0, 1.0]]), mean, spread])
+    assert back.numpy().tolist() == [[2.0, 3.0]]
+
+
+@pytest.mark.slow
+def test_forecaster_reads_what_is_known_of_the_future_and_of_the_series():
+    """The next steps are known ahead times what the series is as a whole: no past says it."""
+    keras.utils.set_random_seed(0)
+    n, horizon = 256, 3
+    x = {
+        "sequence": RNG.normal(size=(n, 5, 1)),
+        "known_future": RNG.normal(size=(n, horizon, 1)),
+        "static": RNG.choice([-1.0, 1.0], size=(n, 1)),
+    }
+    y = x["known_future"][..., 0] * x["static"]
+    model = lz.build_forecaster(
+        (5, 1), horizon, known_future=1, static=1, lstm_units=8, dense_units=16, learning_rate=0.02
+    )
+    before = model.evaluate(x, y, verbose=0)[0]
+    model.fit(x, y, epochs=30, verbose=0)
+    assert model.evaluate(x, y, verbose=0)[0] < before / 3
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({}, (None, 6)),
+        ({"num_targets": 2}, (None, 6, 2)),
+        ({"num_targets": 2, "quantiles": (0.1, 0.5, 0.9)}, (None, 6, 2, 3)),
+        ({"known_future": 2}, (None, 6)),
+        ({"known_future": 2, "quantiles": (0.1, 0.5, 0.9)}, (None, 6, 3)),
+        ({"known_future": 2, "static": 3, "num_targets": 2}, (None, 6, 2)),
+    ],
+)
+def test_forecast_is_of_the_shape_that_is_promised(options, shape):
+    assert lz.build_forecaster((5, 2), 6, **SMALL, **options).output_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: lz.build_classifier((5, 1), 2, pooling="mena"), "pooling must .* 'mean'"),
+        (lambda: lz.build_classifier((5, 1), 2, output="tanh"), "output must be one of softmax"),
+        (lambda: lz.build_classifier((5, 1), 3, output="sigmoid"), "num_classes must be 2"),
+        (lambda: lz.build_classifier((5, 1), 2, loss="crossentropy"), "loss"),
+        (lambda: lz.build_classifier((5, 1), 2, optimizer="sgdd"), "optimizer must be .*'sgdd'"),
+        (lambda: lz.build_classifier((5, 1), 2, recurrent_dropout=2), "recurrent_dropout must be"),
+        (lambda: lz.build_classifier((5, 1), 2, vocabulary_size=9), r"\(timesteps or None,\)"),
+        (lambda: lz.build_classifier((5,), 2), "input_shape must be"),
+        (lambda: lz.build_classifier((5,), 2, vocabulary_size=1), "vocabulary_size must be"),
+        (lambda: lz.build_classifier((5,), 2, vocabulary_size=9, mask_value=1), "mask_value must"),
+        (lambda: lz.build_classifier((5, 1), 2, normalise=np.ones((3, 5, 2))), "normalise must"),
+        (lambda: lz.build_classifier((5, 1), 2, normalise=np.ones((3, 5))), "normalise must"),
+        (lambda: lz.build_forecaster((5, 1), 2, num_targets=2), "num_targets must be at most"),
+        (lambda: lz.build_forecaster((5, 1), 2, known_future=-1), "known_future must be"),
+        (
+            lambda: lz.build_classifier(
+                (5, 1), 2, optimizer=keras.optimizers.SGD(), learning_rate=0.1
+            ),
+            "learning_rate must be None where optimizer",
+        ),
+    ],
+)
+def test_bad_option_is_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
