@@ -84,10 +84,10 @@ def build_forecaster(
     num_targets = checks.count("num_targets", num_targets)
     known_future = checks.count("known_future", known_future, least=0)
     static = checks.count("static", static, least=0)
-    own_loss = "mean_absolute_error" if quantiles is None else QuantileLoss(quantiles)
+    of_quantiles = None if quantiles is None else QuantileLoss(quantiles)
     shape = (horizon,) if num_targets == 1 else (horizon, num_targets)
-    if quantiles is not None:
-        shape = (*shape, len(own_loss.quantiles))
+    if of_quantiles:
+        shape = (*shape, len(of_quantiles.quantiles))
     sequence, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
     if num_targets > sequence.shape[-1]:
         raise ValueError(
@@ -127,7 +127,7 @@ def build_forecaster(
     model = keras.Model(inputs if len(inputs) > 1 else sequence, x, name=name)
     return compiled(
         model,
-        own_loss,
+        of_quantiles or "mean_absolute_error",
         ["mean_absolute_error"] if quantiles is None else None,
         loss=loss,
         metrics=metrics,
