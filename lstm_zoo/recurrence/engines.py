@@ -103,10 +103,8 @@ def _why_not_cudnn(layer, masked):
 
 def _why_not_native(layer, masked):
     cell = getattr(layer, "cell", None)
-    if type(cell) is not LSTMCell or not has_usual_activations(cell):
-        return "it knows the plain LSTM only, with tanh and sigmoid"
-    if cell.recurrent_dropout or cell.implementation == 1:
-        return "it knows no dropout of each gate's own"
+    if not native.knows(cell):
+        return "it knows the plain, peephole and coupled LSTM, with tanh or relu, and sigmoid"
     if cell.compute_dtype == "float64":
         return "it computes in float32"
     if getattr(layer, "recompute", False):

@@ -18,7 +18,7 @@ class Weights(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """For each gate a factor to the states that recur and one to the input."""
+    """For each gate a factor to the states that recur and one to the input, or None for 1."""
 
     h: Any  # (batch, gates, width)
     x: Any  # (batch, gates, features)
@@ -187,7 +187,7 @@ def _matmul(a, b):
     if len(a.shape) == 2:
         return tf.matmul(a, b)
     flat = tf.matmul(tf.reshape(a, (-1, a.shape[2])), b)
-    return tf.reshape(flat, (a.shape[0], tf.shape(a)[1], b.shape[1]))
+    return tf.reshape(flat, (a.shape[0] or tf.shape(a)[0], tf.shape(a)[1], b.shape[1]))
 
 
 def kernel_gradient(a, dz, drop):

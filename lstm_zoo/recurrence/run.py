@@ -44,8 +44,8 @@ def run(
         return_sequences: whether to return the output of every step.
         go_backwards: whether to go from the last step to the first.
         recompute: whether to keep the states at the borders of segments only.
-        use_native: whether the operations in C may do it, where this call is nothing for XLA, no
-            gate has dropout of its own, and no file is being written.
+        use_native: whether the operations in C may do it, where this call is nothing for XLA and no
+            file is being written.
 
     Returns:
         The outputs `(batch, timesteps, width)` in the order they were computed, or None without
@@ -65,15 +65,15 @@ def run(
         x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
     if input_mask is not None and not isinstance(input_mask, list):
         x, input_mask = x * input_mask[:, None], None
-    drop = _dropout_of_all_gates(cell, x, input_mask, recurrent_mask)
+    drop = _dropout_of_all_gates(input_mask, recurrent_mask)
     weights = tf.nest.map_structure(
         lambda w: None if w is None else tf.cast(w, cell.compute_dtype), variables_of(cell)
     )
     eager = tf.executing_eagerly()
     in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    use_native = use_native and not (in_xla or drop or (not eager and _is_for_a_file()))
+    use_native = use_native and not (in_xla or (not eager and _is_for_a_file()))
     if use_native:
-        x, states, weights = _in_float32((x, states, weights))
+        x, states, weights, drop = _in_float32((x, states, weights, drop))
     else:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
@@ -115,25 +115,26 @@ def _is_for_a_file():
 def _of_any_size(rows):
     """Eager calls come in many sizes: specifications of tensors that all of them share."""
 
-    def unknown(axes):
-        return lambda a: tf.TensorSpec([None] * axes + a.shape[axes:], a.dtype)
+    def unknown(axes, structure):
+        def spec(a):
+            return None if a is None else tf.TensorSpec([None] * axes + a.shape[axes:], a.dtype)
 
-    x, mask = (None if a is None else unknown(2)(a) for a in (rows.x, rows.mask))
-    return Rows(
-        x,
-        tf.nest.map_structure(unknown(1), rows.states),
-        mask,
-        None if rows.drop is None else tf.nest.map_structure(unknown(1), rows.drop),
-    )
+        return tf.nest.map_structure(spec, structure)
+
+    x, mask = unknown(2, (rows.x, rows.mask))
+    return Rows(x, unknown(1, rows.states), mask, unknown(1, rows.drop))
 
 
-def _dropout_of_all_gates(cell, x, input_mask, recurrent_mask):
+def _dropout_of_all_gates(input_mask, recurrent_mask):
+    """`Dropout` from lists of a mask a gate or None; None for none at all."""
     if input_mask is None and recurrent_mask is None:
         return None
-    rows, gates = tf.shape(x)[0], len(cell.gate_names)
-    h = recurrent_mask or [tf.ones((rows, cell.recurrent_kernel.shape[0]), x.dtype)] * gates
-    x = input_mask or [tf.ones((rows, cell.kernel.shape[0]), x.dtype)] * gates
-    return Dropout(*(tf.stop_gradient(tf.stack(masks, axis=1)) for masks in (h, x)))
+    return Dropout(
+        *(
+            None if masks is None else tf.stop_gradient(tf.stack(masks, axis=1))
+            for masks in (recurrent_mask, input_mask)
+        )
+    )
 
 
 if tf is not None:

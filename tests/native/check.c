@@ -69,7 +69,14 @@ static void compare(const float *got, const double *expected, int64_t n, double 
   }
 }
 
-static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
+static double relu(double x) { return x < 0 ? 0 : x; }
+
+/* What a case has beside its sizes. */
+enum { MASKED = 1, INPUT_DROPOUT = 2, RECURRENT_DROPOUT = 4, SEEN = 8, RELU = 16, KINDS = 32 };
+
+static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
+  const int masked = kind & MASKED;
+  float *x_drop = numbers(B * 4 * D), *h_drop = numbers(B * 4 * H), *peepholes = numbers(3 * H);
   float *x = numbers(B * T * D), *W = numbers(D * 4 * H), *U = numbers(H * 4 * H);
   float *b = numbers(4 * H), *h0 = numbers(B * H), *c0 = numbers(B * H);
   float *dy = numbers(B * T * H), *dh = numbers(B * H), *dc = numbers(B * H);
@@ -78,7 +85,9 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
   float *packed = pack_gates(W, U, b, D, H);
   const int64_t v = chosen.width;
   struct forward F = {.steps = T, .features = D, .units = H, .x = x, .h0 = h0, .c0 = c0};
-  F.mask = masked ? mask : NULL, F.packed = packed;
+  F.mask = masked ? mask : NULL, F.packed = packed, F.relu = kind & RELU ? 1 : 0;
+  F.x_drop = kind & INPUT_DROPOUT ? x_drop : NULL, F.h_drop = kind & RECURRENT_DROPOUT ? h_drop : NULL;
+  F.peepholes = kind & SEEN ? peepholes : NULL;
   F.packed_bias = packed + (H + v - 1) / v * (D + H) * 4 * v;
   F.y = numbers(B * T * H), F.h = numbers(B * H), F.c = numbers(B * H);
   in_parts(chosen.forward, &F, B); /* without keeping, then with */
@@ -88,6 +97,7 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
   in_parts(chosen.forward, &F, B);
   float *transposed = pack_transposed(U, H);
   struct backward R = {.steps = T, .units = H, .gates = F.gates, .c_before = F.c_before};
+  R.h_drop = F.h_drop, R.peepholes = F.peepholes, R.relu = F.relu;
   R.dy = dy, R.dh = dh, R.dc = dc, R.mask = F.mask, R.packed = transposed;
   R.dz = masked ? F.gates : numbers(B * T * 4 * H); /* dz may stand where the gates stood */
   R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
@@ -101,16 +111,26 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
     for (int64_t t = 0; t < T; t++) {
       double *now = gates + t * 4 * H;
       for (int64_t k = 0; k < 4 * H; k++) {
+        const int64_t gate = r * 4 + k / H;
         double z = b[k];
-        for (int64_t d = 0; d < D; d++) z += x[(r * T + t) * D + d] * W[d * 4 * H + k];
-        for (int64_t j = 0; j < H; j++) z += h[t * H + j] * U[j * 4 * H + k];
-        now[k] = k / H == 2 ? tanh(z) : sigmoid(z);
+        for (int64_t d = 0; d < D; d++)
+          z += x[(r * T + t) * D + d] * (F.x_drop ? x_drop[gate * D + d] : 1) * W[d * 4 * H + k];
+        for (int64_t j = 0; j < H; j++)
+          z += h[t * H + j] * (F.h_drop ? h_drop[gate * H + j] : 1) * U[j * 4 * H + k];
+        now[k] = z;
       }
       const int skip = masked && !mask[r * T + t];
       for (int64_t u = 0; u < H; u++) {
-        double after = now[H + u] * c[t * H + u] + now[u] * now[2 * H + u];
-        c[(t + 1) * H + u] = skip ? c[t * H + u] : after;
-        h[(t + 1) * H + u] = skip ? h[t * H + u] : now[3 * H + u] * tanh(after);
+        const double before = c[t * H + u];
+        const float *p = F.peepholes ? peepholes + u : NULL;
+        now[u] = sigmoid(now[u] + (p ? p[0] * before : 0));
+        now[H + u] = sigmoid(now[H + u] + (p ? p[H] * before : 0));
+        now[2 * H + u] = F.relu ? relu(now[2 * H + u]) : tanh(now[2 * H + u]);
+        double after = now[H + u] * before + now[u] * now[2 * H + u];
+        now[3 * H + u] = sigmoid(now[3 * H + u] + (p ? p[2 * H] * after : 0));
+        c[(t + 1) * H + u] = skip ? before : after;
+        h[(t + 1) * H + u] =
+            skip ? h[t * H + u] : now[3 * H + u] * (F.relu ? relu(after) : tanh(after));
       }
     }
     compare(F.y + r * T * H, h + H, T * H, 1), compare(lean_y + r * T * H, h + H, T * H, 1);
@@ -122,17 +142,22 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
       for (int64_t u = 0; u < H; u++) {
         eh[u] += dy[(r * T + t) * H + u];
         double i = now[u], f = now[H + u], g = now[2 * H + u], o = now[3 * H + u];
-        double before = c[t * H + u], tanh_c = tanh(f * before + i * g);
-        double q = ec[u] + eh[u] * o * (1 - tanh_c * tanh_c), *to = dz + t * 4 * H + u;
+        double before = c[t * H + u], after = f * before + i * g, tanh_c = tanh(after);
+        double shown = F.relu ? relu(after) : tanh_c;
+        double slope = F.relu ? after > 0 : 1 - tanh_c * tanh_c, *to = dz + t * 4 * H + u;
+        const float *p = F.peepholes ? peepholes + u : NULL;
+        double q = ec[u] + eh[u] * o * slope + (p ? p[2 * H] * eh[u] * shown * o * (1 - o) : 0);
         to[0] = skip ? 0 : q * g * i * (1 - i);
         to[H] = skip ? 0 : q * before * f * (1 - f);
-        to[2 * H] = skip ? 0 : q * i * (1 - g * g);
-        to[3 * H] = skip ? 0 : eh[u] * tanh_c * o * (1 - o);
-        if (!skip) ec[u] = q * f;
+        to[2 * H] = skip ? 0 : q * i * (F.relu ? g > 0 : 1 - g * g);
+        to[3 * H] = skip ? 0 : eh[u] * shown * o * (1 - o);
+        if (!skip) ec[u] = q * f + (p ? p[0] * to[0] + p[H] * to[H] : 0);
       }
       for (int64_t j = 0; j < H && !skip; j++) {
         eh[j] = 0;
-        for (int64_t k = 0; k < 4 * H; k++) eh[j] += dz[t * 4 * H + k] * U[j * 4 * H + k];
+        for (int64_t k = 0; k < 4 * H; k++)
+          eh[j] += dz[t * 4 * H + k] * U[j * 4 * H + k] *
+                   (F.h_drop ? h_drop[(r * 4 + k / H) * H + j] : 1);
       }
     }
     compare(R.dz + r * T * 4 * H, dz, T * 4 * H, 3), compare(R.dh0 + r * H, eh, H, 3);
@@ -141,7 +166,7 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int masked) {
   if (R.dz == F.gates) R.dz = NULL;
   float *all[] = {x,   W,       U,       b,          h0,   c0,     dy,    dh,    dc,   packed,
                   F.y, F.gates, F.h,     F.h_before, F.c,  R.dz,   R.dh0, R.dc0, lean_y, transposed,
-                  F.c_before};
+                  F.c_before, x_drop, h_drop, peepholes};
   for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
   free(mask), free(h), free(c), free(gates), free(dz), free(eh), free(ec);
 }
@@ -153,7 +178,7 @@ int main(void) {
     for (int64_t H = 1; H <= 67; H += H < 20 ? 3 : 23)
       for (int64_t T = 0; T <= 5; T += 1 + T)
         for (int64_t D = 1; D <= 4; D += 3)
-          for (int masked = 0; masked < 2; masked++) try_shape(B, T, D, H, masked), count++;
+          for (int kind = 0; kind < KINDS; kind += 1 + count % 7) try_shape(B, T, D, H, kind), count++;
   printf("%d shapes with %s, largest error %.1e\n", count, chosen.name, worst);
   return worst < 1e-5 ? 0 : 1;
 }

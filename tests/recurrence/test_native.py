@@ -54,7 +54,11 @@ def test_outputs_and_gradients_equal_keras_loop(data):
         name: data.draw(flag, name)
         for name in ("return_sequences", "return_state", "go_backwards", "use_bias")
     }
-    layer = lz.LSTM(units, **options)
+    for name in ("dropout", "recurrent_dropout"):
+        options[name] = data.draw(st.sampled_from([0.0, 0.4]), name)
+    options["activation"] = data.draw(st.sampled_from(["tanh", "relu"]), "activation")
+    kinds = lz.LSTM, lz.PeepholeLSTM, lz.CoupledLSTM
+    layer = data.draw(st.sampled_from(kinds), "kind")(units, **options)
     layer.build((None, None, features))
     for weight in layer.trainable_weights:
         weight.assign(rng.normal(scale=units**-0.5, size=weight.shape))
@@ -65,10 +69,12 @@ def test_outputs_and_gradients_equal_keras_loop(data):
     if data.draw(flag, "masked"):
         mask = tf.constant(rng.random((batch, steps)) < 0.6)
     arguments = layer, x, states, mask, data.draw(flag, "training")
+    layer.cell.seed_generator.state.assign([0, 0])  # that of the dropout masks
     assert engines.engine_of(layer, mask is not None).name == "native"
     ours = outputs_and_gradients(*arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+        layer.cell.seed_generator.state.assign([0, 0])
         theirs = outputs_and_gradients(*arguments)
     for got, expected in zip(ours, theirs, strict=True):
         size = float(tf.reduce_max(tf.abs(expected))) + 1e-3
@@ -119,7 +125,12 @@ def arguments():
     """Of the forward operation, for 2 sequences of 3 steps, 4 features and 5 units."""
     x, kernel, recurrent = tf.ones((2, 3, 4)), tf.ones((4, 20)), tf.ones((5, 20))
     state = tf.ones((2, 5))
-    return [x, kernel, recurrent, tf.ones(20), state, state, tf.ones((2, 3), tf.bool)]
+    drop, peepholes = (tf.ones((2, 4, 4)), tf.ones((2, 4, 5))), tf.ones((3, 5))
+    mask = tf.ones((2, 3), tf.bool)
+    return [x, kernel, recurrent, tf.ones(20), state, state, mask, *drop, peepholes]
+
+
+ALL = {"keep": True, "outputs": True, "relu": False}
 
 
 @with_library
@@ -136,25 +147,68 @@ def arguments():
         (5, tf.ones((2, 6)), "c"),
         (6, tf.ones((2, 2), tf.bool), "mask"),
         (6, tf.ones(3, tf.bool), "mask"),
+        (7, tf.ones((2, 4, 3)), "x_drop"),
+        (7, tf.ones((2, 4)), "x_drop"),
+        (8, tf.ones((2, 3, 5)), "h_drop"),
+        (8, tf.ones((1, 4, 5)), "h_drop"),
+        (9, tf.ones((2, 5)), "peepholes"),
+        (9, tf.ones(15), "peepholes"),
     ],
 )
 def test_wrong_shapes_are_errors_and_no_crashes(place, wrong, name):
     given = arguments()
     given[place] = wrong
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name} must be"):
-        native.OPS.lstm_zoo_forward(*given, keep=True, outputs=True)
+        native.OPS.lstm_zoo_forward(*given, **ALL)
 
 
 @with_library
-@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("place", range(9))
 def test_wrong_shapes_of_the_backward_operation_are_errors(place):
     given = arguments()
-    *_, gates, _, c_before = native.OPS.lstm_zoo_forward(*given, keep=True, outputs=True)
-    right = [given[2], gates, c_before, tf.ones((2, 3, 5)), given[4], given[5], given[6]]
-    native.OPS.lstm_zoo_backward(*right)
+    *_, gates, _, c_before = native.OPS.lstm_zoo_forward(*given, **ALL)
+    right = [given[2], gates, c_before, tf.ones((2, 3, 5)), *given[4:7], *given[8:]]
+    native.OPS.lstm_zoo_backward(*right, relu=False)
     right[place] = right[place][:1]
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be"):
-        native.OPS.lstm_zoo_backward(*right)
+        native.OPS.lstm_zoo_backward(*right, relu=False)
+
+
+@with_library
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (lz.LSTM, {"recurrent_dropout": 0.3}),
+        (lz.LSTM, {"dropout": 0.3, "recurrent_dropout": 0.3, "go_backwards": True}),
+        (lz.LSTM, {"dropout": 0.3, "implementation": 1}),
+        (lz.LSTM, {"activation": "relu"}),
+        (lz.PeepholeLSTM, {"peephole_initializer": "glorot_uniform"}),
+        (lz.CoupledLSTM, {"recurrent_dropout": 0.3}),
+    ],
+)
+def test_variants_are_native_in_graphs_of_unknown_sizes(kind, options, monkeypatch):
+    layer = kind(6, **options)
+    layer.build((None, None, 3))
+    assert engines.engine_of(layer).name == "native"
+    x = tf.random.stateless_normal((4, 5, 3), [1, 2])
+
+    def gradients(x):
+        layer.cell.seed_generator.state.assign([0, 0])
+        return outputs_and_gradients(layer, x, None, None, True)
+
+    ours = tf.function(gradients, input_signature=[tf.TensorSpec((None, None, 3))])(x)
+    monkeypatch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+    for got, expected in zip(ours, gradients(x), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@with_library
+def test_relu_lets_what_is_not_a_number_through():
+    layer = lz.LSTM(5, activation="relu", return_sequences=True)
+    x = tf.constant([[[1.0], [float("nan")], [1.0]]])
+    y = layer(x)[0].numpy()
+    assert np.isfinite(y[0]).all()
+    assert np.isnan(y[1:]).all()
 
 
 @with_library

@@ -1,16 +1,21 @@
-"""The plain LSTM on a CPU as two operations of TensorFlow, in C: nothing has to be compiled first.
+"""The LSTM on a CPU as two operations of TensorFlow, in C: nothing has to be compiled first.
 
-`lstm.c` has the operations, `kernel.inc` the loops. The library is built when the package is
-installed, where there is a C compiler; where it is missing or can't be loaded, the compiled
-recurrence serves. A file of a model never needs it.
+`lstm.c` has the operations, `kernel.inc` the loops. They know the plain cell, the one with
+peepholes and the coupled one, with tanh or relu, and dropout of each gate's own. The library is
+built when the package is installed, where there is a C compiler; where it is missing or can't be
+loaded, the compiled recurrence serves. A file of a model never needs it.
 """
 
 import ctypes
 import pathlib
 from typing import Any, NamedTuple
 
+import keras
+
 from lstm_zoo.backend import tf
+from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.recurrence.bptt import Passed
+from lstm_zoo.recurrence.net import kernel_gradient, product
 
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
 
@@ -37,63 +42,118 @@ def simd() -> str:
     return name().decode()
 
 
+def knows(cell) -> bool:
+    """Whether the operations compute what a cell computes."""
+    return (
+        type(cell) in (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
+        and cell.activation in (keras.activations.tanh, keras.activations.relu)
+        and cell.recurrent_activation is keras.activations.sigmoid
+    )
+
+
 class Kept(NamedTuple):
     """What the backward pass needs of every step, each `(batch, timesteps, ...)`."""
 
     gates: Any
     h_before: Any
     c_before: Any
+    c_last: Any  # (batch, units), or nothing where the gates do not see it
 
 
 def forward(kind, plan, rows, shared, kept=()):
-    """As `bptt.forward`, for the plain LSTM with its usual activations, in float32."""
-    weights, (h, c), mask = shared.weights, rows.states, _mask(rows)
+    """As `bptt.forward`, for a cell that `knows` and in float32."""
+    weights, (h, c), cell = shared.weights, rows.states, kind.cell
+    x_drop, h_drop = _drop(cell, rows)
     y, h, c, *every = OPS.lstm_zoo_forward(
         rows.x,
-        weights.kernel,
-        weights.recurrent_kernel,
-        _bias(weights),
+        _four_gates(cell, weights.kernel),
+        _four_gates(cell, weights.recurrent_kernel),
+        tf.zeros(4 * cell.units) if weights.bias is None else _four_gates(cell, weights.bias),
         h,
         c,
-        mask,
+        _mask(rows),
+        x_drop,
+        h_drop,
+        _peepholes(weights),
         keep=plan.training,
         outputs=plan.outputs,
+        relu=cell.activation is keras.activations.relu,
     )
     h, c = _like(h, rows.states[0]), _like(c, rows.states[1])
     y = tf.ensure_shape(y, (*rows.x.shape[:2], h.shape[1])) if plan.outputs else h[:, None, :0]
+    every.append(c if weights.extras else ())
     return Passed((y, [h, c]), [], [Kept(*every)] if plan.training else [()])
 
 
 def backward(kind, plan, rows, shared, kept):
     """As `bptt.backward`, the products over all steps at once left to TensorFlow."""
     rows, (dy, (dh, dc)) = rows
-    weights, [kept] = shared.weights, kept
+    weights, cell, [kept] = shared.weights, kind.cell, kept
     if not kept:
         again = plan._replace(training=True, outputs=False)
         [kept] = forward(kind, again, rows, shared).kept
     if not plan.outputs:
         dy = dh[:, None][:, :0]
     dz, dh, dc = OPS.lstm_zoo_backward(
-        weights.recurrent_kernel, kept.gates, kept.c_before, dy, dh, dc, _mask(rows)
+        _four_gates(cell, weights.recurrent_kernel),
+        kept.gates,
+        kept.c_before,
+        dy,
+        dh,
+        dc,
+        _mask(rows),
+        _drop(cell, rows)[1],
+        _peepholes(weights),
+        relu=cell.activation is keras.activations.relu,
     )
-    flat = tf.reshape(dz, (-1, weights.kernel.shape[1]))
-    dx = tf.reshape(tf.matmul(flat, weights.kernel, transpose_b=True), tf.shape(rows.x))
-    sums = [_product(kept.h_before, flat), _product(rows.x, flat)]
+    dz = tf.ensure_shape(dz, (None, None, 4 * cell.units))
+    h_before = tf.ensure_shape(kept.h_before, (None, None, cell.units))
+    dextras = [_peephole_gradient(kept, dz)] if weights.extras else []
+    if type(cell) is CoupledLSTMCell:
+        i, f, g, o = tf.split(dz, 4, axis=-1)
+        dz = tf.concat([f - i, g, o], axis=-1)
+    drop = rows.drop or (None, None)
+    h_drop, x_drop = (None if m is None else m[:, :, None] for m in drop)  # at every step
+    dx = product(dz, tf.transpose(weights.kernel), x_drop, back=True)
+    sums = [kernel_gradient(h_before, dz, h_drop), kernel_gradient(rows.x, dz, x_drop)]
     if weights.bias is not None:
-        sums.append(tf.reduce_sum(flat, axis=0))
-    return Passed((dx, [_like(dh, rows.states[0]), _like(dc, rows.states[1])]), sums, ())
+        sums.append(tf.reduce_sum(dz, axis=(0, 1)))
+    states = [_like(dh, rows.states[0]), _like(dc, rows.states[1])]
+    return Passed((dx, states), [*sums, *dextras], ())
+
+
+def _four_gates(cell, weight):
+    """The coupled cell's input gate is `1 - sigmoid(z) = sigmoid(-z)` of the forget gate's z."""
+    if type(cell) is not CoupledLSTMCell:
+        return weight
+    return tf.concat([-weight[..., : cell.units], weight], axis=-1)
+
+
+def _drop(cell, rows):
+    """Factors to the input and to the hidden state, `(batch, 4, ...)`, or nothing in them."""
+    h, x = (tf.zeros((0, 0, 0)) if m is None else m for m in rows.drop or (None, None))
+    if type(cell) is CoupledLSTMCell:  # a gate and what is made of it see the same
+        h, x = (tf.gather(m, (0, 0, 1, 2), axis=1) if m.shape[1] else m for m in (h, x))
+    return x, h
 
 
 def _mask(rows):
     return tf.zeros((0, 0), tf.bool) if rows.mask is None else rows.mask[..., 0]
 
 
-def _bias(weights):
-    return tf.zeros(weights.kernel.shape[1]) if weights.bias is None else weights.bias
+def _peepholes(weights):
+    return weights.extras[0] if weights.extras else tf.zeros((0, 0))
 
 
-def _product(a, flat):
-    return tf.matmul(tf.reshape(a, (-1, a.shape[-1] or tf.shape(a)[-1])), flat, transpose_a=True)
+def _peephole_gradient(kept, dz):
+    """`(3, units)`: input and forget gate see the cell state before a step, the output gate after.
+
+    At a masked step, where the state after is another, dz is zero.
+    """
+    after = tf.concat([kept.c_before[:, 1:], kept.c_last[:, None]], axis=1)
+    i, f, _, o = tf.split(dz, 4, axis=-1)
+    seen = ((i, kept.c_before), (f, kept.c_before), (o, after))
+    return tf.stack([tf.reduce_sum(d * c, axis=(0, 1)) for d, c in seen])
 
 
 def _like(a, other):

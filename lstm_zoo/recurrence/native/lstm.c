@@ -1,4 +1,5 @@
-/* The plain LSTM over whole sequences as two operations of TensorFlow, in plain C.
+/* The LSTM over whole sequences as two operations of TensorFlow, in plain C: the plain one, the one
+   with peepholes, and either with relu in place of tanh.
 
    LstmZooForward and LstmZooBackward take and give arrays with the batch first. The work on some
    rows of the batch is in kernel.inc, compiled for each kind of processor; here are the threads that
@@ -15,6 +16,9 @@ struct forward {
   int64_t steps, features, units;
   const float *x, *h0, *c0;           /* (batch, steps, features), (batch, units) twice */
   const uint8_t *mask;                /* (batch, steps), or NULL */
+  const float *x_drop, *h_drop;       /* factors, (batch, 4, features), (batch, 4, units), or NULL */
+  const float *peepholes;             /* (3, units), to i, f and o, or NULL */
+  int relu;                           /* in place of tanh */
   const float *packed, *packed_bias;  /* see kernel.inc */
   float *y;                           /* (batch, steps, units), or NULL */
   float *h, *c;                       /* after the last step, (batch, units) */
@@ -25,6 +29,8 @@ struct backward {
   int64_t steps, units;
   const float *gates, *c_before, *dy, *dh, *dc; /* dy is NULL where no output was wanted */
   const uint8_t *mask;
+  const float *h_drop, *peepholes;
+  int relu;
   const float *packed;
   float *dz, *dh0, *dc0; /* (batch, steps, 4 * units), (batch, units) twice */
 };
@@ -232,7 +238,7 @@ extern void TF_OpDefinitionBuilderSetShapeInferenceFunction(
 extern void TF_RegisterOpDefinition(TF_OpDefinitionBuilder *, TF_Status *);
 extern void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext *, TF_Status *);
 
-enum { MOST = 8 };
+enum { MOST = 10 };
 
 /* A call of an operation: its inputs and outputs, and what went wrong. */
 struct call {
@@ -260,6 +266,15 @@ static void check(struct call *call, int k, int rank, int64_t a, int64_t b, int6
   for (int axis = 0; fits && axis < rank; axis++)
     fits = wanted[axis] < 0 || TF_Dim(call->in[k], axis) == wanted[axis];
   if (!fits) TF_SetStatus(call->status, INVALID_ARGUMENT, message);
+}
+
+/* The numbers of input k, which has this shape or none in it; then NULL. */
+static const void *optional(struct call *call, int k, int rank, int64_t a, int64_t b, int64_t c,
+                            const char *message) {
+  if (failed(call)) return NULL;
+  if (TF_NumDims(call->in[k]) == rank && TF_Dim(call->in[k], rank - 1) == 0) return NULL;
+  check(call, k, rank, a, b, c, message);
+  return failed(call) ? NULL : TF_TensorData(call->in[k]);
 }
 
 static float *output(struct call *call, int rank, int64_t a, int64_t b, int64_t c) {
@@ -297,23 +312,26 @@ static void end(struct call *call) {
 }
 
 struct options {
-  unsigned char keep, outputs;
+  unsigned char keep, outputs, relu;
 };
+
+static void option(TF_OpKernelConstruction *construction, const char *name, unsigned char *value) {
+  TF_Status *status = TF_NewStatus(); /* an operation that has no such option leaves it at 0 */
+  TF_OpKernelConstruction_GetAttrBool(construction, name, value, status);
+  TF_DeleteStatus(status);
+}
 
 static void *create(TF_OpKernelConstruction *construction) {
   struct options *options = calloc(1, sizeof *options);
-  TF_Status *status = TF_NewStatus();
-  TF_OpKernelConstruction_GetAttrBool(construction, "keep", &options->keep, status);
-  TF_OpKernelConstruction_GetAttrBool(construction, "outputs", &options->outputs, status);
-  TF_DeleteStatus(status);
+  option(construction, "keep", &options->keep);
+  option(construction, "outputs", &options->outputs);
+  option(construction, "relu", &options->relu);
   return options;
 }
 
 static void delete(void *options) { free(options); }
-static void *create_nothing(TF_OpKernelConstruction *construction) { return (void)construction, NULL; }
-static void delete_nothing(void *nothing) { (void)nothing; }
 
-enum { X, W, U, BIAS, H0, C0, MASK, FORWARD_INPUTS };
+enum { X, W, U, BIAS, H0, C0, MASK, X_DROP, H_DROP, PEEPHOLES, FORWARD_INPUTS };
 
 static void forward(void *kernel, TF_OpKernelContext *context) {
   const struct options *options = kernel;
@@ -332,10 +350,11 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
   check(&call, BIAS, 1, 4 * H, 0, 0, "bias must be (4 * units,)");
   check(&call, H0, 2, B, H, 0, "h must be (batch, units)");
   check(&call, C0, 2, B, H, 0, "c must be (batch, units)");
-  check(&call, MASK, 2, -1, -1, 0, "mask must be (batch, steps) or (0, 0)");
-  const int masked = !failed(&call) && TF_Dim(in[MASK], 0) + TF_Dim(in[MASK], 1) > 0;
-  if (masked) check(&call, MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
-  struct forward F = {.steps = T, .features = D, .units = H};
+  struct forward F = {.steps = T, .features = D, .units = H, .relu = options->relu};
+  F.mask = optional(&call, MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
+  F.x_drop = optional(&call, X_DROP, 3, B, 4, D, "x_drop must be (batch, 4, features) or empty");
+  F.h_drop = optional(&call, H_DROP, 3, B, 4, H, "h_drop must be (batch, 4, units) or empty");
+  F.peepholes = optional(&call, PEEPHOLES, 2, 3, H, 0, "peepholes must be (3, units) or (0, 0)");
   const int64_t kept = options->keep ? T : 0;
   F.y = output(&call, 3, B, options->outputs ? T : 0, H);
   F.h = output(&call, 2, B, H, 0);
@@ -347,7 +366,6 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
     if (!options->outputs) F.y = NULL;
     if (!options->keep) F.gates = NULL;
     F.x = TF_TensorData(in[X]), F.h0 = TF_TensorData(in[H0]), F.c0 = TF_TensorData(in[C0]);
-    F.mask = masked ? TF_TensorData(in[MASK]) : NULL;
     float *packed =
         pack_gates(TF_TensorData(in[W]), TF_TensorData(in[U]), TF_TensorData(in[BIAS]), D, H);
     if (packed) {
@@ -362,10 +380,10 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
   end(&call);
 }
 
-enum { B_U, GATES, C_BEFORE, DY, DH, DC, B_MASK, BACKWARD_INPUTS };
+enum { B_U, GATES, C_BEFORE, DY, DH, DC, B_MASK, B_H_DROP, B_PEEPHOLES, BACKWARD_INPUTS };
 
 static void backward(void *kernel, TF_OpKernelContext *context) {
-  (void)kernel;
+  const struct options *options = kernel;
   struct call call = begin(context, BACKWARD_INPUTS);
   TF_Tensor **in = call.in;
   check(&call, B_U, 2, -1, -1, 0, "recurrent_kernel must be (units, 4 * units)");
@@ -383,10 +401,10 @@ static void backward(void *kernel, TF_OpKernelContext *context) {
   if (given) check(&call, DY, 3, B, T, H, "dy must be (batch, steps or 0, units)");
   check(&call, DH, 2, B, H, 0, "dh must be (batch, units)");
   check(&call, DC, 2, B, H, 0, "dc must be (batch, units)");
-  check(&call, B_MASK, 2, -1, -1, 0, "mask must be (batch, steps) or (0, 0)");
-  const int masked = !failed(&call) && TF_Dim(in[B_MASK], 0) + TF_Dim(in[B_MASK], 1) > 0;
-  if (masked) check(&call, B_MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
-  struct backward R = {.steps = T, .units = H};
+  struct backward R = {.steps = T, .units = H, .relu = options->relu};
+  R.mask = optional(&call, B_MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
+  R.h_drop = optional(&call, B_H_DROP, 3, B, 4, H, "h_drop must be (batch, 4, units) or empty");
+  R.peepholes = optional(&call, B_PEEPHOLES, 2, 3, H, 0, "peepholes must be (3, units) or (0, 0)");
   R.dz = output_over(&call, GATES, B, T, 4 * H); /* a step's dz replaces its gates */
   R.dh0 = output(&call, 2, B, H, 0);
   R.dc0 = output(&call, 2, B, H, 0);
@@ -394,7 +412,6 @@ static void backward(void *kernel, TF_OpKernelContext *context) {
     R.gates = in[GATES] ? TF_TensorData(in[GATES]) : R.dz, R.c_before = TF_TensorData(in[C_BEFORE]);
     R.dy = given ? TF_TensorData(in[DY]) : NULL;
     R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
-    R.mask = masked ? TF_TensorData(in[B_MASK]) : NULL;
     float *packed = pack_transposed(TF_TensorData(in[B_U]), H);
     if (packed) {
       R.packed = packed;
@@ -428,17 +445,18 @@ __attribute__((constructor)) static void load(void) {
   choose();
   define("LstmZooForward",
          (const char *[]){"x: float", "kernel: float", "recurrent_kernel: float", "bias: float",
-                          "h: float", "c: float", "mask: bool", 0},
+                          "h: float", "c: float", "mask: bool", "x_drop: float", "h_drop: float",
+                          "peepholes: float", 0},
          (const char *[]){"y: float", "last_h: float", "last_c: float", "gates: float",
                           "h_before: float", "c_before: float", 0},
-         (const char *[]){"keep: bool", "outputs: bool", 0},
+         (const char *[]){"keep: bool", "outputs: bool", "relu: bool", 0},
          TF_NewKernelBuilder("LstmZooForward", "CPU", create, forward, delete));
   define("LstmZooBackward",
          (const char *[]){"recurrent_kernel: float", "gates: float", "c_before: float", "dy: float",
-                          "dh: float", "dc: float", "mask: bool", 0},
+                          "dh: float", "dc: float", "mask: bool", "h_drop: float", "peepholes: float", 0},
          (const char *[]){"dz: float", "dh_first: float", "dc_first: float", 0},
-         (const char *[]){0},
-         TF_NewKernelBuilder("LstmZooBackward", "CPU", create_nothing, backward, delete_nothing));
+         (const char *[]){"relu: bool", 0},
+         TF_NewKernelBuilder("LstmZooBackward", "CPU", create, backward, delete));
 }
 
 /* What the kernels were chosen for: "avx512", "avx2" or "plain". */
