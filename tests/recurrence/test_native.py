@@ -256,6 +256,13 @@ def test_it_serves_in_graphs_and_fit_and_not_where_xla_or_a_file_is_made(tmp_pat
     np.testing.assert_allclose(served.serve(x), layer(x), atol=1e-6)
 
 
+def test_a_library_of_another_version_is_not_used(monkeypatch):
+    monkeypatch.setattr(native, "INTERFACE", -1)
+    ops, why_not = native._load()
+    assert ops is None
+    assert "not built" in why_not
+
+
 @pytest.mark.slow
 def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
     program = """

@@ -18,6 +18,7 @@ from lstm_zoo.recurrence.bptt import Passed
 from lstm_zoo.recurrence.net import kernel_gradient, product
 
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
+INTERFACE = 2  # that of `lstm.c`; a library that an older version left behind has another
 
 
 def _load():
@@ -27,9 +28,15 @@ def _load():
     if not LIBRARY.exists():
         return None, "it was not built; install the package again where there is a C compiler"
     try:
-        return tf.load_op_library(str(LIBRARY)), None
+        ops = tf.load_op_library(str(LIBRARY))
+        interface = ctypes.c_int.in_dll(ctypes.CDLL(str(LIBRARY)), "lstm_zoo_interface").value
     except (tf.errors.OpError, OSError) as problem:
         return None, f"its library can't be loaded: {problem}"
+    except ValueError:
+        interface = None
+    if interface != INTERFACE:
+        return None, "it was not built for this version; install the package again"
+    return ops, None
 
 
 OPS, WHY_NOT = _load()

@@ -459,5 +459,8 @@ __attribute__((constructor)) static void load(void) {
          TF_NewKernelBuilder("LstmZooBackward", "CPU", create, backward, delete));
 }
 
+/* Grows with every change of what the operations take and give; native/__init__.py has it too. */
+const int lstm_zoo_interface = 2;
+
 /* What the kernels were chosen for: "avx512", "avx2" or "plain". */
 const char *lstm_zoo_simd(void) { return chosen.name; }
