@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _LATER = {
     "course": [],
     "datasets": [],
+    "exporting": ["export"],
     "labels": ["encode_labels"],
     "inspection": [
         "gate_summary",

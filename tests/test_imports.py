@@ -23,10 +23,12 @@ MAY_IMPORT = {
     "recurrence": BASE | {"cells"},
     "layers": BASE | {"cells", "recurrence"},
     "builders": BASE | {"layers"},
+    "exporting": BASE | {"cells", "layers", "recurrence"},
     "inspection": BASE | {"cells"},
     "plots": BASE | {"cells", "inspection"},
     "widgets": BASE | {"cells", "inspection", "plots"},
-    "cli": BASE | {"builders", "datasets", "inspection", "plots", "recurrence", "training"},
+    "cli": BASE
+    | {"builders", "datasets", "exporting", "inspection", "plots", "recurrence", "training"},
     "monitor": {"inspection"},  # where a class was in 0.1.0
 }
 # Where Keras or TensorFlow has no public way; each says why beside the import.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import recurrence
+from lstm_zoo.recurrence import portable
 from lstm_zoo.recurrence.engines import engine_of
 
 
@@ -28,6 +29,10 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
     initial_state = _fitting_states(layer.cell, sequences, initial_state)
     mask = _fitting_mask(sequences, mask)
     engine = engine_of(layer, mask is not None).name
+    target = None if engine == "keras" else portable.target()
+    if target is not None:
+        outputs, states = portable.run(target, layer, sequences, initial_state, mask)
+        return _finished(layer, outputs, states, mask)
     if engine == "cudnn":
         return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
     if engine == "keras":
@@ -52,6 +57,10 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
         recompute=layer.recompute,
         use_native=engine == "native",
     )
+    return _finished(layer, outputs, states, mask)
+
+
+def _finished(layer, outputs, states, mask):
     last = states[0]
     if mask is not None:
         outputs, last = _as_keras_masks(layer, outputs, last, mask)
@@ -63,7 +72,7 @@ def _as_keras_masks(layer, outputs, last, mask):
     mask = ops.cast(ops.flip(mask, axis=1) if layer.go_backwards else mask, "bool")
     seen = mask if layer.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), 1) > 0
     if outputs is not None:
-        outputs = ops.where(seen[..., None], outputs, 0)
+        outputs = ops.where(ops.expand_dims(seen, -1), outputs, 0)
     return outputs, ops.where(seen[:, -1:], last, 0)
 
 

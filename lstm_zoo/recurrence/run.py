@@ -1,9 +1,7 @@
 """`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
 
-import sys
-
 from lstm_zoo.backend import tf
-from lstm_zoo.recurrence import bptt, native
+from lstm_zoo.recurrence import bptt, native, portable
 from lstm_zoo.recurrence.bptt import Rows, Shared
 from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
 from lstm_zoo.recurrence.engines import sees_a_gpu
@@ -71,7 +69,7 @@ def run(
     )
     eager = tf.executing_eagerly()
     in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    use_native = use_native and not (in_xla or (not eager and _is_for_a_file()))
+    use_native = use_native and not (in_xla or portable.target())
     if use_native:
         x, states, weights, drop = _in_float32((x, states, weights, drop))
     else:
@@ -96,20 +94,6 @@ def run(
 
 def _in_float32(tensors):
     return tf.nest.map_structure(lambda a: None if a is None else tf.cast(a, tf.float32), tensors)
-
-
-def _is_for_a_file():
-    """Whether a function is traced to be saved, and then loaded where no library of ours is.
-
-    Neither Keras nor TensorFlow tells, but both stand in the calls that led here.
-    """
-    frame = sys._getframe()
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name.startswith(("keras.src.export.", "tensorflow.python.saved_model.")):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _of_any_size(rows):

@@ -1,0 +1,69 @@
+"""`export`, the one door to all formats."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from lstm_zoo import checks
+from lstm_zoo.backend import needs_tensorflow
+from lstm_zoo.exporting import litert, onnx, saved_model
+from lstm_zoo.exporting.signature import signature_of
+from lstm_zoo.exporting.streaming import streaming as one_step
+
+ENDINGS = {".onnx": "onnx", ".tflite": "litert", "": "saved_model"}
+
+
+@needs_tensorflow
+def export(
+    model: keras.Model,
+    path: str | pathlib.Path,
+    format: str | None = None,
+    *,
+    streaming: bool = False,
+    batch_size: int | None = 1,
+    calibration: np.ndarray | None = None,
+) -> pathlib.Path:
+    """Write a model to a file that needs neither LSTM Zoo nor Keras to run.
+
+    Args:
+        model: a built `keras.Model` made of `keras.Input`, as the builders make it.
+        path: the file; for "saved_model", the folder. What it held before is replaced.
+        format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
+            the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
+            plain LSTM is one fused operation); None goes by the ending of `path`: `.onnx`,
+            `.tflite`, or none.
+        streaming: whether the file takes one step and the states, as `lz.exporting.streaming`.
+        batch_size: for "litert" only, whose fused operation wants it in the file; None leaves it
+            open and writes loops. The other formats take any batch.
+        calibration: for "litert" only: sequences `(count, timesteps, features)` such as those of
+            the training set, by whose ranges all is turned into int8; None keeps float32. Input and
+            output stay float32.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ValueError: if the model, the format or an argument does not fit.
+        ImportError: if the converter is missing: `pip install "lstm-zoo[export]"` brings them.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> model = lz.build_classifier((None, 3), 2, lstm_units=(8,))
+        >>> export(model, "model.onnx").name
+        'model.onnx'
+    """
+    path = pathlib.Path(path)
+    if format is None:
+        format = ENDINGS[checks.one_of("path's ending", path.suffix, ENDINGS)]
+    checks.one_of("format", format, sorted(set(ENDINGS.values())))
+    signature_of(model)
+    if format != "litert" and (batch_size != 1 or calibration is not None):
+        raise ValueError(f"batch_size and calibration are for litert only, got format={format!r}")
+    if streaming:
+        model = one_step(model)
+    if format == "litert":
+        litert.write(model, path, batch_size, calibration)
+    else:
+        {"onnx": onnx, "saved_model": saved_model}[format].write(model, path)
+    return path

@@ -1,0 +1,105 @@
+"""ONNX: a graph in which the LSTM, its peepholes and its coupled gates are one LSTM node each.
+
+`tf2onnx` turns TensorFlow's graph into ONNX's. It knows no operation that stands for a whole
+recurrence, so the layers leave a mark in the graph, an operation of Python that is never run, and
+the mark becomes the node. Any other cell becomes a Loop.
+
+Source: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+"""
+
+import logging
+
+import numpy as np
+
+from lstm_zoo import files
+from lstm_zoo.backend import tf
+from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
+from lstm_zoo.cells.lstm import has_usual_activations
+from lstm_zoo.exporting.signature import signature_of
+from lstm_zoo.recurrence.portable import Target, written_as
+
+OPSET = 18
+_MARK = "lstm_zoo LSTM"
+
+
+def write(model, path):
+    """Write a model to `path`, any batch and, where the model has it so, any length."""
+    import onnx
+    import tf2onnx
+
+    function, specs = signature_of(model)
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with written_as(Target("onnx", _mark)):
+        proto, _ = tf2onnx.convert.from_function(
+            tf.function(function, autograph=False, input_signature=specs),
+            specs,
+            opset=OPSET,
+            custom_op_handlers={"PyFunc": (_node_for_mark, [])},
+        )
+    _name_axes(proto.graph)
+    onnx.checker.check_model(proto)
+    with files.replacing(path) as temporary:
+        onnx.save(proto, temporary)
+
+
+def _mark(cell, x, states, lengths):
+    """The outputs and last states of a mark for one LSTM node, or None if ONNX has none for it."""
+    kinds = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
+    if type(cell) not in kinds or not has_usual_activations(cell):
+        return None
+    kernel, recurrent_kernel, bias, *peepholes = _weights(cell)
+    if lengths is None:
+        lengths = tf.fill([tf.shape(x)[0]], tf.shape(x)[1])
+    inputs = [tf.transpose(x, (1, 0, 2)), kernel, recurrent_kernel, bias, lengths]
+    inputs += [tf.expand_dims(state, 0) for state in states]
+    inputs += peepholes
+    token = f"{_MARK} {cell.units} {int(type(cell) is CoupledLSTMCell)}"
+    outputs, *last = tf.raw_ops.PyFunc(input=inputs, token=token, Tout=[tf.float32] * 3)
+    steps, batch = tf.shape(x)[1], tf.shape(x)[0]
+    outputs = tf.reshape(outputs, [steps, batch, cell.units])
+    last = [tf.reshape(state, [batch, cell.units]) for state in last]
+    return tf.transpose(outputs, (1, 0, 2)), last
+
+
+def _weights(cell):
+    """Those of a cell as ONNX keeps them: gates in the order i, o, f, g, each a row of blocks."""
+    with tf.init_scope():
+        kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
+        bias = np.asarray(cell.bias) if cell.use_bias else np.zeros(kernel.shape[1], "float32")
+        peepholes = np.asarray(getattr(cell, "peephole_kernel", np.zeros((0, cell.units))))
+
+    def reordered(a):
+        blocks = np.split(a, len(cell.gate_names), axis=-1)
+        if len(blocks) == 3:  # i = 1 - f = sigmoid(-z_f)
+            f, g, o = blocks
+            i = -f
+        else:
+            i, f, g, o = blocks
+        return np.concatenate([i, o, f, g], axis=-1)
+
+    bias = reordered(bias)
+    bias = np.concatenate([bias, np.zeros_like(bias)])  # ONNX has one for each product
+    weights = [reordered(kernel).T[None], reordered(recurrent_kernel).T[None], bias[None]]
+    if len(peepholes):
+        weights.append(peepholes[[0, 2, 1]].reshape(1, -1))
+    return weights
+
+
+def _node_for_mark(graph, node, name, args):
+    """Put the LSTM node where the mark was."""
+    token = node.get_attr_str("token")
+    if not token.startswith(_MARK):
+        raise ValueError(f"the model must not run Python inside its graph, got {node.name}")
+    *_, units, coupled = token.split()
+    inputs, outputs = list(node.input), list(node.output)
+    graph.remove_node(node.name)
+    attr = {"hidden_size": int(units), "direction": "forward", "input_forget": int(coupled)}
+    graph.make_node("LSTM", inputs, outputs=outputs, name=node.name, attr=attr)
+
+
+def _name_axes(graph):
+    """Name the axes that may be of any size."""
+    for value in (*graph.input, *graph.output):
+        for name, axis in zip(("batch", "timesteps"), value.type.tensor_type.shape.dim):
+            if not axis.HasField("dim_value"):
+                axis.dim_param = name

@@ -1,0 +1,36 @@
+"""TensorFlow's SavedModel: a folder that TensorFlow, TensorFlow Serving and TFX load."""
+
+import os
+import pathlib
+import shutil
+
+import keras
+
+from lstm_zoo.exporting.signature import signature_of
+from lstm_zoo.recurrence.portable import Target, written_as
+
+
+def write(model, path):
+    """Write a model into the folder `path`, which replaces a SavedModel that was there."""
+    path = pathlib.Path(path)
+    if path.exists() and not (path / "saved_model.pb").is_file():
+        raise ValueError(f"path must be a new folder or that of a SavedModel, got {str(path)!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        write_for(Target("saved_model"), model, temporary)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_for(target, model, folder, batch_size=None):
+    """Write a SavedModel that a converter to another format reads, or that is an end in itself."""
+    function, specs = signature_of(model, batch_size)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    with written_as(target):
+        archive.add_endpoint("serve", function, input_signature=specs)
+        archive.write_out(str(folder), verbose=False)

@@ -1,0 +1,223 @@
+"""A recurrence as it goes into a file: a plain loop, or one operation of the file's format.
+
+A file is loaded where no library of ours is, and often where there is no XLA. So while a model is
+traced to be saved, its layers run here, whoever saves it: `lstm_zoo.export`, Keras's own
+`model.export`, `tf.saved_model.save`, `tf.lite.TFLiteConverter`, `tf2onnx`.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_zoo.backend import tf
+from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
+
+
+class Target(NamedTuple):
+    """The format of a file, and its operation for a whole recurrence, if it has one.
+
+    `whole` takes a cell, `x` `(batch, timesteps, features)`, the states, and the lengths `(batch,)`
+    or None where all are whole. It returns the output of every step and the last states, or None
+    where it does not know the cell. `masked` says that it stops at the lengths by itself: the
+    states it returns are then those after them.
+    """
+
+    format: str
+    whole: Callable | None = None
+    gives_states: bool = True
+
+
+_TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
+
+
+@contextlib.contextmanager
+def written_as(target: Target):
+    """Within it, all that is traced goes into a file of this format."""
+    token = _TARGET.set(target)
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
+
+
+def target() -> Target | None:
+    """What the function that is being traced is for, or None if it is for no file."""
+    if tf is None or tf.executing_eagerly():
+        return None
+    return _TARGET.get() or _from_callers()
+
+
+_CALLERS = {
+    "keras.src.export.litert": "litert",
+    "tensorflow.lite.": "litert",
+    "keras.src.export.onnx": "onnx",
+    "tf2onnx.": "onnx",
+    "keras.src.export.": "saved_model",
+    "tensorflow.python.saved_model.": "saved_model",
+}
+
+
+def _from_callers():
+    """The same by the modules that led here, for neither Keras nor TensorFlow tells.
+
+    LiteRT and ONNX come by way of a saved model, so what stands outermost decides.
+    """
+    frame, found = sys._getframe(), None
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        caller = next((start for start in _CALLERS if name.startswith(start)), None)
+        if caller is not None and (found is None or _CALLERS[caller] != "saved_model"):
+            found = _CALLERS[caller]
+        frame = frame.f_back
+    if found is None:
+        return None
+    return (
+        Target("litert", fused_in_litert, gives_states=False)
+        if found == "litert"
+        else Target(found)
+    )
+
+
+def run(target: Target, layer, sequences, states, mask):
+    """The output of every step and the last states of a layer, in a graph that goes into a file.
+
+    Args:
+        target: the file's format.
+        layer: a layer whose cell is a `lstm_zoo.cells.Cell`.
+        sequences: `(batch, timesteps, features)`.
+        states: those before the first step, each `(batch, width)`.
+        mask: `(batch, timesteps)` of booleans, or None.
+    """
+    cell = layer.cell
+    x = tf.cast(sequences, cell.compute_dtype)
+    mask = None if mask is None else tf.cast(mask, tf.bool)
+    if layer.go_backwards:
+        x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
+    needs_states = layer.return_state or layer.stateful
+    if (
+        target.whole
+        and cell.compute_dtype == "float32"
+        and not (needs_states and not target.gives_states)
+    ):
+        results = _seen_steps_first(target, cell, x, states, mask)
+        if results is not None:
+            return results
+    return _loop(target, cell, x, states, mask)
+
+
+def _seen_steps_first(target, cell, x, states, mask):
+    """The whole recurrence as one operation, which knows lengths but no masks.
+
+    The steps that the mask lets through go to the front of their row; the results go back to where
+    those steps were, and a masked step repeats what was before it.
+    """
+    if mask is None:
+        return target.whole(cell, x, states, None)
+    steps = tf.shape(x)[1]
+    place = tf.range(steps)
+    order = tf.where(mask, place, place + steps)
+    order = tf.math.top_k(-tf.cast(order, tf.float32), steps).indices
+    count = tf.cumsum(tf.cast(mask, tf.int32), axis=1)
+    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    results = target.whole(cell, tf.gather(x, order, batch_dims=1), states, lengths)
+    if results is None:
+        return None
+    outputs, last = results
+    before = tf.expand_dims(states[0], 1)
+    outputs = tf.concat([before, outputs], axis=1)
+    outputs = tf.gather(outputs, count, batch_dims=1)
+    if not target.gives_states:
+        last = [outputs[:, -1], *last[1:]]
+    some = tf.expand_dims(lengths > 0, 1)
+    return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
+
+
+def _loop(target, cell, x, states, mask):
+    """Step after step."""
+    z_of_x = cell.project(tf.transpose(x, (1, 0, 2)))
+    mask = None if mask is None else tf.expand_dims(tf.transpose(mask), -1)
+    steps = tf.shape(z_of_x)[0]
+    width = cell.state_size[0]
+    outputs = tf.TensorArray(x.dtype, steps, element_shape=(None, width))
+    if target.format == "litert":  # it knows no list of unknown size
+        shape = tf.stack([steps, tf.shape(x)[0], width])
+        outputs = tf.TensorArray(x.dtype, steps).unstack(tf.zeros(shape, x.dtype))
+
+    def body(t, states, outputs):
+        now = cell.step(z_of_x[t] + cell.recur(states), states)
+        after = [now[name] for name in cell.state_names]
+        if mask is not None:
+            after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
+        return t + 1, after, outputs.write(t, after[0])
+
+    states = [tf.cast(state, x.dtype) for state in states]
+    _, states, outputs = tf.while_loop(
+        lambda t, *_: t < steps, body, (tf.constant(0), states, outputs)
+    )
+    return tf.transpose(outputs.stack(), (1, 0, 2)), states
+
+
+_FUSED = {  # what LiteRT's converter knows a function by
+    "api_implements": "lstm_of_lstm_zoo",
+    "api_preferred_device": "CPU",
+    "time_major": False,
+    "go_backwards": False,
+}
+
+
+def fused_in_litert(cell, x, states, lengths, forgets=True):
+    """LiteRT's UNIDIRECTIONAL_SEQUENCE_LSTM: its converter takes it for a function so marked.
+
+    The function's six arguments must be tensors, of a known batch size, and the states zeros. The
+    operation goes past `lengths`, gives no last states (those here are not part of it), and starts
+    where it stopped the last time the file was run. Unless `forgets` is False, an extra step whose
+    extra feature shuts all gates stands before the first, and makes it start from zeros.
+    """
+    zeros = [tf.get_static_value(state) for state in states]
+    if (
+        type(cell) is not LSTMCell
+        or not has_usual_activations(cell)
+        or any(zero is None or zero.any() for zero in zeros)
+    ):
+        return None
+    with tf.init_scope():
+        kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
+        bias = np.asarray(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
+    if forgets:
+        x = tf.pad(x, [[0, 0], [1, 0], [0, 1]])
+        first = tf.one_hot(0, tf.shape(x)[1])
+        x += tf.reshape(first, (1, -1, 1)) * tf.one_hot(x.shape[2] - 1, x.shape[2])
+        shut = np.repeat(np.float32([_SHUT, _SHUT, 0, _SHUT]), cell.units)
+        kernel = np.concatenate([kernel, shut[None]])
+    weights = map(tf.constant, (kernel, recurrent_kernel, bias))
+    _, outputs, h, c, _ = _lstm_by_tensors(x, *states, *weights)
+    outputs = outputs[:, 1:] if forgets else outputs
+    return outputs, [outputs[:, -1], c]
+
+
+_SHUT = -1e4  # what a gate sees when it shuts whatever the weights are
+
+
+def _lstm_by_tensors(*tensors):
+    @tf.function(autograph=False, experimental_attributes=_FUSED)
+    def lstm(x, h, c, kernel, recurrent_kernel, bias):
+        z = tf.transpose(tf.matmul(x, kernel) + bias, (1, 0, 2))
+        steps = tf.shape(z)[0]
+        outputs = tf.TensorArray(x.dtype, steps, element_shape=h.shape)
+
+        def body(t, h, c, outputs):
+            i, f, g, o = tf.split(z[t] + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            return t + 1, h, c, outputs.write(t, h)
+
+        _, h, c, outputs = tf.while_loop(
+            lambda t, *_: t < steps, body, (tf.constant(0), h, c, outputs)
+        )
+        return h, tf.transpose(outputs.stack(), (1, 0, 2)), h, c, tf.constant(0.0)
+
+    return lstm(*tensors)
