@@ -28,6 +28,7 @@ _LATER = {
     "plots": [],
     "tasks": [],
     "training": ["fit", "save"],
+    "weights": [],
     "widgets": [],
 }
 _HOME = {name: room for room, names in _LATER.items() for name in names}

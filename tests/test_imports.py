@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "exporting": BASE | {"cells", "layers", "recurrence"},
     "inspection": BASE | {"cells"},
     "plots": BASE | {"cells", "inspection"},
+    "weights": BASE | {"cells"},
     "widgets": BASE | {"cells", "inspection", "plots"},
     "cli": BASE
     | {"builders", "datasets", "exporting", "inspection", "plots", "recurrence", "training"},

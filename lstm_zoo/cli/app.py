@@ -45,6 +45,26 @@ def demo(
 
 
 @app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="A model's file, .keras.")],
+    path: Annotated[str, typer.Argument(help="What to write: .onnx, .tflite, or a folder.")],
+    format: Annotated[str | None, typer.Option(help="If the ending does not say it.")] = None,
+    streaming: Annotated[bool, typer.Option(help="One step and its states at a time.")] = False,
+):
+    """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT."""
+    with console.status("Starting TensorFlow"):
+        import keras
+
+        from lstm_zoo.exporting import export
+    try:
+        written = export(keras.models.load_model(model), path, format, streaming=streaming)
+    except ValueError as problem:
+        console.print(str(problem), soft_wrap=True, markup=False)
+        raise typer.Exit(1) from None
+    console.print(f"wrote {written}", soft_wrap=True)
+
+
+@app.command()
 def doctor():
     """Say what LSTM Zoo sees: versions, devices, engines, data; and what is wrong."""
     with console.status("Starting TensorFlow"):

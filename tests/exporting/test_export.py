@@ -259,3 +259,22 @@ def test_a_failed_export_keeps_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(ImportError):
         lz.export(lz.build_regressor((5, FEATURES), lstm_units=(3,)), path)
     assert path.read_text() == "before"
+
+
+@pytest.mark.slow
+def test_command_exports_a_file(tmp_path):
+    from typer.testing import CliRunner
+
+    from lstm_zoo.cli import app
+
+    model = randomised(lz.build_regressor((5, FEATURES), lstm_units=(3,)))
+    lz.save(model, tmp_path / "m.keras")
+    arguments = ["export", str(tmp_path / "m.keras")]
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "m.onnx")])
+    assert result.exit_code == 0, result.output
+    x = sequences(3, 5)
+    [got] = runtimes.onnx(tmp_path / "m.onnx", [{"sequence": x}])
+    np.testing.assert_allclose(got["estimate"], model(x), atol=1e-5)
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "m.onyx")])
+    assert result.exit_code == 1
+    assert "did you mean '.onnx'" in result.output

@@ -1,0 +1,64 @@
+"""TensorFlow 1's cells: `BasicLSTMCell`, `LSTMCell`, `LSTMBlockCell`.
+
+One kernel holds the input's rows and then the hidden state's, its gates in the order i, g, f, o;
+the forget gate's bias is a number that is added at each step, and not in the file.
+"""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+from lstm_zoo.cells.peephole import PeepholeLSTMCell
+from lstm_zoo.weights.placing import assign, units_of
+
+
+def from_tensorflow1(
+    layer: keras.layers.Layer,
+    kernel: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    *,
+    forget_bias: float = 1.0,
+    peepholes: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike] | None = None,
+) -> None:
+    """Set the weights of an LSTM layer to those of a cell of TensorFlow 1.
+
+    `tf.train.load_checkpoint(path).get_tensor("rnn/basic_lstm_cell/kernel")` reads one from a
+    checkpoint, `tf.train.list_variables(path)` says what it holds.
+
+    Args:
+        layer: an `LSTM`; a `PeepholeLSTM` if there are peepholes.
+        kernel: `(features + units, 4 * units)`.
+        bias: `(4 * units,)`.
+        forget_bias: the cell's argument of that name; 1.0 is the default of all three.
+        peepholes: `w_i_diag`, `w_f_diag`, `w_o_diag`, each `(units,)`, of a cell with
+            `use_peepholes=True`.
+
+    Raises:
+        ValueError: if a shape does not fit the layer.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> layer = lz.LSTM(4)
+        >>> from_tensorflow1(layer, np.ones((3 + 4, 16)), np.zeros(16))
+        >>> layer.get_weights()[2][4:8]
+        array([1., 1., 1., 1.], dtype=float32)
+    """
+    if peepholes is None:
+        units = units_of(layer)
+    elif type(getattr(layer, "cell", None)) is PeepholeLSTMCell:
+        units = layer.cell.units
+    else:
+        raise ValueError(f"layer must be a PeepholeLSTM, got {type(layer).__name__}")
+    kernel, bias = checks.finite("kernel", kernel, 2), checks.finite("bias", bias, 1)
+    checks.shape("kernel", kernel.shape, ("features + units", 4 * units))
+    checks.shape("bias", bias.shape, (4 * units,))
+    if len(kernel) <= units:
+        raise ValueError(f"kernel must have more than units={units} rows, got {len(kernel)}")
+    i, g, f, o = np.split(bias, 4)
+    bias = np.concatenate([i, f + checks.number("forget_bias", forget_bias), g, o])
+    i, g, f, o = np.split(kernel, 4, axis=1)
+    kernel = np.concatenate([i, f, g, o], axis=1)
+    if peepholes is not None:
+        peepholes = [checks.finite("peepholes", one, 1) for one in peepholes]
+    assign(layer, kernel[:-units], kernel[-units:], bias, peepholes)

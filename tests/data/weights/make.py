@@ -1,0 +1,64 @@
+"""How the files beside this one were made, each with the library whose numbers it holds.
+
+python make.py torch     torch 2.13, safetensors 0.8
+python make.py keras2    tensorflow 2.21, tf_keras 2.21 (which is Keras 2), h5py
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).parent
+X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+
+
+def torch_files():
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    kinds = {
+        "plain": {},
+        "stacked": {"num_layers": 2, "bidirectional": True},
+        "bare": {"bias": False},
+    }
+    numbers = {"x": X}
+    for name, options in kinds.items():
+        lstm = torch.nn.LSTM(3, 4, batch_first=True, **options)
+        save_file(
+            {f"lstm.{k}": v for k, v in lstm.state_dict().items()}, HERE / f"{name}.safetensors"
+        )
+        with torch.no_grad():
+            numbers[name] = lstm(torch.tensor(X))[0].numpy()
+    save_file(torch.nn.LSTM(3, 4, proj_size=2).state_dict(), HERE / "projected.safetensors")
+    torch.save(lstm.state_dict(), HERE / "pickled.pt")
+    np.savez(HERE / "torch.npz", **numbers)
+
+
+def keras2_files():
+    import tf_keras as keras
+    from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+
+    def model(first, second):
+        inputs = layers.Input((None, 3))
+        x = layers.Bidirectional(first(4, return_sequences=True))(inputs)
+        return keras.Model(inputs, layers.Dense(2)(layers.Dropout(0.1)(second(3)(x))))
+
+    whole = model(layers.LSTM, layers.LSTM)
+    whole.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in whole.get_weights()])
+    whole.save(HERE / "keras2_model.h5")
+    whole.save_weights(HERE / "keras2_weights.h5")
+    cudnn = model(CuDNNLSTM, CuDNNLSTM)
+    cudnn.set_weights([np.random.default_rng(2).normal(size=w.shape) for w in cudnn.get_weights()])
+    cudnn.save_weights(HERE / "keras2_cudnn.h5")
+    loads = model(layers.LSTM, layers.LSTM)  # Keras 2 turns them over itself
+    loads.load_weights(HERE / "keras2_cudnn.h5")
+    np.savez(HERE / "keras2.npz", x=X, whole=whole(X), cudnn=loads(X))
+
+
+if __name__ == "__main__":
+    {"torch": torch_files, "keras2": keras2_files}[sys.argv[1]]()
