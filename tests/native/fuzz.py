@@ -1,0 +1,141 @@
+"""Random LSTM layers, inputs and ways to call them against keras.layers.LSTM and Keras's loop.
+
+    python tests/native/fuzz.py --cases 5000
+    python tests/native/fuzz.py --cases 200 --engine compiled   # a second or more a case
+
+Compares outputs, states and all gradients. A case is made from its number alone, so one that fails
+is run again with --first NUMBER --cases 1. Exits with 1 if any failed.
+"""
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import lstm_zoo as lz
+from lstm_zoo.layers import base
+from lstm_zoo.recurrence import engines
+
+BATCHES, STEPS, FEATURES, UNITS = (1, 2, 3, 6, 7, 13, 33), (1, 2, 5, 9), (1, 3, 8), (1, 5, 16, 33)
+TOLERANCE = {"float32": 1e-5, "mixed_bfloat16": 6e-2, "mixed_float16": 1e-2}
+
+
+def case(number):
+    """What a case is: the layer's class and options, its inputs, and how it is called."""
+    rng = np.random.default_rng(number)
+
+    def pick(*values, p=None):
+        return values[rng.choice(len(values), p=p)]
+
+    kind = pick(lz.LSTM, lz.PeepholeLSTM, lz.CoupledLSTM, p=(0.6, 0.2, 0.2))
+    options = {name: bool(rng.integers(2)) for name in FLAGS}
+    options |= {
+        "units": pick(*UNITS),
+        "activation": pick("tanh", "relu"),
+        "dropout": pick(0.0, 0.3),
+        "recurrent_dropout": pick(0.0, 0.3),
+        "dtype": pick(*TOLERANCE, p=(0.9, 0.05, 0.05)),
+    }
+    batch, steps, features = pick(*BATCHES), pick(*STEPS), pick(*FEATURES)
+    x = rng.normal(size=(batch, steps, features)).astype("float32")
+    given = {"training": bool(rng.integers(2))}
+    masks = {
+        "none": None,
+        "right": np.arange(steps) < rng.integers(0, steps + 1, (batch, 1)),
+        "left": np.arange(steps) >= rng.integers(0, steps + 1, (batch, 1)),
+        "holes": rng.random((batch, steps)) < 0.6,
+    }
+    mask = masks[pick(*masks)]
+    given["mask"] = None if mask is None else tf.constant(mask)
+    states = [rng.normal(size=(batch, options["units"])).astype("float32") for _ in range(2)]
+    given["initial_state"] = [tf.constant(s) for s in states] if rng.integers(2) else None
+    call = pick("eager", "graph", "unknown sizes", p=(0.94, 0.03, 0.03))
+    return kind, options, x, given, call, rng
+
+
+FLAGS = ("return_sequences", "return_state", "go_backwards", "use_bias", "zero_output_for_mask")
+
+
+def results(layer, x, given, call):
+    """Outputs, and the gradients of a number that depends on all of them, by all there is."""
+
+    def everything(x):
+        states = given["initial_state"] or []
+        sources = [x, *states, *(w.value for w in layer.trainable_weights)]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            outputs = keras.tree.flatten(layer(x, **given))
+            parts = [
+                tf.reduce_sum(tf.sin((k + 1.0) * tf.cast(y, tf.float32)))
+                for k, y in enumerate(outputs)
+            ]
+            loss = tf.add_n(parts)
+        return [tf.cast(a, tf.float32) for a in (*outputs, *tape.gradient(loss, sources))]
+
+    layer.cell.seed_generator.state.assign([1, 2])  # that of the dropout masks
+    if call == "eager":
+        return everything(tf.constant(x))
+    axes = [None, None] if call == "unknown sizes" and given["mask"] is None else list(x.shape[:2])
+    return tf.function(everything, input_signature=[tf.TensorSpec([*axes, x.shape[2]])])(x)
+
+
+def difference(number, engine):
+    """The largest between both, of what is allowed; 1 is the limit."""
+    kind, options, x, given, call, rng = case(number)
+    ours = kind(**options)
+    ours.build(x.shape)
+    for weight in ours.trainable_weights:
+        weight.assign(rng.normal(scale=0.5 * weight.shape[0] ** -0.5, size=weight.shape))
+    masked = given["mask"] is not None
+    if engine == "native":
+        assert engines.engine_of(ours, masked).name == "native", lz.explain(ours)
+    got = with_engine(engine, ours, x, given, call)
+    if kind is lz.LSTM:
+        theirs = keras.layers.LSTM(**options)
+        theirs.build(x.shape)
+        theirs.set_weights(ours.get_weights()[: len(theirs.get_weights())])
+        expected = results(theirs, x, given, "eager")
+    else:
+        expected = with_engine("keras", ours, x, given, "eager")
+    allowed = TOLERANCE[options["dtype"]]
+    worst = 0.0
+    for a, b in zip(got, expected, strict=True):
+        error = np.max(np.abs(a - b), initial=0.0) / (np.max(np.abs(b), initial=0.0) + 0.1)
+        worst = max(worst, float(np.nan_to_num(error / allowed, nan=np.inf)))
+    return worst
+
+
+def with_engine(name, layer, x, given, call):
+    usual = base.engine_of
+    base.engine_of = lambda *_: next(one for one in engines.ENGINES if one.name == name)
+    try:
+        return results(layer, x, given, call)
+    finally:
+        base.engine_of = usual
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--engine", choices=("native", "compiled"), default="native")
+    options = parser.parse_args()
+    failed, worst = [], 0.0
+    for done, number in enumerate(range(options.first, options.first + options.cases), 1):
+        ratio = difference(number, options.engine)
+        worst = max(worst, ratio)
+        if ratio > 1:
+            failed.append(number)
+            print(f"case {number}: {ratio:.3g} of what is allowed", case(number)[:2], flush=True)
+        if done % 100 == 0 or done == options.cases:
+            print(f"{done} cases, {len(failed)} failed, worst {worst:.2g} of the limit", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
