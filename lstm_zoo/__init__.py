@@ -3,7 +3,20 @@
 import importlib
 
 # All that can stand in a saved file is known to Keras from here on.
-from lstm_zoo.builders import build_classifier, build_forecaster, build_regressor
+from lstm_zoo.builders import (
+    anomaly_scores,
+    build_autoencoder,
+    build_classifier,
+    build_forecaster,
+    build_language_model,
+    build_lstm_fcn,
+    build_regressor,
+    build_seq2seq,
+    build_tagger,
+    sample,
+    stream,
+    translate,
+)
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell, lstm_in_numpy
 from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
 from lstm_zoo.recurrence import explain
@@ -41,15 +54,24 @@ __all__ = [
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "RNN",
+    "anomaly_scores",
+    "build_autoencoder",
     "build_classifier",
     "build_forecaster",
+    "build_language_model",
+    "build_lstm_fcn",
     "build_regressor",
+    "build_seq2seq",
+    "build_tagger",
     "builders",
     "cells",
     "explain",
     "layers",
     "lstm_in_numpy",
     "recurrence",
+    "sample",
+    "stream",
+    "translate",
     *_HOME,
     *_LATER,
 ]

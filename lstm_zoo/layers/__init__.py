@@ -1,12 +1,14 @@
 """Keras layers: a cell run over time. `LSTM` takes the place of `keras.layers.LSTM`."""
 
 from lstm_zoo.layers.base import RNN
+from lstm_zoo.layers.crf import CRF
 from lstm_zoo.layers.lstm import LSTM
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 from lstm_zoo.layers.scaling import ScaledBack, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 
 __all__ = [
+    "CRF",
     "LSTM",
     "RNN",
     "AttentionOverTime",

@@ -1,0 +1,142 @@
+"""A model that says which token comes next, and text drawn from it."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
+from lstm_zoo.builders.streaming import stream
+
+
+def build_language_model(
+    vocabulary_size: int,
+    *,
+    timesteps: int | None = None,
+    embedding_dim: int = 64,
+    lstm_units: int | Sequence[int] = (128,),
+    dense_units: int | Sequence[int] = (),
+    cell: str | type = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    mask_zero: bool = False,
+    loss=None,
+    metrics=None,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """A compiled model that says, at each step, which token comes next.
+
+    Train it on `x = tokens[:, :-1]`, `y = tokens[:, 1:]`; draw from it with `lz.sample`.
+
+    Args:
+        vocabulary_size: how many tokens there are (characters, words); they are numbered from 0.
+        timesteps: length of the sequences; None where it varies.
+        embedding_dim: features of a token.
+        lstm_units, dense_units, cell, dropout, recurrent_dropout, loss, metrics, optimizer,
+        learning_rate, name: as in `build_classifier`.
+        mask_zero: whether token 0 is padding.
+
+    Returns:
+        A compiled `keras.Model`: whole numbers `(batch, timesteps)` to probabilities
+        `(batch, timesteps, vocabulary_size)`.
+
+    Raises:
+        ValueError: naming the argument that is wrong, what came and what is wanted.
+
+    Example:
+        >>> build_language_model(96).output_shape
+        (None, None, 96)
+    """
+    vocabulary_size = checks.count("vocabulary_size", vocabulary_size, least=2)
+    inputs, x = sequence_input(
+        (timesteps,),
+        mask_value=0 if mask_zero else None,
+        vocabulary_size=vocabulary_size,
+        embedding_dim=embedding_dim,
+        name="tokens",
+    )
+    x = recurrent(x, lstm_units, cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
+    x = dense(x, dense_units, dropout)
+    x = keras.layers.Dense(vocabulary_size, activation="softmax", name="next_token")(x)
+    return compiled(
+        keras.Model(inputs, x, name=name),
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        loss=loss,
+        metrics=metrics,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+    )
+
+
+def sample(
+    model: keras.Model,
+    prompt: npt.ArrayLike,
+    length: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int | None = None,
+) -> np.ndarray:
+    """Tokens that a language model draws one after another, its state carried from each to the next.
+
+    Args:
+        model: one of `build_language_model`, or any that gives at each step the probabilities of
+            the next token and can be streamed.
+        prompt: `(timesteps,)` tokens that it reads first, at least one; or `(batch, timesteps)`.
+        length: how many tokens to draw.
+        temperature: below 1 keeps nearer to the likeliest token, above 1 strays further; 0 takes
+            the likeliest always.
+        top_k: draw from the `top_k` likeliest tokens alone; None from all.
+        seed: of the draws; None for others each time.
+
+    Returns:
+        `(length,)` or `(batch, length)` int32.
+
+    Raises:
+        ValueError: naming the argument that is wrong, what came and what is wanted.
+
+    Example:
+        >>> sample(build_language_model(5, lstm_units=3), [1, 2], length=4, top_k=1).shape
+        (4,)
+    """
+    prompt = checks.array("prompt", prompt, 1, 2)
+    length = checks.count("length", length)
+    if isinstance(temperature, bool) or not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature must be a number from 0 on, got {temperature!r}")
+    vocabulary_size = model.output_shape[-1]
+    if top_k is not None:
+        top_k = checks.count("top_k", top_k, below=vocabulary_size + 1)
+    rows = np.atleast_2d(prompt)
+    if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= vocabulary_size:
+        raise ValueError(
+            f"prompt must hold whole numbers from 0 to {vocabulary_size - 1}, "
+            f"got {rows.min()} to {rows.max()}, {rows.dtype}"
+        )
+    rng = np.random.default_rng(seed)
+    reader = stream(model, batch_size=len(rows))
+    for token in rows.T:
+        probabilities = reader.step(token)
+    drawn = []
+    for _ in range(length):
+        drawn.append(_draw(probabilities, temperature, top_k, rng))
+        probabilities = reader.step(drawn[-1])
+    tokens = np.stack(drawn, axis=1).astype("int32")
+    return tokens[0] if prompt.ndim == 1 else tokens
+
+
+def _draw(probabilities, temperature, top_k, rng):
+    """One token a row of `(batch, vocabulary_size)`."""
+    if temperature == 0:
+        return probabilities.argmax(axis=-1)
+    with np.errstate(divide="ignore"):
+        scores = np.log(probabilities.astype("float64")) / temperature
+    if top_k is not None:
+        least = np.sort(scores, axis=-1)[:, [-top_k]]
+        scores = np.where(scores < least, -np.inf, scores)
+    # The largest of scores plus Gumbel noise is a draw from their softmax.
+    return (scores + rng.gumbel(size=scores.shape)).argmax(axis=-1)

@@ -1,0 +1,89 @@
+"""LSTM-FCN: an LSTM beside convolutions (Karim et al. 2018)."""
+
+from collections.abc import Sequence
+
+import keras
+
+from lstm_zoo import checks
+from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
+
+
+def build_lstm_fcn(
+    input_shape: tuple[int | None, int],
+    num_classes: int,
+    *,
+    lstm_units: int | Sequence[int] = 8,
+    filters: int | Sequence[int] = (128, 256, 128),
+    kernel_sizes: int | Sequence[int] = (8, 5, 3),
+    dimension_shuffle: bool = True,
+    cell: str | type = "lstm",
+    dropout: float = 0.8,
+    normalise=None,
+    loss=None,
+    metrics=None,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """A compiled classifier with two branches: convolutions over time, and a small LSTM.
+
+    Args:
+        input_shape: `(timesteps, features)`; `timesteps` may be None without `dimension_shuffle`.
+        num_classes: 2 or more; labels are integers from 0 on.
+        lstm_units, cell: of the recurrent branch, as in `build_classifier`.
+        filters, kernel_sizes: of the convolutions, as many of one as of the other.
+        dimension_shuffle: whether the recurrent branch reads the features one after another, each
+            with all its timesteps, as in the paper, and not the timesteps one after another.
+        dropout: of the recurrent branch.
+        normalise, loss, metrics, optimizer, learning_rate, name: as in `build_classifier`.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_classes)`.
+
+    Raises:
+        ValueError: naming the argument that is wrong, what came and what is wanted.
+
+    Example:
+        >>> build_lstm_fcn((150, 1), 2).output_shape
+        (None, 2)
+
+    Source:
+        Karim et al. 2018, LSTM fully convolutional networks for time series classification,
+        https://doi.org/10.1109/ACCESS.2017.2779939.
+    """
+    num_classes = checks.count("num_classes", num_classes, least=2)
+    filters = numbers_of_units("filters", filters, least=1)
+    kernel_sizes = numbers_of_units("kernel_sizes", kernel_sizes, least=1)
+    if len(filters) != len(kernel_sizes):
+        raise ValueError(
+            f"kernel_sizes must be as many as filters, {len(filters)}, got {len(kernel_sizes)}"
+        )
+    inputs, x = sequence_input(input_shape, normalise=normalise)
+    if dimension_shuffle and x.shape[1] is None:
+        raise ValueError("dimension_shuffle must be False where timesteps is None")
+    y = x
+    for number, (width, size) in enumerate(zip(filters, kernel_sizes), start=1):
+        y = keras.layers.Conv1D(
+            width,
+            size,
+            padding="same",
+            kernel_initializer="he_uniform",
+            name=f"convolution_{number}",
+        )(y)
+        y = keras.layers.BatchNormalization(name=f"normalised_{number}")(y)
+        y = keras.layers.Activation("relu", name=f"activation_{number}")(y)
+    y = keras.layers.GlobalAveragePooling1D(name="mean")(y)
+    if dimension_shuffle:
+        x = keras.layers.Permute((2, 1), name="dimension_shuffle")(x)
+    x = recurrent(x, lstm_units, cell, dropout=dropout, return_sequences=False)
+    x = keras.layers.Concatenate(name="both")([x, y])
+    x = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+    return compiled(
+        keras.Model(inputs, x, name=name),
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        loss=loss,
+        metrics=metrics,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+    )

@@ -1,0 +1,147 @@
+"""A model that gives a label to each step of a sequence."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from lstm_zoo import checks
+from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
+from lstm_zoo.layers import CRF
+
+
+def build_tagger(
+    input_shape: tuple[int | None, int] | tuple[int | None],
+    num_classes: int,
+    *,
+    crf: bool = False,
+    lstm_units: int | Sequence[int] = (64,),
+    dense_units: int | Sequence[int] = (),
+    cell: str | type = "lstm",
+    bidirectional: bool = True,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_regularizer=None,
+    recurrent_regularizer=None,
+    bias_regularizer=None,
+    mask_value: float | None = None,
+    normalise=None,
+    vocabulary_size: int | None = None,
+    embedding_dim: int = 32,
+    loss=None,
+    metrics=None,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """A compiled model that gives a label to each step of a sequence.
+
+    Args:
+        input_shape: as in `build_classifier`.
+        num_classes: 2 or more. Labels are `(samples, timesteps)` integers from 0 on; those of
+            masked steps do not matter, but must be within the classes.
+        crf: whether a conditional random field learns how labels follow one another. The model's
+            loss is then the negative log likelihood of the whole sequence of labels, `predict`
+            gives 1 to the labels of the likeliest sequence (Viterbi) and 0 to all others, and a
+            call of the model gives scores instead of probabilities.
+        lstm_units, dense_units, cell, bidirectional, dropout, recurrent_dropout,
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
+        vocabulary_size, embedding_dim, metrics, optimizer, learning_rate, name: as in
+            `build_classifier`. With `bidirectional=False` it can be run step by step (`lz.stream`).
+        loss: as `keras.Model.compile` takes it; None with `crf`, which has its own.
+
+    Returns:
+        A compiled `keras.Model`: `(batch, timesteps, features)` to
+        `(batch, timesteps, num_classes)`.
+
+    Raises:
+        ValueError: naming the argument that is wrong, what came and what is wanted.
+
+    Example:
+        >>> build_tagger((None,), 5, vocabulary_size=1000, mask_value=0).output_shape
+        (None, None, 5)
+    """
+    num_classes = checks.count("num_classes", num_classes, least=2)
+    if crf and loss is not None:
+        raise ValueError(f"loss must be None with crf, which has its own, got {loss!r}")
+    inputs, x = sequence_input(
+        input_shape,
+        mask_value=mask_value,
+        vocabulary_size=vocabulary_size,
+        embedding_dim=embedding_dim,
+        normalise=normalise,
+    )
+    x = recurrent(
+        x,
+        lstm_units,
+        cell,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        kernel_regularizer=kernel_regularizer,
+        recurrent_regularizer=recurrent_regularizer,
+        bias_regularizer=bias_regularizer,
+    )
+    x = dense(x, dense_units, dropout, kernel_regularizer)
+    if crf:
+        x = keras.layers.Dense(num_classes, name="scores")(x)
+        model: keras.Model = ChainTagger(inputs, CRF(num_classes, name="crf")(x), name=name)
+    else:
+        x = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+        model = keras.Model(inputs, x, name=name)
+    return compiled(
+        model,
+        "sparse_categorical_crossentropy",
+        ["accuracy"],
+        loss=loss,
+        metrics=metrics,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+    )
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class ChainTagger(keras.Model):
+    """A model that ends in a `CRF`, trained on the likelihood of whole sequences of labels.
+
+    Example:
+        >>> inputs = keras.Input((None, 3))
+        >>> scores = keras.layers.Dense(2)(inputs)
+        >>> ChainTagger(inputs, CRF(2)(scores)).predict(ops.ones((1, 4, 3)), verbose=0).shape
+        (1, 4, 2)
+    """
+
+    @property
+    def crf(self):
+        return self.layers[-1]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean over the sequences of the negative log likelihood, and the regularizers."""
+        likelihood = self.crf.log_likelihood(y_pred, _labels(y, y_pred), _mask(y_pred))
+        if sample_weight is not None:
+            likelihood = likelihood * ops.cast(sample_weight, likelihood.dtype)
+        return ops.sum(self.losses) - ops.mean(likelihood) if self.losses else -ops.mean(likelihood)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Of the likeliest labels."""
+        return super().compute_metrics(x, y, self._likeliest(y_pred), sample_weight)
+
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._likeliest(self(x, training=False))
+
+    def _likeliest(self, scores):
+        mask = _mask(scores)
+        tags = self.crf.best_path(scores, mask)
+        result = ops.one_hot(tags, self.crf.num_tags, dtype=scores.dtype)
+        result._keras_mask = mask
+        return result
+
+
+def _labels(y, scores):
+    return y[..., 0] if len(y.shape) == len(scores.shape) else y
+
+
+def _mask(outputs):
+    # Keras hands a mask to losses and metrics by this attribute; there is no other way to it.
+    return getattr(outputs, "_keras_mask", None)

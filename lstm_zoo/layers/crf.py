@@ -1,0 +1,121 @@
+"""A linear-chain conditional random field: how tags follow one another, learnt with the rest."""
+
+import keras
+from keras import ops
+
+from lstm_zoo import checks
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class CRF(keras.layers.Layer):
+    r"""Tags that depend on their neighbours (Lafferty et al. 2001; Lample et al. 2016).
+
+    .. math::
+        p(y \mid x) \propto \exp\Big(a_{y_1} + \sum_t s_t[y_t]
+        + \sum_{t > 1} A[y_{t-1}, y_t] + b_{y_T}\Big)
+
+    The scores :math:`s_t` are the layer's input, and pass through it unchanged. Masked steps are
+    no part of the chain.
+
+    Args:
+        num_tags: how many tags there are.
+
+    Call arguments:
+        scores: `(batch, timesteps, num_tags)`.
+        mask: `(batch, timesteps)` of booleans, or None.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: if `num_tags` is below 2.
+
+    Example:
+        >>> crf = CRF(2)
+        >>> scores = crf(ops.convert_to_tensor([[[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]]))
+        >>> crf.best_path(scores).numpy().tolist()
+        [[0, 1, 1]]
+
+    Source:
+        Lample et al. 2016, https://arxiv.org/abs/1603.01360.
+    """
+
+    def __init__(self, num_tags: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_tags = checks.count("num_tags", num_tags, least=2)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        n = self.num_tags
+        self.transitions = self.add_weight(shape=(n, n), initializer="zeros", name="transitions")
+        self.first = self.add_weight(shape=(n,), initializer="zeros", name="first")
+        self.last = self.add_weight(shape=(n,), initializer="zeros", name="last")
+        self.built = True
+
+    def call(self, scores, mask=None):
+        return ops.identity(scores)
+
+    def log_likelihood(self, scores, tags, mask=None):
+        """The logarithm of the probability of `tags`, `(batch, timesteps)`: `(batch,)`."""
+        dtype = scores.dtype
+        A, first, last = (ops.cast(w, dtype) for w in (self.transitions, self.first, self.last))
+        truth = ops.one_hot(ops.cast(tags, "int32"), self.num_tags, dtype=dtype)
+
+        def step(carry, now):
+            total, seen, before, score = carry
+            s, y, counts = now
+            on = ops.logsumexp(total[:, :, None] + A, axis=1) + s
+            total_now = ops.where(seen, on, first + s)
+            joint = ops.where(seen, ops.matmul(before, A), first)
+            score_now = score + ops.sum((s + joint) * y, axis=-1, keepdims=True)
+            new = (total_now, ops.ones_like(seen), y, score_now)
+            return tuple(ops.where(counts, n, old) for n, old in zip(new, carry)), ()
+
+        zeros = ops.zeros_like(scores[:, 0])
+        start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), zeros, zeros[:, :1])
+        (total, seen, before, score), _ = ops.scan(step, start, self._in_time(scores, mask, truth))
+        score = score[:, 0] + ops.sum(before * last, axis=-1)
+        likelihood = score - ops.logsumexp(total + last, axis=-1)
+        return ops.where(seen[:, 0], likelihood, 0)
+
+    def best_path(self, scores, mask=None):
+        """The likeliest tags by Viterbi's algorithm, `(batch, timesteps)` int32.
+
+        A masked step repeats the tag before it.
+        """
+        dtype = scores.dtype
+        A, first, last = (ops.cast(w, dtype) for w in (self.transitions, self.first, self.last))
+        same = ops.zeros_like(scores[:, 0], dtype="int32") + ops.arange(self.num_tags)
+
+        def forward(carry, now):
+            best, seen = carry
+            s, counts = now
+            reached = best[:, :, None] + A
+            came_from = ops.cast(ops.argmax(reached, axis=1), "int32")
+            best_now = ops.where(seen, ops.max(reached, axis=1) + s, first + s)
+            came_from = ops.where(ops.logical_and(counts, seen), came_from, same)
+            best = ops.where(counts, best_now, best)
+            return (best, ops.logical_or(seen, counts)), came_from
+
+        zeros = ops.zeros_like(scores[:, 0])
+        start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"))
+        (best, _), came_from = ops.scan(forward, start, self._in_time(scores, mask))
+
+        def backward(tag, came_from):
+            before = ops.take_along_axis(came_from, tag[:, None], axis=1)[:, 0]
+            return before, tag
+
+        tag = ops.cast(ops.argmax(best + last, axis=-1), "int32")
+        _, tags = ops.scan(backward, tag, came_from, reverse=True)
+        return ops.transpose(tags)
+
+    @staticmethod
+    def _in_time(scores, mask, *others):
+        """Everything with the axis of time first; the mask as `(timesteps, batch, 1)`."""
+        counts = ops.ones_like(scores[..., :1], dtype="bool")
+        if mask is not None:
+            counts = ops.logical_and(counts, ops.cast(mask, "bool")[..., None])
+        return tuple(ops.swapaxes(part, 0, 1) for part in (scores, *others, counts))
+
+    def get_config(self):
+        return {**super().get_config(), "num_tags": self.num_tags}
