@@ -82,7 +82,7 @@ def sample(
     top_k: int | None = None,
     seed: int | None = None,
 ) -> np.ndarray:
-    """Tokens that a language model draws one after another, its state carried from each to the next.
+    """Tokens that a language model draws one after another, with its state carried along.
 
     Args:
         model: one of `build_language_model`, or any that gives at each step the probabilities of

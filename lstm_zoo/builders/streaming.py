@@ -33,6 +33,8 @@ STEPWISE = (
     keras.layers.Identity,
     CRF,
 )
+# Operations of `keras.ops` that layers put into a model's graph to make masks.
+OF_MASKS = ("NotEqual", "Equal", "Any", "LogicalAnd", "LogicalOr")
 
 
 class Stream:
@@ -65,7 +67,10 @@ class Stream:
             and outputs.shape[1] == 1
             and (len(model.output_shape) == 3 and model.output_shape[1] == shape[1])
         )
-        self._call = tf.function(self._model, autograph=False) if tf else self._model
+        self._call = tf.function(self._run, autograph=False) if tf else self._run
+
+    def _run(self, x):
+        return self._model(x, training=False)
 
     def _one_step_of(self, layer):
         kind = type(layer)
@@ -82,7 +87,7 @@ class Stream:
             keeper = _POOLINGS[kind](layer, self.batch_size)
         elif isinstance(layer, keras.layers.Reshape):
             return layer if self._is_over_pooled(layer) else _refuse(layer)
-        elif isinstance(layer, STEPWISE):
+        elif isinstance(layer, STEPWISE) or kind.__name__ in OF_MASKS:
             return layer
         else:
             return _refuse(layer)

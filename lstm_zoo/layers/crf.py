@@ -53,7 +53,7 @@ class CRF(keras.layers.Layer):
         self.built = True
 
     def call(self, scores, mask=None):
-        return ops.identity(scores)
+        return scores
 
     def log_likelihood(self, scores, tags, mask=None):
         """The logarithm of the probability of `tags`, `(batch, timesteps)`: `(batch,)`."""
@@ -69,7 +69,8 @@ class CRF(keras.layers.Layer):
             joint = ops.where(seen, ops.matmul(before, A), first)
             score_now = score + ops.sum((s + joint) * y, axis=-1, keepdims=True)
             new = (total_now, ops.ones_like(seen), y, score_now)
-            return tuple(ops.where(counts, n, old) for n, old in zip(new, carry)), ()
+            new = tuple(ops.where(counts, n, old) for n, old in zip(new, carry))
+            return new, new  # TensorFlow's scan collects what is like the carry, and nothing else
 
         zeros = ops.zeros_like(scores[:, 0])
         start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), zeros, zeros[:, :1])
@@ -88,18 +89,19 @@ class CRF(keras.layers.Layer):
         same = ops.zeros_like(scores[:, 0], dtype="int32") + ops.arange(self.num_tags)
 
         def forward(carry, now):
-            best, seen = carry
+            best, seen, _ = carry
             s, counts = now
             reached = best[:, :, None] + A
             came_from = ops.cast(ops.argmax(reached, axis=1), "int32")
             best_now = ops.where(seen, ops.max(reached, axis=1) + s, first + s)
             came_from = ops.where(ops.logical_and(counts, seen), came_from, same)
             best = ops.where(counts, best_now, best)
-            return (best, ops.logical_or(seen, counts)), came_from
+            new = best, ops.logical_or(seen, counts), came_from
+            return new, new
 
         zeros = ops.zeros_like(scores[:, 0])
-        start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"))
-        (best, _), came_from = ops.scan(forward, start, self._in_time(scores, mask))
+        start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), same)
+        (best, *_), (*_, came_from) = ops.scan(forward, start, self._in_time(scores, mask))
 
         def backward(tag, came_from):
             before = ops.take_along_axis(came_from, tag[:, None], axis=1)[:, 0]

@@ -1,5 +1,8 @@
 """What every builder must do: a new one is tested by an entry here, and fails without it."""
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,58 +10,107 @@ import pytest
 import lstm_zoo as lz
 from lstm_zoo import builders
 
-TIMESTEPS, FEATURES = 4, 2
+TIMESTEPS, FEATURES, TOKENS = 4, 2, 6
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, TIMESTEPS, FEATURES)).astype("float32")
-BUILDERS = {  # the arguments after the input's shape, and targets
-    "build_classifier": ((3,), np.arange(8) % 3),
-    "build_regressor": ((2,), RNG.normal(size=(8, 2))),
-    "build_forecaster": ((3,), RNG.normal(size=(8, 3))),
+PAIRS = {side: RNG.integers(1, TOKENS, size=(8, TIMESTEPS)) for side in ("source", "target")}
+
+
+@dataclass
+class Case:
+    """The arguments of a builder that is given no option, and what its model is trained on."""
+
+    arguments: tuple
+    y: np.ndarray
+    x: Any = field(default_factory=lambda: X)
+    small: dict = field(default_factory=lambda: {"lstm_units": 3})
+    masked: dict = field(default_factory=lambda: {"mask_value": 0.0})
+    by_step: bool = False  # whether it gives something for each step
+
+
+SHAPE = (None, FEATURES)
+DENSE = {"lstm_units": 3, "dense_units": 4}
+BUILDERS = {
+    "build_classifier": Case((SHAPE, 3), np.arange(8) % 3, small=DENSE),
+    "build_regressor": Case((SHAPE, 2), RNG.normal(size=(8, 2)), small=DENSE),
+    "build_forecaster": Case((SHAPE, 3), RNG.normal(size=(8, 3)), small=DENSE),
+    "build_tagger": Case((SHAPE, 3), RNG.integers(0, 3, size=(8, TIMESTEPS)), by_step=True),
+    "build_language_model": Case(
+        (TOKENS,), PAIRS["target"], x=PAIRS["source"], masked={"mask_zero": True}, by_step=True
+    ),
+    "build_autoencoder": Case((SHAPE,), X, by_step=True),
+    "build_seq2seq": Case((TOKENS, TOKENS), PAIRS["target"], x=PAIRS, masked={}, by_step=True),
+    "build_lstm_fcn": Case(
+        ((TIMESTEPS, FEATURES), 3),
+        np.arange(8) % 3,
+        small={"lstm_units": 3, "filters": (4, 4), "kernel_sizes": (3, 3)},
+        masked=None,
+    ),
 }
 every_builder = pytest.mark.parametrize("name", BUILDERS)
 
 
-def build(name, shape=(TIMESTEPS, FEATURES), **options):
-    small = {"lstm_units": (3,), "dense_units": (4,)}
-    return getattr(lz, name)(shape, *BUILDERS[name][0], **{**small, **options})
+def build(name, **options):
+    case = BUILDERS[name]
+    return getattr(lz, name)(*case.arguments, **{**case.small, **options})
 
 
 def test_every_builder_stands_here():
     assert set(BUILDERS) == {name for name in builders.__all__ if name.startswith("build_")}
 
 
+@pytest.mark.slow
 @every_builder
-def test_model_trains_both_ways_and_comes_back_from_its_file(name, tmp_path):
-    model, y = build(name), BUILDERS[name][1]
-    model.fit(X, y, verbose=0)
-    history = lz.fit(model, X, y, epochs=2, seed=0, verbose=0).history
+def test_model_trains_and_comes_back_from_its_file(name, tmp_path):
+    model, x, y = build(name), BUILDERS[name].x, BUILDERS[name].y
+    before = model.get_weights()
+    history = model.fit(x, y, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
+    changed = [(new != old).any() for new, old in zip(model.get_weights(), before)]
+    assert all(changed)
+    if not isinstance(x, dict):
+        history = lz.fit(model, x, y, epochs=2, seed=0, verbose=0).history
+        assert np.isfinite(history["loss"]).all()
     again = keras.models.load_model(lz.save(model, tmp_path / "model.keras"))
-    np.testing.assert_array_equal(model.predict(X, verbose=0), again.predict(X, verbose=0))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
     assert again.compiled
 
 
 @every_builder
 def test_model_takes_any_length_and_leaves_padding_out(name):
-    model = build(name, shape=(None, FEATURES), mask_value=0.0)
-    padded = np.concatenate([X, np.zeros((8, 3, FEATURES), "float32")], axis=1)
-    np.testing.assert_allclose(
-        model.predict(X, verbose=0), model.predict(padded, verbose=0), atol=1e-6
-    )
+    case = BUILDERS[name]
+    if case.masked is None:
+        return  # its input is of a fixed length
+    model = build(name, **case.masked)
+
+    def padded(x):
+        return np.concatenate([x, np.zeros((8, 3, *x.shape[2:]), x.dtype)], axis=1)
+
+    expected = model.predict(case.x, verbose=0)
+    got = model.predict(keras.tree.map_structure(padded, case.x), verbose=0)
+    got = got[:, :TIMESTEPS] if case.by_step else got
+    np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
 @every_builder
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("option", "value", "message"),
     [
-        ({"shape": (4,)}, "input_shape must be"),
-        ({"cell": "lstn"}, "cell must be one of"),
-        ({"lstm_units": ()}, "lstm_units must be"),
-        ({"dropout": 1}, "dropout must be"),
-        ({"learning_rate": 0}, "learning_rate must be"),
-        ({"mask_value": float("nan")}, "mask_value must be"),
+        ("cell", "lstn", "cell must be one of"),
+        ("lstm_units", (), "lstm_units must be"),
+        ("lstm_units", 0, "lstm_units must be a whole number of at least 1, got 0"),
+        ("dropout", 1, "dropout must be"),
+        ("learning_rate", 0, "learning_rate must be"),
+        ("optimizer", "adamm", "optimizer must be"),
+        ("loss", "mean_sqared", "mean_sqared"),
     ],
 )
-def test_wrong_arguments_are_named(name, options, message):
+def test_wrong_arguments_are_named(name, option, value, message):
     with pytest.raises(ValueError, match=message):
-        build(name, **options)
+        build(name, **{option: value})
+
+
+@pytest.mark.parametrize("name", [name for name, case in BUILDERS.items() if case.x is X])
+def test_wrong_shape_is_named(name):
+    with pytest.raises(ValueError, match="input_shape must be"):
+        getattr(lz, name)((4,), *BUILDERS[name].arguments[1:])

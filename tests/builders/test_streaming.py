@@ -1,0 +1,122 @@
+"""A stream gives, step by step, the numbers of the whole sequence."""
+
+import keras
+import numpy as np
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo.layers.variants import names
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 6, 3)).astype("float32")
+SMALL = {"lstm_units": (4, 3), "dense_units": 5}
+
+
+def streamed(model, x):
+    reader = lz.stream(model, batch_size=len(x))
+    return np.stack([reader.step(x[:, t]) for t in range(x.shape[1])], axis=1)
+
+
+def whole(model, x):
+    """What the model gives for each beginning of the sequences."""
+    return np.stack([model(x[:, : t + 1]).numpy() for t in range(x.shape[1])], axis=1)
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_stream_of_a_summary_equals_the_model_on_each_beginning(pooling):
+    model = lz.build_classifier((None, 3), 4, pooling=pooling, mask_value=0.0, **SMALL)
+    if pooling == "attention":
+        layer = model.get_layer("attention")
+        layer.set_weights([RNG.normal(size=w.shape) for w in layer.get_weights()])
+    x = X.copy()
+    x[0, 2] = x[1, 4:] = x[1, 0] = 0  # masked, in the middle, at the end and at the start
+    np.testing.assert_allclose(streamed(model, x), whole(model, x), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", names())
+def test_stream_of_every_cell_equals_the_whole_sequence(cell):
+    model = lz.build_tagger((None, 3), 4, cell=cell, bidirectional=False, **SMALL)
+    np.testing.assert_allclose(streamed(model, X), model(X), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: lz.build_regressor((6, 3), 2, normalise=X, dropout=0.5, **SMALL),
+        lambda: lz.build_forecaster((None, 3), 2, quantiles=(0.1, 0.9), num_targets=2, **SMALL),
+        lambda: lz.build_forecaster((6, 3), 2, **SMALL),
+    ],
+)
+def test_stream_of_every_causal_builder_ends_where_the_model_does(model):
+    model = model()
+    np.testing.assert_allclose(streamed(model, X)[:, -1], model(X), atol=1e-5)
+
+
+def test_stream_of_tokens_equals_the_whole_sequence():
+    model = lz.build_language_model(7, lstm_units=4, embedding_dim=3)
+    tokens = RNG.integers(0, 7, size=(2, 5))
+    np.testing.assert_allclose(streamed(model, tokens), model(tokens), atol=1e-6)
+
+
+def test_stream_of_a_keras_model_leaves_that_model_as_it_was(tmp_path):
+    inputs = keras.Input((None, 3))
+    x = keras.layers.GRU(4, return_sequences=True)(inputs)
+    x = keras.layers.LayerNormalization()(x)
+    x = keras.layers.TimeDistributed(keras.layers.Dense(3))(x)
+    x = keras.layers.LSTM(4)(x)
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    before = model.get_config()
+    np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)
+    assert model.get_config() == before
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+def test_stream_resets_and_goes_on_from_a_state_that_was_kept():
+    model = lz.build_regressor((None, 3), pooling="max", lstm_units=4)
+    reader = lz.stream(model, batch_size=2)
+    first = [reader.step(X[:, t]) for t in range(6)]
+    reader.reset()
+    for t in range(3):
+        reader.step(X[:, t])
+    kept = reader.state
+    reader.step(X[:, 0])
+    reader.state = kept
+    np.testing.assert_array_equal([reader.step(X[:, t]) for t in range(3, 6)], first[3:])
+
+
+def test_one_sequence_may_be_read_without_the_axis_of_the_batch():
+    model = lz.build_regressor((None, 3), lstm_units=4)
+    assert lz.stream(model).step(X[0, 0]).shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: lz.build_tagger((None, 3), 2, lstm_units=4), "'recurrent_1' must not be bidirect"),
+        (lambda: lz.build_lstm_fcn((6, 3), 2), "'convolution_1' .Conv1D. can't be run step by"),
+        (lambda: lz.build_seq2seq(5, 5, lstm_units=4), "model must have one input"),
+        (lambda: lz.build_autoencoder((6, 3), lstm_units=4), "'for_each_step' .RepeatLike. can't"),
+        (lambda: lz.build_forecaster((6, 3), 2, scale_windows=True), "'window_scale'"),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((6, 3)), keras.layers.LSTM(4, go_backwards=True)]
+            ),
+            "must not go backwards",
+        ),
+    ],
+)
+def test_what_needs_later_steps_is_refused_by_name(model, message):
+    with pytest.raises(ValueError, match=message):
+        lz.stream(model())
+
+
+def test_wrong_step_or_state_is_named():
+    reader = lz.stream(lz.build_regressor((None, 3), lstm_units=4), batch_size=2)
+    with pytest.raises(ValueError, match=r"x must be of shape \(2, 3\), got \(2, 4\)"):
+        reader.step(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="state must hold 3 arrays, got 1"):
+        reader.state = [np.zeros(2)]
