@@ -68,7 +68,8 @@ def test_gradient_of_the_likelihood_equals_finite_differences(chain):
             crf.set_weights(weights)
             ends.append(float(tf.reduce_sum(crf.log_likelihood(scores, tags, mask))))
         crf.set_weights(before)
-        assert float(gradients[1][index]) == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=2e-3)
+        slope = (ends[0] - ends[1]) / (2 * step)
+        assert float(gradients[1][index]) == pytest.approx(slope, abs=2e-3)
     # Of a score: whether its tag is the true one, less the probability that it is.
     np.testing.assert_allclose(gradients[0].numpy().sum(axis=-1), 0, atol=1e-5)
 
