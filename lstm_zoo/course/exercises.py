@@ -17,7 +17,7 @@ class _NoAnswer(Exception):
     """A function that the exercise asks for is still empty."""
 
 
-def check(exercise: str, answer) -> bool:
+def check(exercise: str, answer) -> bool | None:
     """Say whether the answer to an exercise of the course is right.
 
     Args:
@@ -27,7 +27,8 @@ def check(exercise: str, answer) -> bool:
             that returns None, stands for no answer.
 
     Returns:
-        True if it is right, False if not; the reason for a False is printed as a hint.
+        True if it is right, False if not, None if there is none yet, which a notebook does not show;
+        the reason for a False is printed as a hint.
 
     Raises:
         ValueError: if there is no such exercise.
@@ -44,7 +45,7 @@ def check(exercise: str, answer) -> bool:
         good = bool(right(_not_empty(answer) if callable(answer) else answer))
     except _NoAnswer:
         print("No answer yet: write yours into this cell and run it again.")
-        return False
+        return None
     except Exception as error:  # any shape or type may come; the learner is told what went wrong
         print(f"Not yet: the answer could not be checked ({error}). {hint}")
         return False

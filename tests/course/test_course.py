@@ -53,7 +53,7 @@ def test_answer_that_cannot_be_read_is_wrong_and_not_an_error(number, capsys):
 def test_empty_answer_gets_no_hint_yet(number, capsys):
     empty = [None, lambda *arguments: None] if callable(ANSWERS[number][0]) else [None]
     for answer in empty:
-        assert not course.check(number, answer)
+        assert course.check(number, answer) is None
         assert capsys.readouterr().out.startswith("No answer yet: ")
 
 
