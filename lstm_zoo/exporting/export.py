@@ -7,11 +7,11 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.exporting import litert, onnx, saved_model
+from lstm_zoo.exporting import c, litert, onnx, saved_model
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.exporting.streaming import streaming as one_step
 
-ENDINGS = {".onnx": "onnx", ".tflite": "litert", "": "saved_model"}
+ENDINGS = {".onnx": "onnx", ".tflite": "litert", ".h": "c", "": "saved_model"}
 
 
 @needs_tensorflow
@@ -31,9 +31,10 @@ def export(
         path: the file; for "saved_model", the folder. What it held before is replaced.
         format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
             the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
-            plain LSTM is one fused operation); None goes by the ending of `path`: `.onnx`,
-            `.tflite`, or none.
-        streaming: whether the file takes one step and the states, as `lz.exporting.streaming`.
+            plain LSTM is one fused operation), "c" (a header without dependencies that holds the
+            weights and a step); None goes by the ending of `path`: `.onnx`, `.tflite`, `.h`, none.
+        streaming: whether the file takes one step and the states, as `lz.exporting.streaming`;
+            "c" always does.
         batch_size: for "litert" only, whose fused operation wants it in the file; None leaves it
             open and writes loops. The other formats take any batch.
         calibration: for "litert" only: sequences `(count, timesteps, features)` such as those of
@@ -60,10 +61,10 @@ def export(
     signature_of(model)
     if format != "litert" and (batch_size != 1 or calibration is not None):
         raise ValueError(f"batch_size and calibration are for litert only, got format={format!r}")
-    if streaming:
+    if streaming or format == "c":
         model = one_step(model)
     if format == "litert":
         litert.write(model, path, batch_size, calibration)
     else:
-        {"onnx": onnx, "saved_model": saved_model}[format].write(model, path)
+        {"onnx": onnx, "saved_model": saved_model, "c": c}[format].write(model, path)
     return path

@@ -1,0 +1,260 @@
+"""TensorFlow's operations as loops in C, over tensors of known size; all numbers are floats."""
+
+import numpy as np
+
+from lstm_zoo.backend import tf
+from lstm_zoo.exporting.c_tables import NOTHING, ONE, REDUCTIONS, SAME, TWO
+
+
+class Code:
+    """The statements of a function in C, written one operation after the other."""
+
+    def __init__(self, prefix, constants):
+        self.prefix, self.given = prefix, constants
+        self.lines, self.names, self.constants = [], {}, {}
+
+    def place(self, tensor, name):
+        """Say where a tensor is."""
+        self.names[tensor.name] = name
+
+    def line(self, text):
+        self.lines.append(f"    {text}")
+
+    def constants_in_c(self):
+        for name, value in self.constants.items():
+            kind = "int" if value.dtype.kind == "i" else "float"
+            numbers = [str(x) if kind == "int" else _float(x) for x in value.ravel()]
+            rows = [", ".join(numbers[k : k + 8]) for k in range(0, len(numbers), 8)]
+            body = ",\n    ".join(rows)
+            yield f"static const {kind} {name}[{len(numbers)}] = {{\n    {body}}};"
+
+    def name_of(self, tensor):
+        """The C name of a tensor, which is written out if it is a constant."""
+        if tensor.name not in self.names:
+            value = self.value_of(tensor)
+            if value is None:
+                raise ValueError(f"C: {tensor.name} is used before it is computed")
+            self.names[tensor.name] = self._constant("weight", np.asarray(value, "float32"))
+        return self.names[tensor.name]
+
+    def value_of(self, tensor):
+        """The value of a tensor that is known before the model runs, or None."""
+        if tensor.name in self.given:
+            return self.given[tensor.name]
+        return tf.get_static_value(tensor)
+
+    def kept(self, tensor):
+        """The name of a tensor that does not change when states are written."""
+        name = self.name_of(tensor)
+        if not name.startswith("state->"):
+            return name
+        copy = self._new(tensor)
+        self.line(f"memcpy({copy}, {name}, sizeof {copy});")
+        return copy
+
+    def add(self, operation):
+        """Write what an operation does."""
+        kind, outputs = operation.type, operation.outputs
+        if kind in NOTHING.split() or all(self.value_of(one) is not None for one in outputs):
+            return
+        if kind in SAME.split():
+            for source, output in zip(operation.inputs, outputs):
+                if source.name in self.given:
+                    self.given[output.name] = self.given[source.name]
+                else:
+                    self.place(output, self.name_of(source))
+        elif kind in ONE:
+            self._each(operation, f"const float x = {{0}}; {{y}} = {ONE[kind]};")
+        elif kind == "LeakyRelu":
+            slope = _float(operation.get_attr("alpha"))
+            self._each(operation, f"const float x = {{0}}; {{y}} = x > 0 ? x : {slope} * x;")
+        elif kind in TWO:
+            self._each(operation, f"const float x = {{0}}, y = {{1}}; {{y}} = {TWO[kind]};")
+        elif kind in ("SelectV2", "Select"):
+            self._each(operation, "{y} = {0} ? {1} : {2};")
+        elif kind == "AddN":
+            terms = " + ".join(f"{{{k}}}" for k in range(len(operation.inputs)))
+            self._each(operation, f"{{y}} = {terms};")
+        elif kind in ("MatMul", "BatchMatMulV2"):
+            self._product(operation)
+        elif kind in REDUCTIONS:
+            self._reduce(operation)
+        elif kind in ("Softmax", "LogSoftmax"):
+            self._softmax(operation)
+        elif kind in ("ConcatV2", "Pack"):
+            self._join(operation)
+        else:
+            self._move(operation)
+
+    def _constant(self, what, value):
+        name = f"{self.prefix}_{what}_{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def _new(self, tensor):
+        """Room for a tensor."""
+        name = f"t{len(self.lines)}"
+        self.line(f"float {name}[{max(1, int(np.prod(tensor.shape)))}];")
+        return name
+
+    def _each(self, operation, statement):
+        """A loop over the elements of the output; inputs are broadcast to it."""
+        [output] = operation.outputs
+        shape = tuple(output.shape)
+        read = [self._broadcast(self.name_of(a), tuple(a.shape), shape) for a in operation.inputs]
+        y = self._new(output)
+        body = statement.format(*read, y=f"{y}[i]")
+        self.line(f"for (int i = 0; i < {int(np.prod(shape))}; i++) {{ {body} }}")
+        self.place(output, y)
+
+    def _broadcast(self, name, shape, wanted):
+        index = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), wanted)
+        return f"{name}[{self._index(index)}]"
+
+    def _index(self, index):
+        """The place that element `i` comes from, as an expression."""
+        index = np.ravel(index)
+        i, most = np.arange(len(index)), index.max(initial=0) + 1
+        if (index == i).all():
+            return "i"
+        if (index == index[0]).all():
+            return str(index[0])
+        if (index == index[0] + i).all():
+            return f"i + {index[0]}"
+        if (index == i % most).all():
+            return f"i % {most}"
+        if len(index) % most == 0 and (index == i // (len(index) // most)).all():
+            return f"i / {len(index) // most}"
+        return f"{self._constant('place', index.astype('int32'))}[i]"
+
+    def _product(self, operation):
+        a, b = operation.inputs
+        [output] = operation.outputs
+        names = ("transpose_a", "transpose_b") if operation.type == "MatMul" else ("adj_x", "adj_y")
+        turned = [operation.get_attr(name) for name in names]
+        *batch, rows, columns = output.shape
+        count, common = int(np.prod(batch)), int(a.shape[-2 if turned[0] else -1])
+        places = []
+        for tensor, turn in zip((a, b), turned):
+            sizes = [*batch, *tensor.shape[-2:]]
+            place = np.arange(int(np.prod(tensor.shape))).reshape(tensor.shape)
+            if list(np.broadcast_to(place, sizes).shape) != list(tensor.shape) or turn:
+                place = np.broadcast_to(place, sizes)
+                place = np.swapaxes(place, -1, -2) if turn else place
+                name = self._moved(self.name_of(tensor), place)
+            else:
+                name = self.name_of(tensor)
+            places.append(name)
+        y = self._new(output)
+        self.line(f"memset({y}, 0, sizeof {y});")
+        for n in range(count * rows):
+            # Row after row of b: its numbers are read in the order in which they lie.
+            b_row = f"({n // rows * common} + k)" if count > 1 else "k"
+            sum_of = f"{places[0]}[{n * common} + k] * {places[1]}[{b_row} * {columns} + j]"
+            self.line(f"for (int k = 0; k < {common}; k++)")
+            self.line(f"    for (int j = 0; j < {columns}; j++)")
+            self.line(f"        {y}[{n * columns} + j] += {sum_of};")
+        self.place(output, y)
+
+    def _moved(self, name, place):
+        """The elements of `name` in the order of `place`."""
+        moved = f"t{len(self.lines)}"
+        self.line(f"float {moved}[{place.size}];")
+        index = self._index(place)
+        self.line(f"for (int i = 0; i < {place.size}; i++) {moved}[i] = {name}[{index}];")
+        return moved
+
+    def _reduce(self, operation):
+        source, axes = operation.inputs
+        [output] = operation.outputs
+        axes = sorted(int(axis) % len(source.shape) for axis in np.ravel(self.value_of(axes)))
+        place = np.arange(int(np.prod(source.shape))).reshape(source.shape)
+        place = np.moveaxis(place, axes, range(-len(axes), 0)) if axes else place[..., None]
+        count = int(np.prod([source.shape[axis] for axis in axes]))
+        name = self.name_of(source)
+        if not (place.ravel() == np.arange(place.size)).all():
+            name = self._moved(name, place)
+        start, more, end = REDUCTIONS[operation.type]
+        y = self._new(output)
+        self.line(f"for (int i = 0; i < {place.size // count}; i++) {{")
+        self.line(f"    float a = {start};")
+        self.line(f"    for (int k = 0; k < {count}; k++) {{")
+        self.line(f"        const float x = {name}[i * {count} + k]; a = {more}; }}")
+        self.line(f"    {y}[i] = {end.format(count=count)}; }}")
+        self.place(output, y)
+
+    def _softmax(self, operation):
+        [source], [output] = operation.inputs, operation.outputs
+        x, size = self.name_of(source), int(source.shape[-1])
+        y = self._new(output)
+        self.line(f"for (int i = 0; i < {int(np.prod(source.shape)) // size}; i++) {{")
+        self.line(f"    float most = -INFINITY, sum = 0.0f; const float *x = {x} + i * {size};")
+        self.line(f"    for (int k = 0; k < {size}; k++) most = fmaxf(most, x[k]);")
+        self.line(f"    for (int k = 0; k < {size}; k++) sum += expf(x[k] - most);")
+        end = "x[k] - most - logf(sum)" if operation.type[0] == "L" else "expf(x[k] - most) / sum"
+        self.line(f"    for (int k = 0; k < {size}; k++) {y}[i * {size} + k] = {end}; }}")
+        self.place(output, y)
+
+    def _join(self, operation):
+        [output] = operation.outputs
+        if operation.type == "Pack":
+            parts, axis = list(operation.inputs), operation.get_attr("axis")
+            joined = np.stack
+        else:
+            *parts, axis = operation.inputs
+            axis, joined = int(self.value_of(axis)), np.concatenate
+        # Which element of which part each element of the result is.
+        which = joined([np.full(tuple(p.shape), k) for k, p in enumerate(parts)], axis).ravel()
+        sizes = [int(np.prod(p.shape)) for p in parts]
+        place = joined([np.arange(n).reshape(p.shape) for n, p in zip(sizes, parts)], axis).ravel()
+        names = [self.name_of(part) for part in parts]
+        y = self._new(output)
+        for k, (name, size) in enumerate(zip(names, sizes)):
+            at = self._index(np.flatnonzero(which == k))
+            taken = self._index(place[which == k])
+            self.line(f"for (int i = 0; i < {size}; i++) {y}[{at}] = {name}[{taken}];")
+        self.place(output, y)
+
+    def _move(self, operation):
+        """An operation that only takes elements from places that are known."""
+        source, places = self._places(operation)
+        name = self.name_of(source)
+        for output, place in zip(operation.outputs, places):
+            self.place(output, self._moved(name, np.asarray(place)))
+
+    def _places(self, operation):
+        """Its input, and for each output the places that its elements come from."""
+        kind, inputs, attr = operation.type, list(operation.inputs), operation.get_attr
+        source = inputs[1] if kind == "Split" else inputs[0]
+        known = [self.value_of(one) for one in inputs if one is not source]
+        here = np.arange(int(np.prod(source.shape))).reshape(source.shape)
+        masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+        if any(value is None for value in known):
+            kind = "with places that depend on the data"
+        if kind == "StridedSlice":
+            return source, [tf.strided_slice(here, *known, **{m: attr(m) for m in masks})]
+        if kind == "Slice":
+            return source, [tf.slice(here, *known)]
+        if kind == "Transpose":
+            return source, [np.transpose(here, known[0])]
+        if kind in ("GatherV2", "ResourceGather"):
+            return source, [np.take(here, known[0], int(known[1]))]
+        if kind == "Tile":
+            return source, [np.tile(here, known[0])]
+        if kind == "BroadcastTo":
+            return source, [np.broadcast_to(here, known[0])]
+        if kind == "Unpack":
+            return source, list(np.moveaxis(here, attr("axis"), 0))
+        if kind == "Split":
+            return source, np.split(here, attr("num_split"), int(known[0]))
+        if kind == "SplitV":
+            return source, np.split(here, np.cumsum(known[0])[:-1], int(known[1]))
+        raise ValueError(f"the model cannot be written in C, for it has the operation {kind}")
+
+
+def _float(x):
+    """A float32 in C, to the last bit."""
+    text = f"{float(x):.9g}"
+    if "inf" in text or "nan" in text:
+        return text.replace("inf", "INFINITY").replace("nan", "NAN")
+    return text + ("f" if "." in text or "e" in text else ".0f")
