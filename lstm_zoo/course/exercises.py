@@ -27,8 +27,8 @@ def check(exercise: str, answer) -> bool | None:
             that returns None, stands for no answer.
 
     Returns:
-        True if it is right, False if not, None if there is none yet, which a notebook does not show;
-        the reason for a False is printed as a hint.
+        True if it is right, False if not (a hint says why), None if there is no answer yet: then a
+        notebook shows nothing more.
 
     Raises:
         ValueError: if there is no such exercise.
