@@ -40,13 +40,14 @@ def animate_trace(
     Args:
         trace: a Trace of an LSTM, from `lstm_zoo.inspection.trace`.
         sample, unit: which sequence of the batch, and which unit of the layer.
-        most_steps: how many steps to show at most, 2 to 200, which bounds the size, 20 to 40 kB a
+        most_steps: how many steps to show at most, 2 to 200, which bounds the size, 40 to 80 kB a
             step; a longer sequence is thinned evenly, and says so.
         seconds_a_step: how long a step stands while it plays.
 
     Returns:
         A string of HTML that Jupyter and Colab show and play as it is, and that plays in a browser
-        when written to a file. It loads nothing from elsewhere.
+        when written to a file. It loads nothing from elsewhere. Where scripts are not allowed, as
+        in a notebook that was opened and not run, it plays by itself; elsewhere by the buttons.
 
     Raises:
         ValueError: if an argument is not what is described above, or every step is masked.
@@ -76,11 +77,16 @@ def animate_trace(
             diagram.show(completed(walk[t]))
             top.set_title(f"{note}: step {t}", loc="right", color=NOTE)
             cursor.set_xdata([t, t])
-            frames.append(_png(fig))
+            frames.append(_drawn(fig))
             fig.set_layout_engine("none")  # all frames as the first, so that nothing jumps
     finally:
         plt.close(fig)
-    return Page(_player(frames, f"{trace.layer}, {note}", seconds_a_step))
+    frames = _in_colours_of_all(frames)
+    moving = _data_url(
+        frames[0], save_all=True, append_images=frames[1:], duration=1000 * seconds_a_step, loop=0
+    )
+    stills = [_data_url(frame) for frame in frames]
+    return Page(_player(moving, stills, f"{trace.layer}, {note}", seconds_a_step))
 
 
 class Page(str):
@@ -95,27 +101,44 @@ def _draw_course(ax, trace, sample, unit):
     for name, line in (("cell_state", "-"), ("hidden_state", "--")):
         series = trace.values[name][sample, :, unit]
         ax.plot(series, line, color=COLOURS[name], label=words(name))
-    ax.set(xlabel="time step", ylabel="value", xlim=(-0.5, trace.timesteps - 0.5))
+    last = max(trace.order(sample))  # what comes after it is masked
+    ax.set(xlabel="time step", ylabel="value", xlim=(-0.5, last + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     cursor = ax.axvline(0, color=CURSOR, linewidth=2.5, label="step", zorder=1)
     ax.legend(loc="lower left", ncols=3, bbox_to_anchor=(0, 1))
     return cursor
 
 
-def _png(fig):
-    """The figure as a data URL, in 64 colours, which a diagram does not exceed visibly."""
-    drawn, small = io.BytesIO(), io.BytesIO()
+def _drawn(fig):
+    drawn = io.BytesIO()
     fig.savefig(drawn, format="png", dpi=100)
-    Image.open(drawn).convert("RGB").quantize(64, dither=0).save(small, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+    return Image.open(drawn).convert("RGB")
 
 
-def _player(frames, title, seconds_a_step):
+def _in_colours_of_all(frames):
+    """The frames in one palette of 64 colours, which a diagram does not exceed visibly."""
+    first, *_ = frames
+    strip = Image.new("RGB", (first.width, first.height * len(frames)))
+    for k, frame in enumerate(frames):
+        strip.paste(frame, (0, k * first.height))
+    palette = strip.quantize(64, dither=0)
+    return [frame.quantize(palette=palette, dither=0) for frame in frames]
+
+
+def _data_url(frame, **moving):
+    """A picture, or a moving one that browsers play without a script."""
+    small = io.BytesIO()
+    frame.save(small, "png", optimize=not moving, **moving)
+    kind = "apng" if moving else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(small.getvalue()).decode()}"
+
+
+def _player(moving, frames, title, seconds_a_step):
     # Its class names the animation, so that several in a notebook stay apart, and a second copy of
     # the same one gets buttons of its own.
     name = "lstm-zoo-" + hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
     return f"""<div class="{name}" style="max-width: 520px; padding: 8px; background: #ffffff">
-<img src="{frames[0]}" alt="{html.escape(title)}" style="width: 100%">
+<img src="{moving}" alt="{html.escape(title)}" style="width: 100%">
 <div style="display: flex; gap: 6px">
 <button type="button" aria-label="one step back">&#9664;</button>
 <button type="button" style="min-width: 4.5em">play</button>
@@ -124,12 +147,12 @@ def _player(frames, title, seconds_a_step):
 </div></div>
 <script>
 (() => {{
-  const later = {json.dumps(frames[1:])};
+  const frames = {json.dumps(frames)};
   for (const box of document.querySelectorAll(".{name}:not([data-ready])")) {{
     box.dataset.ready = "yes";
     const image = box.querySelector("img"), slider = box.querySelector("input");
     const [back, play, on] = box.querySelectorAll("button");
-    const frames = [image.src, ...later];
+    image.src = frames[0];  // stands still until a button is pressed
     let timer = null;
     const show = (k) => {{
       slider.value = (k + frames.length) % frames.length;

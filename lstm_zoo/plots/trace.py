@@ -48,7 +48,8 @@ def plot_trace(
         sample: which sequence of the batch.
         units: which units, a list of numbers; None draws all, thinned evenly to 32 rows of a heat
             map or 4 lines, and says so above the panel.
-        kind: "heatmap", a row a unit, or "lines", a line a unit.
+        kind: "heatmap", a row a unit; "lines", a line a unit; or "steps", the same with a level for
+            each time step, so that what happens at a single one looks it.
         values: the panels from top to bottom, such as `["inputs", "forget_gate"]`; all if None.
         ax: as many matplotlib Axes as there are panels; a new figure if None.
 
@@ -71,7 +72,7 @@ def plot_trace(
     if isinstance(trace, inspection.BidirectionalTrace):
         traces = {", forward": trace.forward, ", backward": trace.backward}
     first = one_direction(next(iter(traces.values())))
-    checks.one_of("kind", kind, ("heatmap", "lines"))
+    checks.one_of("kind", kind, ("heatmap", "lines", "steps"))
     known = ["inputs", *first.values]
     names = [checks.one_of("values", v, known) for v in (known if values is None else values)]
     sample = checks.count("sample", sample, 0, below=len(first.inputs))
@@ -105,8 +106,11 @@ def _draw_panels(panels, trace, direction, names, sample, units, kind):
         size = every.shape[1]
         what = "feature" if name == "inputs" else "unit"
         shown = thin(size, most) if units is None or name == "inputs" else np.array(units)
-        in_lines = kind == "lines" or size == 1
-        (_lines if in_lines else _heatmap)(panel, name, every, shown, what)
+        in_lines = kind != "heatmap" or size == 1
+        if in_lines:
+            _lines(panel, name, every, shown, "steps-mid" if kind == "steps" else "default")
+        else:
+            _heatmap(panel, name, every, shown, what)
         note = []
         if (what, size) not in told:
             told.add((what, size))
@@ -209,9 +213,10 @@ def _heatmap(ax, name, series, rows, what):
     colour_bar(image, ax, ticks, aspect=8)
 
 
-def _lines(ax, name, series, rows, what):
+def _lines(ax, name, series, rows, drawstyle):
+    look = {"color": colour_of(name), "linewidth": 2, "drawstyle": drawstyle}
     for row, line in zip(rows, LINES):
-        ax.plot(series[:, row], line, color=colour_of(name), linewidth=2, label=str(row))
+        ax.plot(series[:, row], line, label=str(row), **look)
     if _is_gate(name):
         high = _widest_open(series[:, rows])
         ax.set_ylim(-0.05 * high, 1.05 * high)

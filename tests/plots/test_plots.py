@@ -700,6 +700,20 @@ def test_animation_has_a_picture_for_each_step_that_is_not_masked(speech, seen):
     assert "http" not in page
 
 
+def test_animation_plays_without_a_script_and_its_axis_ends_with_the_utterance(
+    speech, seen, monkeypatch
+):
+    shortest = int(np.argmin(speech["lengths"]))
+    steps = int(speech["lengths"][shortest])
+    axes, draw = [], animation._draw_course
+    monkeypatch.setattr(animation, "_draw_course", lambda ax, *of: axes.append(ax) or draw(ax, *of))
+    page = plots.animate_trace(seen, sample=shortest, seconds_a_step=0.25)
+    [shown] = re.findall(r'<img src="data:image/apng;base64,([^"]+)"', page)
+    moving = Image.open(io.BytesIO(base64.b64decode(shown)))
+    assert (moving.n_frames, moving.info["duration"], moving.info["loop"]) == (steps, 250, 0)
+    assert axes[0].get_xlim() == (-0.5, steps - 0.5)
+
+
 def test_animation_of_a_long_sequence_is_thinned_and_bounded(wide):
     rng = np.random.default_rng(0)
     names = ("input_gate", "forget_gate", "candidate", "output_gate", "cell_state", "hidden_state")
@@ -709,7 +723,7 @@ def test_animation_of_a_long_sequence_is_thinned_and_bounded(wide):
     )
     assert len(pictures_in(page)) == 8
     assert "8 of 300 steps" in page
-    assert len(page) < 8 * 60_000  # base64 adds a third
+    assert len(page) < 8 * 90_000  # each picture twice, and base64 adds a third
 
 
 def test_walk_through_shut_forget_gates_knows_its_way_and_what_was_before():
@@ -882,3 +896,14 @@ def test_colour_maps_keep_their_order_in_grey(colours):
     grey = rgb @ [0.299, 0.587, 0.114]  # ITU-R BT.601
     steps = np.diff(grey) * np.sign(grey[-1] - grey[0])
     assert (steps > 0).all()
+
+
+def test_trace_in_steps_holds_the_level_of_each_time_step(seen):
+    panels = plots.plot_trace(seen, units=[0], kind="steps", values=["inputs", "forget_gate"])
+    [gate] = panels[1].lines
+    np.testing.assert_array_equal(gate.get_ydata(), seen.forget_gate[0, :, 0])
+    assert (
+        {line.get_drawstyle() for line in panels[0].lines}
+        == {gate.get_drawstyle()}
+        == {"steps-mid"}
+    )
