@@ -104,7 +104,6 @@ def leaderboard_1997():
     yield from (("3 units", steps, PAPER[steps]) for steps in (100, 500))
     for name in ("forget bias 1", "constant rate", "batches of 100"):
         yield name, 100, PAPER[100]
-    yield "forget bias 1", 500, PAPER[500]
 
 
 # Long lags
@@ -197,8 +196,8 @@ def solve_lag(problem, network, timesteps, seed, limit=LIMIT):
 
 
 def leaderboard_lags():
-    """What is to be trained: `(problem, network, timesteps)`, the short lags first."""
-    for timesteps, problem, network in itertools.product(LAGS, PROBLEMS, NETWORKS):
+    """What is to be trained: `(problem, network, timesteps)`, the short lags of each first."""
+    for problem, timesteps, network in itertools.product(PROBLEMS, LAGS, NETWORKS):
         yield problem, network, timesteps
 
 

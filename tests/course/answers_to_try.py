@@ -25,6 +25,16 @@ def always_scaled(gradients, largest):
     return [g * largest / length for g in gradients]
 
 
+def chrono_bias(units, longest, rng):
+    b_f = np.log(rng.uniform(1, longest - 1, units))
+    return np.concatenate([-b_f, b_f, np.zeros(2 * units)])
+
+
+def chrono_bias_evenly_in_the_logarithm(units, longest, rng):
+    b_f = rng.uniform(0, np.log(longest - 1), units)
+    return np.concatenate([-b_f, b_f, np.zeros(2 * units)])
+
+
 def coupled(z_f, z_g, z_o, c):
     after = sigmoid(z_f) * c + (1 - sigmoid(z_f)) * np.tanh(z_g)
     return sigmoid(z_o) * np.tanh(after), after
@@ -134,6 +144,19 @@ ANSWERS = {
         ],
     ),
     "06-4": (9.5, [10, 20, 19]),
+    "07-1": (1 / 12, [1 / 6, 1 / 3, 1 / 4, 0.0]),
+    "07-2": (10 * np.log(8) / 500, [np.log(8), 10 * np.log(8) / 480, np.log(8) / 500]),
+    "07-3": (
+        chrono_bias,
+        [
+            lambda units, longest, rng: -chrono_bias(units, longest, rng),
+            lambda units, longest, rng: (
+                np.repeat([1, 1, 0, 0], units) * np.abs(chrono_bias(units, longest, rng))
+            ),
+            chrono_bias_evenly_in_the_logarithm,
+        ],
+    ),
+    "07-4": (np.log(499), [1 - 1 / 500, -np.log(499), 499]),
     "08-1": (
         32809,
         [32809 - 9, 4 * 76 * 64 + 4 * 96 * 32 + 32 * 16 + 16 * 9, 77 * 64 + 97 * 32 + 33 * 16],
@@ -156,4 +179,39 @@ ANSWERS = {
             lambda x, lengths, rng: rng.permutation(x),  # the utterances, not the steps
         ],
     ),
+    "09-1": (877, [876, 900, 976, 1000]),
+    "09-2": (
+        lambda truth, forecast, q: np.mean(
+            np.maximum(q * (truth - forecast), (q - 1) * (truth - forecast))
+        ),
+        [
+            lambda truth, forecast, q: np.mean(
+                np.maximum((1 - q) * (truth - forecast), -q * (truth - forecast))
+            ),
+            lambda truth, forecast, q: q * np.mean(np.abs(truth - forecast)),
+        ],
+    ),
+    "09-3": (
+        lambda series, forecasts: (
+            np.abs(forecasts[1:] - series[1:]).mean() / np.abs(np.diff(series)).mean()
+        ),
+        [
+            lambda series, forecasts: (
+                np.abs(forecasts - series).mean() / np.abs(np.diff(series)).mean()
+            ),
+            lambda series, forecasts: (
+                np.abs(np.diff(series)).mean() / np.abs(forecasts[1:] - series[1:]).mean()
+            ),
+        ],
+    ),
+    "10-1": (2, [1, 4, 6, 12]),
+    "10-2": (
+        lambda g1, n1, g2, n2: (n1 * g1 + n2 * g2) / (n1 + n2),
+        [
+            lambda g1, n1, g2, n2: (g1 + g2) / 2,
+            lambda g1, n1, g2, n2: g1 + g2,
+            lambda g1, n1, g2, n2: (n2 * g1 + n1 * g2) / (n1 + n2),
+        ],
+    ),
+    "10-3": (1024, [512, 610, 2**24, 2048]),
 }

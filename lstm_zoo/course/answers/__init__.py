@@ -8,7 +8,10 @@ from lstm_zoo.course.answers import (
     notebook_04,
     notebook_05,
     notebook_06,
+    notebook_07,
     notebook_08,
+    notebook_09,
+    notebook_10,
 )
 
 __all__ = [
@@ -19,5 +22,8 @@ __all__ = [
     "notebook_04",
     "notebook_05",
     "notebook_06",
+    "notebook_07",
     "notebook_08",
+    "notebook_09",
+    "notebook_10",
 ]
