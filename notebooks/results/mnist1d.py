@@ -2,7 +2,7 @@
 
     python notebooks/results/mnist1d.py
 
-trains 40 small models on MNIST-1D, about 12 minutes of two free cores, and writes
+trains 40 small models on MNIST-1D, about 10 minutes of a free core, and writes
 `01_mnist1d.csv` beside this file: one row a model, five seeds for each network. Each network first
 chooses its learning rate on a part of the training data that it was not trained on.
 """
