@@ -3,6 +3,10 @@
 import contextlib
 import os
 import pathlib
+import re
+import shutil
+import socket
+from collections.abc import Iterator
 
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
@@ -15,18 +19,63 @@ def folders(name):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, renamed to it if the block ends well and removed if not.
 
-    So a full disk or a kill leaves what was there before.
+    So a full disk or a kill leaves what was there before. A file that is replaced keeps its mode, a
+    link goes on to point to what is written. What killed processes of this machine have left of
+    `path` is removed. The block may make a folder too, where there is nothing yet.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    remove_leftovers(path.parent)
+    temporary = path.with_name(f".{path.stem}~{_host()}~{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
+        for written in [temporary, *temporary.rglob("*")] if temporary.is_dir() else [temporary]:
+            _sync(written)
+        if path.is_file():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
+        _sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def remove_leftovers(folder: pathlib.Path) -> None:
+    """Remove the temporary files in a folder of processes of this machine that live no more."""
+    for path in pathlib.Path(folder).glob(f".*~{_host()}~*"):
+        of_process = re.search(r"~(\d+)(\.[^~]*)?$", path.name)
+        if of_process and not _lives(int(of_process[1])):
+            _remove(path)
+
+
+def _host():
+    return re.sub(r"[^\w-]", "_", socket.gethostname())
+
+
+def _lives(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path):
+    """Make the system write to the disk what it has of a file or a folder."""
+    with contextlib.suppress(PermissionError):  # Windows opens no folder
+        handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,65 +1,105 @@
-"""How far a training has come, in memory and on disk."""
+"""A training on disk: folders of checkpoints, of which the newest that is whole counts.
+
+A checkpoint is a folder `checkpoint-NUMBER` in TensorFlow's own format (`tf.train.list_variables`
+reads it), whose checksums tell of damage. It is written beside its place and renamed.
+"""
 
 import json
 import pathlib
+import shutil
+import warnings
 
 import numpy as np
 
-from lstm_zoo.files import replacing
+from lstm_zoo import files
+from lstm_zoo.backend import tf
+
+KEPT = 2  # the newest, and the one before it in case the newest gets damaged
+_STATE = "state"  # the name of the JSON beside the arrays
 
 
-class Progress:
-    """The history, the best weights, and both in a file if there is a folder for it."""
-
-    def __init__(self, model, checkpoint_dir):
-        self.model = model
-        self.history = {}
-        self.best = None  # the model's variables at the lowest validation loss
-        self.file = checkpoint_dir and pathlib.Path(checkpoint_dir) / "checkpoint.npz"
-        if self.file and self.file.exists():
-            self._load()
-
-    @property
-    def epochs_done(self):
-        return len(self.history.get("seconds", ()))
-
-    def record(self, logs):
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
-        losses = self.history.get("val_loss")
-        if losses and losses[-1] <= np.nanmin(losses):
-            self.best = [w.numpy() for w in self.model.weights]
-        if self.file:
-            self._save()
-
-    def restore_best(self):
-        if self.best is not None:
-            self.model.set_weights(self.best)
-
-    def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-    def _save(self):
-        arrays = {f"now_{n}": _storable(v.numpy()) for n, v in enumerate(self._variables())}
-        arrays |= {f"best_{n}": _storable(w) for n, w in enumerate(self.best or [])}
-        with replacing(self.file) as temporary:
-            np.savez(temporary, history=json.dumps(self.history), **arrays)
-
-    def _load(self):
-        variables = self._variables()
-        with np.load(self.file, allow_pickle=False) as stored:
-            now = [stored[name] for name in stored.files if name.startswith("now_")]
-            if [v.shape for v in now] != [tuple(v.shape) for v in variables]:
-                raise ValueError(
-                    f"checkpoint_dir holds {self.file.name} of another model: its variables have "
-                    "other shapes; give another folder, or build the model it was made with"
-                )
-            for variable, value in zip(variables, now):
-                variable.assign(value)
-            self.best = [stored[n] for n in stored.files if n.startswith("best_")] or None
-            self.history = json.loads(str(stored["history"]))
+# What TensorFlow's reader makes of a file that is cut short, changed, empty or not there.
+_UNREADABLE = (
+    *((tf.errors.OpError,) if tf else ()),
+    *(RuntimeError, KeyError, IndexError, OSError, TypeError, UnicodeDecodeError),
+)
 
 
-def _storable(array):
-    """NumPy's files have no bfloat16; float32 holds it exactly."""
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+class Damaged(Exception):
+    """A checkpoint that can't be read."""
+
+
+def write(folder: pathlib.Path, arrays: dict[str, np.ndarray], state: dict) -> None:
+    """Add a checkpoint, and remove those that are older than the `KEPT` newest."""
+    number = 1 + max((_number(path) for path in _all(folder)), default=0)
+    tensors = {_STATE: np.array(json.dumps(state).encode())} | arrays
+    with files.replacing(folder / f"checkpoint-{number:06d}") as temporary:
+        temporary.mkdir()
+        tf.raw_ops.SaveV2(
+            prefix=str(temporary / "data"),
+            tensor_names=list(tensors),
+            shape_and_slices=[""] * len(tensors),
+            tensors=[tf.constant(value) for value in tensors.values()],
+        )
+    for path in _all(folder)[KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
+    """The arrays and the state of the newest checkpoint that is whole; None if there is none.
+
+    Args:
+        folder: where the checkpoints are.
+        shapes: the arrays that there must be, and their shapes.
+
+    Raises:
+        ValueError: if the newest is of a model whose arrays have other shapes.
+    """
+    for path in _all(folder):
+        try:
+            return _read(path, shapes)
+        except Damaged as problem:
+            warnings.warn(
+                f"{path} is damaged ({problem}): going on from the checkpoint before it, "
+                "from the start if there is none",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+    return None
+
+
+def clean(folder: pathlib.Path) -> None:
+    """Remove what processes that were killed while they wrote have left."""
+    files.remove_leftovers(folder)
+
+
+def _read(path, shapes):
+    try:
+        reader = tf.train.load_checkpoint(str(path / "data"))
+        state = json.loads(reader.get_tensor(_STATE))
+        stored = {name: tuple(s) for name, s in reader.get_variable_to_shape_map().items()}
+        if {name: stored.get(name) for name in shapes} != shapes:
+            raise ValueError(
+                f"checkpoint_dir holds {path.name} of another model: its variables have other "
+                "shapes; give another folder, or build the model it was made with"
+            )
+        arrays = {name: reader.get_tensor(name) for name in stored if name != _STATE}
+    except _UNREADABLE as problem:
+        raise Damaged(str(problem).splitlines()[0][:200]) from problem
+    except json.JSONDecodeError as problem:
+        raise Damaged(f"its state is no JSON: {problem}") from problem
+    for name in shapes:
+        if name.startswith("weights/") and not np.all(np.isfinite(arrays[name].astype("float64"))):
+            raise Damaged("its weights are not finite")
+    return arrays, state
+
+
+def _all(folder):
+    """The checkpoints, newest first."""
+    found = [path for path in pathlib.Path(folder).glob("checkpoint-*") if _number(path) > 0]
+    return sorted(found, key=_number, reverse=True)
+
+
+def _number(path):
+    digits = path.name.removeprefix("checkpoint-")
+    return int(digits) if digits.isdigit() else 0

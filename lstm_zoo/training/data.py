@@ -1,78 +1,172 @@
 """What `fit` takes, checked before any training."""
 
+import inspect
+
 import keras
+import ml_dtypes
 import numpy as np
 
 from lstm_zoo import checks
 
+_CHUNK = 2**24  # numbers looked at together: a memory-mapped array is never in memory as a whole
 
-def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
+
+def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     """Arrays that `model` can be trained on, or a `ValueError` that says why they are none.
 
     Args:
         model: a compiled `keras.Model`.
-        x, y: as `fit` takes them.
+        x, y: arrays, or lists or dicts of them, as `fit` takes them.
         prefix: what to call them in a message, such as "validation ".
 
     Returns:
-        `x` and `y` as NumPy arrays.
+        `x` and `y`, with NumPy arrays in place of frames, lists and tensors.
 
     Raises:
         ValueError: as `fit` does.
     """
+    check_compiled(model)
+    name_x, name_y = f"{prefix}x", f"{prefix}y"
+    inputs = _sides(model, "inputs")
+    one_sequence = inputs is None or (len(inputs) == 1 and len(inputs[0].shape) == 3)
+    wanted = "(samples, timesteps, features)" if one_sequence else "(samples, ...)"
+    x, parts = _parts(name_x, x, inputs, [side.name for side in inputs or ()], wanted)
+    widest = float_type(model)
+    for name, array, side in parts:
+        _check_input(name, array, side, widest)
+    samples = len(parts[0][1])
+    if y is None and not needs_targets(model):
+        return x, None
+    y, targets = target_parts(model, name_y, y, "(samples, ...)")
+    losses = _losses(model, targets)
+    for name, array, _ in parts[1:] + targets:
+        if len(array) != samples:
+            raise ValueError(
+                f"{parts[0][0]} and {name} must be equally long, got {samples} and {len(array)}"
+            )
+    checked = [
+        _checked_target(name, array, side, loss, widest, fit=not prefix)
+        for (name, array, side), loss in zip(targets, losses)
+    ]
+    return x, keras.tree.pack_sequence_as(y, checked)
+
+
+def target_parts(model, name, value, wanted):
+    """`value` with arrays at its leaves, and these as `(name, array, output of the model)`."""
+    return _parts(name, value, _sides(model, "outputs"), getattr(model, "output_names", ()), wanted)
+
+
+def check_compiled(model):
+    """Refuse a model without loss and optimizer."""
     if not getattr(model, "compiled", False):
         raise ValueError("model must be compiled: call model.compile(optimizer, loss) first")
-    name_x, name_y = f"{prefix}x", f"{prefix}y"
-    x, y = _array(name_x, x, "(samples, timesteps, features)"), _array(name_y, y, "(samples, ...)")
-    inputs = _one_shape(model, "input")
-    if x.ndim != 3 and (inputs is None or len(inputs) == 3):
-        raise ValueError(f"{name_x} must be (samples, timesteps, features), got shape {x.shape}")
-    if len(x) == 0:
-        raise ValueError(f"{name_x} must hold at least one sample, got none")
-    batch = inputs and inputs[0]
-    if batch and len(x) % batch:
+
+
+def needs_targets(model) -> bool:
+    """Whether the loss is computed from targets; a model's own step or loss may do without."""
+    own = (getattr(getattr(model, n), "__func__", None) for n in ("train_step", "compute_loss"))
+    usual = (keras.Model.train_step, keras.Model.compute_loss)
+    return model.loss is not None or all(o is u for o, u in zip(own, usual))
+
+
+def is_sparse(loss) -> bool:
+    """Whether a loss takes integer labels, in any form that `compile` takes it."""
+    name = "sparse_categorical_crossentropy"
+    if isinstance(loss, str):
+        return loss in (name, "SparseCategoricalCrossentropy")
+    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    return sparse or getattr(loss, "__name__", None) == name
+
+
+def is_stream(value) -> bool:
+    """Whether `value` gives batches one after the other: a dataset, a PyDataset, a generator."""
+    if isinstance(value, keras.utils.PyDataset) or hasattr(value, "__next__"):
+        return True
+    loader = hasattr(value, "dataset") and hasattr(value, "batch_size")  # torch's DataLoader
+    return loader or hasattr(value, "element_spec")
+
+
+def kind(value) -> str:
+    """What `value` is, as a sentence has it."""
+    if hasattr(value, "element_spec"):
+        return "a tf.data.Dataset"
+    if _is_several(value):
+        return f"a {type(value).__name__} of {len(value)} arrays"
+    return f"a {type(value).__name__}"
+
+
+def float_type(model) -> str:
+    """What floats are made before a model takes them: `floatx`, or float64 if it computes in it."""
+    return "float64" if model.compute_dtype == "float64" else keras.config.floatx()
+
+
+def _sides(model, side):
+    """The inputs or outputs of a model, or None where they are not known before it is called."""
+    try:
+        found = getattr(model, side, None)
+    except (AttributeError, ValueError):  # a model that is not built has none
+        return None
+    return list(found) if found else None
+
+
+def _parts(name, value, sides, names, wanted):
+    """`value` with arrays at its leaves, and these as `(name, array, side)`."""
+    if value is None:
+        raise ValueError(f"{name} must be one array {wanted}, got None")
+    if is_stream(value):
         raise ValueError(
-            f"{name_x} must hold whole batches of {batch} samples, as the model's input, "
-            f"got {len(x)} samples"
+            f"{name} must be one array {wanted}, got {kind(value)}; as x, it gives x and y"
         )
-    if len(x) != len(y):
-        raise ValueError(f"{name_x} and {name_y} must be equally long, got {len(x)} and {len(y)}")
-    for axis, what in ((1, "timesteps"), (2, "features")):
-        wanted = None if inputs is None or axis >= len(inputs) else inputs[axis]
-        if wanted is not None and x.shape[axis] != wanted:
-            raise ValueError(
-                f"{name_x} must have {wanted} {what}, as the model's input, got {x.shape[axis]}"
-            )
-    _check_finite(name_x, x)
-    outputs = _one_shape(model, "output")
-    labels = "sparse_categorical_crossentropy" in _loss_name(model)
-    if outputs is not None:
-        _check_shape(name_y, y, outputs[1:], labels, "quantile" in _loss_name(model))
-    if labels:
-        _check_labels(name_y, y, outputs and outputs[-1], fit=not prefix)
-    else:
-        _check_finite(name_y, y)
-    return x, y
+    several = isinstance(value, dict) or (
+        isinstance(value, (list, tuple)) and len(sides or ()) > 1 or _is_several(value)
+    )
+    if sides is None and several:
+        arrays = keras.tree.map_structure(lambda leaf: _array(name, leaf, wanted), value)
+        flat = keras.tree.flatten(arrays)
+        return arrays, [(f"{name}[{n}]", array, None) for n, array in enumerate(flat)]
+    if sides is None or (len(sides) == 1 and not several):
+        array = _array(name, value, wanted)
+        return array, [(name, array, sides and sides[0])]
+    if not several:
+        raise ValueError(
+            f"{name} must be a list or a dict of {len(sides)} arrays, as the model has, "
+            f"got {kind(value)}"
+        )
+    if isinstance(value, dict):
+        return _by_name(name, value, dict(zip(names, sides)), wanted)
+    if len(value) != len(sides):
+        if len(sides) == 1:
+            raise ValueError(f"{name} must be one array {wanted}, got {kind(value)}")
+        raise ValueError(f"{name} must hold {len(sides)} arrays, as the model, got {len(value)}")
+    arrays = [_array(f"{name}[{n}]", one, wanted) for n, one in enumerate(value)]
+    named = [(f"{name}[{n}]", array, side) for n, (array, side) in enumerate(zip(arrays, sides))]
+    return arrays, named
+
+
+def _by_name(name, value, sides, wanted):
+    missing = [key for key in sides if key not in value]
+    if missing and len(sides) == 1:
+        raise ValueError(f"{name} must be one array {wanted}, got a dict without {missing[0]!r}")
+    if missing:
+        raise ValueError(
+            f"{name} must have {checks.listed(map(repr, sides))}, as the model, "
+            f"got {checks.listed(map(repr, value))}"
+        )
+    arrays = {key: _array(f"{name}[{key!r}]", value[key], wanted) for key in sorted(sides)}
+    return arrays, [(f"{name}[{key!r}]", array, sides[key]) for key, array in arrays.items()]
 
 
 def _array(name, value, wanted):
-    """`value` as an array, unless it is something else that Keras trains on."""
-    iterates = hasattr(value, "__next__") or isinstance(value, keras.utils.PyDataset)
-    iterates |= hasattr(value, "element_spec") or hasattr(value, "as_numpy_iterator")
-    if value is None:
-        raise ValueError(f"{name} must be one array {wanted}, got None")
-    if iterates or isinstance(value, dict) or _is_several(value):
-        raise ValueError(
-            f"{name} must be one array {wanted}, got {_kind(value)}; model.fit takes datasets, "
-            "generators and several inputs, and runs the layers of lstm_zoo as fast"
-        )
     try:
-        return np.asarray(value)
-    except ValueError as problem:
+        array = value.to_numpy() if hasattr(value, "to_numpy") else np.asanyarray(value)
+    except (ValueError, TypeError) as problem:
         raise ValueError(
             f"{name} must be one array {wanted}, got a {type(value).__name__} of parts of unequal "
-            "shape; pad sequences to one length and mask them, and give several inputs to model.fit"
+            "shape; pad sequences to one length and mask them"
         ) from problem
+    if array.ndim == 0:
+        raise ValueError(f"{name} must be one array {wanted}, got {kind(value)}")
+    return array
 
 
 def _is_several(value):
@@ -81,27 +175,64 @@ def _is_several(value):
     )
 
 
-def _kind(value):
-    if hasattr(value, "element_spec"):
-        return "a tf.data.Dataset"
-    if _is_several(value):
-        return f"a {type(value).__name__} of {len(value)} arrays"
-    return f"a {type(value).__name__}"
+def _check_input(name, x, side, widest):
+    shape = side.shape if side is not None else None
+    if shape is not None and x.ndim != len(shape):
+        if len(shape) == 3:
+            raise ValueError(f"{name} must be (samples, timesteps, features), got shape {x.shape}")
+        sizes = ", ".join("any" if size is None else str(size) for size in shape[1:])
+        raise ValueError(
+            f"{name} must be (samples, {sizes}), as the model's input, got shape {x.shape}"
+        )
+    if len(x) == 0:
+        raise ValueError(f"{name} must hold at least one sample, got none")
+    if shape and shape[0] and len(x) % shape[0]:
+        raise ValueError(
+            f"{name} must hold whole batches of {shape[0]} samples, as the model's input, "
+            f"got {len(x)} samples"
+        )
+    axes = ("timesteps", "features") if shape and len(shape) == 3 else ()
+    for axis, wanted in enumerate(shape[1:] if shape else (), start=1):
+        if wanted is not None and x.shape[axis] != wanted:
+            what = axes[axis - 1] if axes else f"numbers in axis {axis}"
+            raise ValueError(
+                f"{name} must have {wanted} {what}, as the model's input, got {x.shape[axis]}"
+            )
+    if side is None or str(side.dtype) != "string":
+        check_numbers(name, x, widest)
 
 
-def _one_shape(model, side):
-    """The shape of the one input or output of a model, or None where it is not known before."""
-    try:
-        shape = getattr(model, f"{side}_shape", None)
-    except (AttributeError, ValueError):  # a subclassed model has none
-        return None
-    if isinstance(shape, dict) or (shape and isinstance(shape[0], (tuple, list))):
-        raise ValueError(f"model must have one {side}, got {len(shape)}; model.fit takes several")
-    return shape
+def _losses(model, targets):
+    """The loss of each target, None where it is not known."""
+    loss = model.loss
+    if isinstance(loss, dict):
+        return [
+            loss.get(next((key for key in loss if f"[{key!r}]" in name), None))
+            for name, _, _ in targets
+        ]
+    if isinstance(loss, (list, tuple)):
+        return list(loss) if len(loss) == len(targets) else [None] * len(targets)
+    return [loss] * len(targets)
 
 
-def _loss_name(model):
-    return model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
+def _is_known(loss):
+    """Whether it is a loss of Keras or ours, which compares targets with outputs one to one."""
+    if isinstance(loss, str):
+        return True
+    module = getattr(loss if inspect.isfunction(loss) else type(loss), "__module__", "")
+    return module.startswith(("keras.", "lstm_zoo."))
+
+
+def _checked_target(name, y, side, loss, widest, fit):
+    sparse = is_sparse(loss)
+    if side is not None and _is_known(loss):
+        loss_name = loss if isinstance(loss, str) else getattr(loss, "name", "")
+        _check_shape(name, y, side.shape[1:], sparse, "quantile" in str(loss_name))
+    if not sparse:
+        check_numbers(name, y, widest)
+        return y
+    classes = side.shape[-1] if side is not None else None
+    return _labels(name, y, classes, getattr(loss, "ignore_class", None), fit)
 
 
 def _check_shape(name, y, wanted, labels, quantiles):
@@ -124,17 +255,44 @@ def _fits(shape, wanted):
     return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted))
 
 
-def _check_labels(name, y, num_classes, fit):
-    if not np.issubdtype(y.dtype, np.integer):
+def _labels(name, y, num_classes, ignored, fit):
+    """Integer labels; whole floats and booleans are made such."""
+    whole = y.dtype.kind == "b" or (y.dtype.kind == "f" and np.array_equal(y, np.round(y)))
+    labels = y.astype("int64") if whole else y
+    if labels.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold integer labels, got {y.dtype}")
-    if y.min() < 0 or (num_classes is not None and y.max() >= num_classes):
+    used = labels if ignored is None else labels[labels != ignored]
+    if used.size == 0:
+        raise ValueError(f"{name} must hold at least one label that is not ignored")
+    if used.min() < 0 or (num_classes is not None and used.max() >= num_classes):
         most = "the number of classes" if num_classes is None else num_classes - 1
-        raise ValueError(f"{name} must hold labels from 0 to {most}, got {y.min()} to {y.max()}")
-    if fit and y.min() == y.max():
-        raise ValueError(f"{name} must hold at least two classes, got only class {y.min()}")
+        raise ValueError(
+            f"{name} must hold labels from 0 to {most}, got {used.min()} to {used.max()}"
+        )
+    if fit and used.min() == used.max():
+        raise ValueError(f"{name} must hold at least two classes, got only class {used.min()}")
+    return labels
 
 
-def _check_finite(name, array):
-    if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
+def check_numbers(name, array, widest="float64"):
+    """Refuse what is no number, not finite, or not finite any more in the `widest` type."""
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")
-    checks.finite(name, array)
+    if array.dtype.kind in "biu":
+        return
+    narrows = array.dtype == "float64" and widest != "float64"
+    largest = float(ml_dtypes.finfo(widest).max) if narrows else None
+    rows = max(1, _CHUNK // max(1, array[:1].size))
+    wrong, most = 0, 0.0
+    for start in range(0, len(array), rows):
+        chunk = np.asarray(array[start : start + rows])
+        wrong += chunk.size - np.count_nonzero(np.isfinite(chunk))
+        if largest and not wrong and chunk.size:
+            most = max(most, float(np.max(np.abs(chunk))))
+    if wrong:
+        raise ValueError(f"{name} must be finite, got {wrong} NaN or infinite values")
+    if largest and most > largest:
+        raise ValueError(
+            f"{name} must be finite as {widest}, which ends at {largest:.3g}, "
+            f"got {most:.3g}; scale it"
+        )

@@ -1,8 +1,8 @@
-"""`fit`: the loop over epochs and batches; `save`: a model to a file, whole or not at all."""
+"""`fit`: train a model; `save`: a model to a file, whole or not at all."""
 
+import datetime
 import pathlib
 import random
-import time
 from collections.abc import Sequence
 
 import keras
@@ -11,9 +11,11 @@ import numpy as np
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.files import replacing
-from lstm_zoo.training.checkpoint import Progress
-from lstm_zoo.training.data import check_data
-from lstm_zoo.training.step import build, has_own_step, make_step
+from lstm_zoo.training import distribute, identity, sources, weights
+from lstm_zoo.training.data import check_data, is_stream
+from lstm_zoo.training.loop import Loop, check_fixed_batch, stateful_layers
+from lstm_zoo.training.progress import Progress, check_every
+from lstm_zoo.training.step import build
 
 
 @needs_tensorflow
@@ -22,14 +24,24 @@ def fit(
     x,
     y=None,
     *,
-    validation_data: tuple | None = None,
+    sample_weight=None,
+    class_weight: dict[int, float] | None = None,
+    validation_data=None,
+    validation_split: float = 0.0,
+    validation_steps: int | None = None,
+    validation_freq: int = 1,
     epochs: int = 10,
+    initial_epoch: int = 0,
     batch_size: int = 32,
+    steps_per_epoch: int | None = None,
+    shuffle: bool = True,
     clipnorm: float | None = 1.0,
+    on_nan: str = "stop",
     jit_compile: bool | str = "auto",
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None = None,
     seed: int | None = None,
     checkpoint_dir: str | pathlib.Path | None = None,
+    checkpoint_every: int | datetime.timedelta | None = None,
     strategy=None,
     verbose: int = 1,
 ) -> keras.callbacks.History:
@@ -37,20 +49,36 @@ def fit(
 
     It does what `model.fit(x, y)` does, and besides: checks the data first; clips (Pascanu et al.
     2013), which recurrent nets need; records the gradient norm; keeps the weights of the epoch with
-    the lowest validation loss; and goes on where an interrupted run left off.
+    the lowest validation loss; stops before a step that is not finite; and goes on where an
+    interrupted run left off.
 
     Args:
-        model: a compiled `keras.Model` with one input and one output, of any sort. If its class
-            has a `train_step` of its own, that trains it; clipping and the gradient norm are then
-            its business.
-        x: `(samples, timesteps, features)`, finite numbers.
+        model: a compiled `keras.Model`. If its class has a `train_step` of its own, that trains
+            it; clipping and the gradient norm are then its business.
+        x: finite numbers, `(samples, timesteps, features)` or as the model's input is; for several
+            inputs a list or a dict of such arrays. Or what gives batches `(x, y)` or
+            `(x, y, sample_weight)`: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a
+            loader; then `y`, `sample_weight` and `batch_size` are its business.
         y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite; for a
             model with an output at every step `(samples, timesteps)` or
-            `(samples, timesteps, outputs)`.
-        validation_data: `(x, y)` to measure each epoch on, or None.
+            `(samples, timesteps, outputs)`; a list or a dict of them for several outputs.
+        sample_weight: `(samples,)`, or `(samples, timesteps)` for an output at every step: how much
+            each counts in the loss.
+        class_weight: a dict from class to how much its samples count; 1 for those not in it.
+        validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches as
+            `x` may be.
+        validation_split: the part of `x` and `y`, from their end, to measure on in its place.
+        validation_steps: batches of the validation data to measure on; None takes all.
+        validation_freq: measure every so many epochs.
         epochs: times to go through the data.
+        initial_epoch: how many of them were done before.
         batch_size: samples a step; of a model whose input has a fixed batch size, that.
+        steps_per_epoch: batches that make an epoch, which goes on where the one before ended; None
+            makes an epoch of all. Must be given for data without end.
+        shuffle: whether each epoch has an order of its own; of a `PyDataset`, of its batches.
         clipnorm: largest global norm of a step's gradient; None does not clip.
+        on_nan: what to do with a step whose loss or gradient is NaN or infinite: "stop" ends the
+            training before it; "skip" drops it and counts it in the history's `skipped`.
         jit_compile: whether XLA compiles the step; "auto" does as `keras.Model.fit` does: on a GPU
             and where every layer of the model can be compiled. With several replicas it never does.
         callbacks: a `keras.callbacks.Callback`, a list of them, or None; setting
@@ -58,9 +86,14 @@ def fit(
         seed: of the order of the samples. None takes one from Python's `random`, which
             `keras.utils.set_random_seed` seeds. Samples of a model with a stateful layer keep
             their order, and each epoch starts from states of zero.
-        checkpoint_dir: folder for `checkpoint.npz`, written after each epoch. If it is there
-            already, training goes on after the last epoch it holds, to the same end.
-        strategy: a `tf.distribute.Strategy` under whose scope the model was built, or None.
+        checkpoint_dir: folder for checkpoints, written after each epoch: variables, history, random
+            state, and of callbacks what is numbers, text and arrays. If it holds one already,
+            training goes on from it, to bit for bit the same end; a run that a callback has ended
+            stays ended. For data in batches they must come in the same order again.
+        checkpoint_every: steps (an int) or time (a `datetime.timedelta`) after which to write one
+            within an epoch too.
+        strategy: a `tf.distribute.Strategy` under whose scope the model was built, or None. With
+            several processes each gets the same data, and takes its part (`training.distribute`).
         verbose: 1 shows a progress bar, 2 a line an epoch, 0 nothing.
 
     Returns:
@@ -70,8 +103,12 @@ def fit(
     Raises:
         ValueError: before any training, if the model is not compiled or the data does not fit it:
             wrong rank, lengths, timesteps or features, NaN or infinity, labels that are not
-            integers or outside the classes, one class only, no samples; or if the backend of Keras
-            is not TensorFlow.
+            integers or outside the classes, one class only, no samples; if `checkpoint_dir` holds a
+            training of another model, data, seed or setting; or if the backend of Keras is not
+            TensorFlow.
+        FloatingPointError: if a loss or a gradient is NaN or infinite: it says in which layer and
+            step, and what to try. The model has the last good weights, `model.history` what was
+            recorded.
 
     Example:
         >>> import lstm_zoo as lz
@@ -84,29 +121,67 @@ def fit(
     Source:
         Pascanu, Mikolov & Bengio 2013, https://proceedings.mlr.press/v28/pascanu13.html.
     """
-    x, y = check_data(model, x, y)
-    if validation_data is not None:
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise ValueError(
-                f"validation_data must be (x, y), got {type(validation_data).__name__}"
-            )
-        validation_data = check_data(model, *validation_data, prefix="validation ")
-    epochs, batch_size = checks.count("epochs", epochs), checks.count("batch_size", batch_size)
-    _check_batch_size(model, batch_size)
+    batch_size, every = checks.count("batch_size", batch_size), check_every(checkpoint_every)
+    epochs = checks.count("epochs", epochs)
+    initial_epoch = checks.count("initial_epoch", initial_epoch, least=0)
+    validation_freq = checks.count("validation_freq", validation_freq)
+    checks.one_of("on_nan", on_nan, ("stop", "skip"))
+    if not isinstance(shuffle, (bool, np.bool_)):
+        raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
     if clipnorm is not None:
         checks.positive("clipnorm", clipnorm)
     if jit_compile not in ("auto", True, False):
         raise ValueError(f'jit_compile must be "auto", True or False, got {jit_compile!r}')
-    seed = random.randrange(2**31) if seed is None else checks.count("seed", seed, least=0)
+    if seed is not None:
+        seed = checks.count("seed", seed, least=0)
     told = _checked_callbacks(callbacks)
-
+    class_weight = weights.check_class_weight(class_weight)
+    if is_stream(x):
+        _refuse_beside_batches(y, sample_weight, validation_split)
+        validation = validation_data
+    else:
+        x, y, sample_weight, validation = _checked_arrays(
+            model, x, y, sample_weight, class_weight, validation_data, validation_split
+        )
+        check_fixed_batch(model, batch_size)
     strategy = strategy or tf.distribute.get_strategy()
+    chief = distribute.is_chief(strategy)
+    if isinstance(every, datetime.timedelta) and strategy.cluster_resolver is not None:
+        raise ValueError("checkpoint_every must be steps where several processes train")
+
+    options = {"shuffle": bool(shuffle), "seed": 0}
+    if is_stream(x):
+        source = sources.of_stream(model, "x", x, class_weight=class_weight, **options)
+    else:
+        options["shuffle"] &= not stateful_layers(model)
+        source = sources.of_arrays(model, x, y, sample_weight, batch_size=batch_size, **options)
+    steps = sources.check_steps(source, "x", steps_per_epoch, epochs, "steps_per_epoch")
+    build(model, source.sample(), source.signature(), strategy)
+    progress = Progress(model, checkpoint_dir, every, chief)
+    progress.find()
+    if seed is None:
+        seed = progress.seed if progress.seed is not None else random.randrange(2**31)
+    source.seed = seed
+    settings = [batch_size, steps, shuffle, clipnorm, on_nan, class_weight, validation_freq]
+    if checkpoint_dir is not None:
+        of = identity.of_model(model) | {
+            "data": identity.of_data((x, y, sample_weight)),
+            "validation data": identity.of_data(validation),
+            "settings": repr(settings),
+        }
+        progress.settle(seed, of, identity.learning_rate(model))
+    progress.epoch = max(progress.epoch, initial_epoch)
+
     # "auto" was settled by Keras when the model was compiled.
     use_xla = model.jit_compile if jit_compile == "auto" else jit_compile
-    build(model, x, y, strategy)
-    progress = Progress(model, checkpoint_dir)
-    step = make_step(model, x, y, clipnorm, use_xla, strategy)
-    sizes = [len(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    loop = Loop(model, source, steps, progress, strategy, on_nan, clipnorm, use_xla)
+    if validation is not None:
+        measured = _validation_source(model, validation, batch_size)
+        several = epochs // validation_freq
+        limit = sources.check_steps(
+            measured, "validation_data", validation_steps, several, "validation_steps"
+        )
+        loop.validate_on(measured, limit, validation_freq)
     told = keras.callbacks.CallbackList(
         told,
         add_history=True,
@@ -114,34 +189,10 @@ def fit(
         model=model,
         verbose=verbose,
         epochs=epochs,
-        steps=len(sizes),
+        steps=steps or source.steps,
     )
     history = next(c for c in told.callbacks if isinstance(c, keras.callbacks.History))
-
-    stateful = _stateful_layers(model)
-    model.stop_training = False
-    told.on_train_begin()
-    for epoch in range(progress.epochs_done, epochs):
-        start = time.perf_counter()
-        told.on_epoch_begin(epoch)
-        order = np.arange(len(x))
-        if not stateful:
-            order = np.random.default_rng([seed, epoch]).permutation(len(x))
-        _reset(stateful)
-        batches = _batches(x, y, order, batch_size, strategy)
-        logs = _run_epoch(model, step, batches, sizes, told)
-        if validation_data is not None:
-            _reset(stateful)
-            logs |= _validate(model, *validation_data, batch_size)
-        logs["seconds"] = time.perf_counter() - start
-        told.on_epoch_end(epoch, logs)
-        progress.record(logs)
-        if model.stop_training:
-            break
-    progress.restore_best()
-    told.on_train_end()
-    history.history = progress.history
-    history.epoch = list(range(progress.epochs_done))
+    loop.run(epochs, told, history)
     return history
 
 
@@ -187,59 +238,52 @@ def _checked_callbacks(callbacks):
     return list(several)
 
 
-def _check_batch_size(model, batch_size):
-    shape = getattr(model, "input_shape", None) if model.built else None
-    if shape and shape[0] not in (None, batch_size):
-        raise ValueError(f"batch_size must be {shape[0]}, as the model's input, got {batch_size}")
+def _refuse_beside_batches(y, sample_weight, validation_split):
+    given = {"y": y, "sample_weight": sample_weight, "validation_split": validation_split or None}
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} must not be given where x gives batches")
 
 
-def _stateful_layers(model):
-    """The layers of a model, and of models in it, that carry states from batch to batch."""
-    layers = [model]
-    for layer in layers:
-        layers += getattr(layer, "layers", [])
-    return [layer for layer in layers if getattr(layer, "stateful", False)]
+def _checked_arrays(model, x, y, sample_weight, class_weight, validation_data, validation_split):
+    """Arrays to train on, and `(x, y, sample_weight)` or batches to measure on, or None."""
+    x, y = check_data(model, x, y)
+    samples = len(keras.tree.flatten(x)[0])
+    sample_weight = weights.check_weights(model, sample_weight, class_weight, y, samples)
+    validation_split = checks.fraction("validation_split", validation_split, below_one=True)
+    if not validation_split:
+        return x, y, sample_weight, _checked_validation(model, validation_data)
+    if validation_data is not None:
+        raise ValueError("give validation_data or validation_split, not both")
+    whole = (x, y, sample_weight)
+    kept = int(samples * (1 - validation_split))
+    if kept in (0, samples):
+        raise ValueError(
+            f"validation_split must leave samples on both sides, got {validation_split} "
+            f"of {samples} samples"
+        )
+    return *_rows(whole, slice(None, kept)), _rows(whole, slice(kept, None))
 
 
-def _reset(layers):
-    for layer in layers:
-        layer.reset_state()
+def _rows(tree, rows):
+    return keras.tree.map_structure(lambda a: a if a is None else a[rows], tree)
 
 
-def _batches(x, y, order, batch_size, strategy):
-    """The batches of an epoch, each `(x, y)`."""
-    if strategy.num_replicas_in_sync > 1:
-        chosen = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        x, y = tf.constant(x), tf.constant(y)
-        batches = chosen.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows))).prefetch(2)
-        yield from strategy.experimental_distribute_dataset(batches)
-        return
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        yield tf.constant(x[rows]), tf.constant(y[rows])
+def _checked_validation(model, data):
+    if data is None or is_stream(data):
+        return data
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise ValueError(
+            "validation_data must be (x, y), (x, y, sample_weight) or batches, "
+            f"got {type(data).__name__}"
+        )
+    x, y, weight = (*data, None)[:3]
+    x, y = check_data(model, x, y, prefix="validation ")
+    samples = len(keras.tree.flatten(x)[0])
+    return x, y, weights.check_weights(model, weight, None, y, samples, prefix="validation ")
 
 
-def _run_epoch(model, step, batches, sizes, callbacks):
-    """Train on each batch; the epoch's logs, losses weighted by the size of their batch."""
-    model.reset_metrics()
-    averaged = has_own_step(model)  # whose logs are what the model makes of all batches
-    losses, norms = [], []
-    for number, (x, y) in enumerate(batches):
-        callbacks.on_train_batch_begin(number)
-        logs = {name: float(value) for name, value in step(x, y).items()}
-        if not averaged:
-            losses.append(logs["loss"])
-            norms.append(logs["grad_norm"])
-            logs["loss"] = float(np.average(losses, weights=sizes[: len(losses)]))
-        callbacks.on_train_batch_end(number, logs)
-        if model.stop_training:
-            break
-    if norms:
-        finite = [norm for norm in norms if np.isfinite(norm)]  # float16 skips those that overflow
-        logs["grad_norm"] = float(np.mean(finite or norms))
-    return logs
-
-
-def _validate(model, x, y, batch_size):
-    scores = model.evaluate(x, y, batch_size=batch_size, verbose=0, return_dict=True)
-    return {f"val_{name}": float(value) for name, value in scores.items()}
+def _validation_source(model, data, batch_size):
+    if is_stream(data):
+        return sources.of_stream(model, "validation_data", data, shuffle=False)
+    return sources.of_arrays(model, *data, batch_size=batch_size)

@@ -307,7 +307,7 @@ def test_interrupted_training_goes_on_to_the_same_end(tmp_path):
 
 def test_checkpoint_of_another_model_is_refused(tmp_path):
     lz.fit(classifier(), X, LABELS, epochs=1, checkpoint_dir=tmp_path, verbose=0)
-    with pytest.raises(ValueError, match="checkpoint_dir holds checkpoint.npz of another model"):
+    with pytest.raises(ValueError, match="checkpoint_dir holds checkpoint-.* of another model"):
         lz.fit(regressor(), X, TARGETS, epochs=2, checkpoint_dir=tmp_path, verbose=0)
 
 
@@ -510,25 +510,17 @@ def test_bad_data_is_named(x, y, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (tf.data.Dataset.from_tensor_slices((X, LABELS)), None, "x must be one array .*Dataset"),
-        ((batch for batch in [X]), LABELS, "x must be one array .*got a generator; model.fit"),
+        ((batch for batch in [X]), LABELS, "y must not be given where x gives batches"),
+        (X, (batch for batch in [X]), "y must be one array .*got a generator"),
         ([X[0], X[1, :3]], [0, 1], "x must be one array .*parts of unequal shape; pad"),
         ({"a": X}, LABELS, "x must be one array .*got a dict"),
-        ([X, X], LABELS, "x must be one array .*got a list of 2 arrays; model.fit"),
+        ([X, X], LABELS, "x must be one array .*got a list of 2 arrays"),
         (X, None, r"y must be one array \(samples, ...\), got None"),
     ],
 )
 def test_what_is_no_array_is_named(x, y, message):
     with pytest.raises(ValueError, match=message):
         lz.fit(classifier(), x, y, verbose=0)
-
-
-def test_model_of_several_inputs_is_refused_in_one_sentence():
-    inputs = [keras.Input((6, 3)), keras.Input((6, 3))]
-    model = keras.Model(inputs, keras.layers.Dense(1)(lz.LSTM(2)(keras.layers.add(inputs))))
-    model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="model must have one input, got 2; model.fit takes"):
-        lz.fit(model, X, TARGETS, verbose=0)
 
 
 def test_other_backends_are_told_so(monkeypatch):

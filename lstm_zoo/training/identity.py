@@ -1,0 +1,108 @@
+"""What a training is of: the same model, data and settings go on, others are refused."""
+
+import hashlib
+import json
+import re
+
+import keras
+import numpy as np
+
+_SAMPLED = 2**26  # bytes; of a larger array that many are read, evenly spread
+_BLOCKS = 1024
+
+
+def of_model(model) -> dict:
+    """What a model, its optimizer and its loss are, without their names and learning rate."""
+    return {
+        "model": _digest(_architecture(model)),
+        "optimizer": _digest(_without_rate(_config(model.optimizer))),
+        "loss": _digest(_without_rate(_config(model.loss))),
+    }
+
+
+def learning_rate(model):
+    """A number, or the digest of a schedule; None without an optimizer."""
+    config = _config(model.optimizer)
+    while isinstance(config, dict):
+        config = config.get("config", config)
+        if "learning_rate" in config:
+            rate = config["learning_rate"]
+            return _digest(rate) if isinstance(rate, dict) else float(rate)
+        config = config.get("inner_optimizer")
+    return None
+
+
+def of_data(data) -> str:
+    """A digest of arrays; of what is no array, of its type and length."""
+    digest = hashlib.blake2b(digest_size=16)
+    for leaf in keras.tree.flatten(data):
+        digest.update(_of_leaf(leaf))
+    return digest.hexdigest()
+
+
+def refuse_others(folder, stored: dict, now: dict) -> None:
+    """Raise a `ValueError` that names what differs from the training in a folder."""
+    for what, value in now.items():
+        then = stored.get(what)
+        if then != value:
+            shown = "" if isinstance(value, str) else f": {then} then, {value} now"
+            raise ValueError(
+                f"checkpoint_dir {str(folder)!r} holds another training: its {what} differs"
+                f"{shown}; give another folder, or what it was made with"
+            )
+
+
+def _of_leaf(leaf):
+    if not isinstance(leaf, np.ndarray):
+        return repr((type(leaf).__name__, getattr(leaf, "element_spec", None))).encode()
+    digest = hashlib.blake2b(repr((leaf.shape, str(leaf.dtype))).encode(), digest_size=16)
+    if leaf.dtype.kind == "O":
+        digest.update(repr(leaf.tolist()).encode())
+    elif leaf.nbytes <= _SAMPLED:
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    else:
+        rows = max(1, _SAMPLED // _BLOCKS // max(1, leaf[:1].nbytes))
+        for start in np.linspace(0, len(leaf) - rows, _BLOCKS).astype(int):
+            digest.update(np.ascontiguousarray(leaf[start : start + rows]).tobytes())
+    return digest.digest()
+
+
+def _architecture(model):
+    variables = [(tuple(v.shape), v.dtype) for v in model.weights]
+    try:
+        return [_nameless(model.get_config()), variables]
+    except (NotImplementedError, TypeError, ValueError):  # a subclass that doesn't say
+        return [type(model).__name__, variables]
+
+
+def _nameless(config):
+    """A configuration in which names, which count the layers of a process, stand by their order."""
+    text = json.dumps(config, sort_keys=True, default=repr)
+    names = dict.fromkeys(re.findall(r'"name": ("(?!(?:mixed_)?b?float\d)[^"]+")', text))
+    order = {name: f'"#{number}"' for number, name in enumerate(names)}
+    return re.sub(r'"[^"]*"', lambda found: order.get(found[0], found[0]), text)
+
+
+def _config(thing):
+    if isinstance(thing, (dict, list, tuple)):
+        return keras.tree.map_structure(_config, thing)
+    if hasattr(thing, "get_config"):
+        try:
+            return keras.saving.serialize_keras_object(thing)
+        except (NotImplementedError, TypeError, ValueError):
+            return type(thing).__name__
+    return getattr(thing, "__qualname__", thing)
+
+
+def _without_rate(config):
+    if isinstance(config, dict):
+        skipped = ("learning_rate", "name", "shared_object_id")
+        return {k: _without_rate(v) for k, v in config.items() if k not in skipped}
+    if isinstance(config, (list, tuple)):
+        return [_without_rate(value) for value in config]
+    return config
+
+
+def _digest(thing):
+    text = json.dumps(thing, sort_keys=True, default=repr)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
