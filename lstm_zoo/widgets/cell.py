@@ -9,11 +9,17 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from lstm_zoo.cells.in_numpy import lstm_steps
-from lstm_zoo.plots.cell import GATES, HEIGHT, plot_cell_diagram
-from lstm_zoo.plots.style import WIDTH, words
+from lstm_zoo.plots.cell import GATES, HEIGHT, CellDiagram, completed
+from lstm_zoo.plots.style import WIDTH, styled, words
 from lstm_zoo.widgets.explorer import Explorer, ipywidgets, signed, table
 
 DOT = "\N{MIDDLE DOT}"
+
+PRESETS = {  # biases that hold a gate open or shut, whatever comes in
+    "latch": {"b_i": -5.0, "b_f": 5.0, "b_o": 5.0},
+    "counter": {"b_i": 5.0, "b_f": 5.0, "b_o": 5.0},
+    "forgetful cell": {"b_f": -5.0},
+}
 
 
 def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
@@ -27,7 +33,9 @@ def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
     Returns:
         An `Explorer` with controls x, h and c (input, hidden state and cell state before the step)
         and b_i, b_f, b_g, b_o. Its `numbers` are the six quantities of the equations. The picture
-        is that of `lstm_zoo.plots.plot_cell_diagram`, under it stand the equations.
+        is that of `lstm_zoo.plots.plot_cell_diagram`, under it stand the equations. Buttons set the
+        biases of a latch that keeps its cell state, of a counter that adds the candidate to it, and
+        of a cell that forgets it.
 
     Raises:
         ValueError: if `weights` are not three finite arrays of these shapes.
@@ -51,6 +59,9 @@ def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
     for gate, symbol, b in zip(GATES, "ifgo", bias):
         controls[f"b_{symbol}"] = _slider(f"bias of the {words(gate)}", b, max(5.0, abs(b)))
 
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    diagram = styled(CellDiagram)(figure.add_axes((0, 0, 1, 1)))
+
     def look(x, h, c, **biases):
         b = np.array([*biases.values()])
         h_before, c_before = np.full((1, 1), h), np.full((1, 1), c)
@@ -58,16 +69,15 @@ def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
             np.full((1, 1, 1), x), kernel, recurrent_kernel, b, h=h_before, c=c_before
         )
         numbers = {name: value.item() for name, value in now.items()}
-        ax = Figure(figsize=(WIDTH, HEIGHT)).add_axes((0, 0, 1, 1))
         before = {"input": x, "previous_hidden_state": h, "previous_cell_state": c}
-        plot_cell_diagram({**numbers, **before}, ax=ax)
+        diagram.show(completed({**numbers, **before}))
         inner = [
             f"{_two(w)} {DOT} {_two(x)} + {_two(u)} {DOT} {_two(h)} + {_two(one)}"
             for w, u, one in zip(kernel[0], recurrent_kernel[0], b)
         ]
-        return numbers, ax.figure, table(_equations(numbers, inner, c))
+        return numbers, figure, table(_equations(numbers, inner, c))
 
-    return Explorer(controls, look, text_below=True)
+    return Explorer(controls, look, text_below=True, presets=PRESETS)
 
 
 def _one_unit(weights):

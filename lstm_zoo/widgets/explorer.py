@@ -29,23 +29,33 @@ class Explorer(ipywidgets.VBox):
 
     Attributes:
         controls: by name, the ipywidgets to move.
+        buttons: by name, buttons that set several controls at once; "reset" sets all as they were.
         numbers: by name, the numbers of the picture, as they are now.
         picture: the `ipywidgets.Image` that shows it, a PNG.
         text: the `ipywidgets.HTML` with the numbers.
     """
 
-    def __init__(self, controls, look, text_below=False):
-        self.controls, self._look = controls, look
+    def __init__(self, controls, look, text_below=False, presets=None, extra=()):
+        self.controls, self._look, self._held = controls, look, False
+        first = {name: control.value for name, control in controls.items()}
+        self.buttons = {
+            name: self._button(name, first | settings)
+            for name, settings in {**(presets or {}), "reset": {}}.items()
+        }
         self.picture = ipywidgets.Image(format="png")
         self.picture.layout.width = "480px"
         self.text = ipywidgets.HTML()
-        self.text.layout.max_width = None if text_below else "350px"
+        self.text.layout.max_width = "100%"
+        self.text.layout.overflow = "auto"  # a wide table scrolls on a small screen
         for control in controls.values():
-            control.style.description_width = "160px"
-            control.layout.width = "350px"
+            control.style.description_width = "150px"
+            control.layout.width = "530px"  # leaves a track of 300
+            control.layout.max_width = "100%"
             control.observe(self._follow, names="value")
         self._follow()
-        column, below = [*controls.values()], []
+        row = ipywidgets.Box([*self.buttons.values(), *extra])
+        row.layout.flex_flow = "row wrap"
+        column, below = [*controls.values(), row], []
         (below if text_below else column).append(self.text)
         beside = ipywidgets.Box([ipywidgets.VBox(column), self.picture])
         beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
@@ -56,7 +66,25 @@ class Explorer(ipywidgets.VBox):
         picture = base64.b64encode(self.picture.value).decode()
         return {**super()._repr_mimebundle_(**options), "image/png": picture}
 
+    def _button(self, name, settings):
+        button = ipywidgets.Button(description=name)
+        button.layout.width = "auto"
+        button.on_click(lambda _: self._set(settings))
+        return button
+
+    def _set(self, settings):
+        """Move several controls, and draw once."""
+        self._held = True
+        try:
+            for name, value in settings.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
+        self._follow()
+
     def _follow(self, change=None):
+        if self._held:
+            return
         settings = {name: control.value for name, control in self.controls.items()}
         self.numbers, figure, text = self._look(**settings)
         self.picture.value = _png(figure)  # first, as it takes longest: both change together
@@ -66,7 +94,8 @@ class Explorer(ipywidgets.VBox):
 @styled
 def _png(figure):
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=PIXELS_AN_INCH)
+    fast = {"compress_level": 1}  # the picture goes as far as the next window
+    figure.savefig(drawn, format="png", dpi=PIXELS_AN_INCH, pil_kwargs=fast)
     return drawn.getvalue()
 
 

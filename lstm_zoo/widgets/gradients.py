@@ -46,7 +46,7 @@ def explore_gradients() -> Explorer:
     }
     described = ["recurrent weight scale", "sequence length", "forget bias"]
     for control, description in zip(controls.values(), described):
-        control.description, control.continuous_update = description, False
+        control.description = description
 
     def look(scale, timesteps, forget_bias):
         x, rnn, lstm = example_networks(scale, timesteps, forget_bias)

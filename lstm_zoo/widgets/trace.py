@@ -72,7 +72,9 @@ def explore_trace(
             plot_cell_diagram(walk, ax=ax)
         return numbers, figure, f"{heading}{table(numbers.items())}"
 
-    return Explorer(controls, look)
+    play = ipywidgets.Play(max=first.timesteps - 1, interval=400, description="step")
+    ipywidgets.jslink((play, "value"), (controls["step"], "value"))
+    return Explorer(controls, look, extra=[play])
 
 
 @styled

@@ -276,7 +276,26 @@ def test_controls_picture_and_numbers_are_what_a_notebook_shows():
         beside, *below = explorer.children
         column, picture = beside.children
         assert picture is explorer.picture
-        assert [*column.children, *below] == [*explorer.controls.values(), explorer.text]
+        number = len(explorer.controls)
+        *shown, text = [*column.children, *below]
+        assert [*shown[:number], text] == [*explorer.controls.values(), explorer.text]
+        assert list(shown[number].children) == list(explorer.buttons.values())
+
+
+def test_buttons_set_several_controls_with_one_picture_and_reset_them():
+    explorer = widgets.explore_cell()
+    first = explorer.picture.value
+    pictures = []
+    explorer.picture.observe(pictures.append, names="value")
+    explorer.buttons["latch"].click()
+    kept = 0.5 / (1 + np.exp(-5 - 1))  # x = 1 and h = 0, both weights are 1
+    written = np.tanh(1) / (1 + np.exp(5 - 1))
+    assert explorer.numbers["cell_state"] == pytest.approx(kept + written)
+    assert [explorer.controls[f"b_{k}"].value for k in "ifgo"] == [-5.0, 5.0, 0.0, 5.0]
+    assert len(pictures) == 1
+    explorer.buttons["reset"].click()
+    assert explorer.controls["b_f"].value == 1.0
+    assert explorer.picture.value == first
 
 
 def test_a_page_where_no_kernel_runs_has_the_picture():
