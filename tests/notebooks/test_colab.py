@@ -52,7 +52,9 @@ def packages(python):
     return dict(re.findall(r"^([\w.-]+)(?:==| @ )(.+)$", listed, re.M))
 
 
-@pytest.mark.parametrize("name", ["00_quickstart", "04_the_gates", "08_classification"])
+@pytest.mark.parametrize(
+    "name", ["00_quickstart", "04_the_gates", "07_long_range_memory", "08_classification"]
+)
 def test_notebook_runs_through_in_a_folder_of_its_own(name, python, address, tmp_path, monkeypatch):
     subprocess.run([python, "-m", "pip", "uninstall", "-qy", "lstm-zoo"], check=True)
     before = packages(python)
