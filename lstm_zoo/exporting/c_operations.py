@@ -83,6 +83,8 @@ class Code:
             self._softmax(operation)
         elif kind in ("ConcatV2", "Pack"):
             self._join(operation)
+        elif kind in ("GatherV2", "ResourceGather") and self.value_of(operation.inputs[1]) is None:
+            self._look_up(operation)
         else:
             self._move(operation)
 
@@ -213,6 +215,24 @@ class Code:
             at = self._index(np.flatnonzero(which == k))
             taken = self._index(place[which == k])
             self.line(f"for (int i = 0; i < {size}; i++) {y}[{at}] = {name}[{taken}];")
+        self.place(output, y)
+
+    def _look_up(self, operation):
+        """Rows of a table by numbers that the data gives, as an embedding does."""
+        table, rows, *_ = operation.inputs
+        [output] = operation.outputs
+        values = self.value_of(table)
+        if values is None or len(values.shape) != 2:
+            raise ValueError(
+                "the model cannot be written in C, for it gathers from what it computes"
+            )
+        count, width = values.shape
+        names = self._constant("table", np.asarray(values, "float32")), self.name_of(rows)
+        y = self._new(output)
+        self.line(f"for (int i = 0; i < {int(np.prod(rows.shape))}; i++) {{")
+        self.line(f"    const float row = fminf(fmaxf({names[1]}[i], 0.0f), {count - 1}.0f);")
+        self.line(f"    for (int k = 0; k < {width}; k++)")
+        self.line(f"        {y}[i * {width} + k] = {names[0]}[(int)row * {width} + k]; }}")
         self.place(output, y)
 
     def _move(self, operation):

@@ -7,10 +7,10 @@ from lstm_zoo.exporting.signature import signature_of
 
 # What does the same to each step, whatever the others are.
 _EACH_STEP = """
-Dense EinsumDense Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU LeakyReLU
-ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization UnitNormalization
-Rescaling Masking Identity TimeDistributed Add Subtract Multiply Average Maximum Minimum Concatenate
-ActivityRegularization NotEqual
+Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU
+LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
+UnitNormalization Rescaling Masking Identity TimeDistributed Add Subtract Multiply Average Maximum
+Minimum Concatenate ActivityRegularization NotEqual
 """
 
 
@@ -21,8 +21,9 @@ def streaming(model: keras.Model) -> keras.Model:
     that `Masking` leaves out leaves the states as they are.
 
     Args:
-        model: with one input `(batch, timesteps, features)`, made of recurrent layers that read
-            forwards, and of layers that do the same to each step or stand behind the last of them.
+        model: with one input, `(batch, timesteps, features)` or tokens `(batch, timesteps)`, made
+            of recurrent layers that read forwards, and of layers that do the same to each step or
+            stand behind the last of them.
 
     Returns:
         A `keras.Model` from `[step, *states]`, of shapes `(batch, features)` and `(batch, width)`,
@@ -38,12 +39,14 @@ def streaming(model: keras.Model) -> keras.Model:
         [(None, 3), (None, 8), (None, 8), (None, 4), (None, 4)]
     """
     signature_of(model)
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 3:
+    [whole] = model.inputs if len(model.inputs) == 1 else [None]
+    tokens = whole is not None and len(whole.shape) == 2 and "int" in whole.dtype
+    if not tokens and (whole is None or len(whole.shape) != 3):
         got = [tuple(one.shape) for one in model.inputs]
         raise ValueError(f"model must have one input (batch, timesteps, features), got {got}")
     if len(model.outputs) != 1:
         raise ValueError(f"model must have one output, got {model.output_names}")
-    step = keras.Input(model.inputs[0].shape[2:], name="step", dtype=model.inputs[0].dtype)
+    step = keras.Input(whole.shape[2:], name="step", dtype=whole.dtype)
     walk = _Walk()
     sequence = ops.expand_dims(step, 1)
     walk.timed.append(sequence)

@@ -90,6 +90,13 @@ def test_every_builder_in_c_equals_keras(model, tmp_path):
 
 
 @pytest.mark.slow
+def test_model_of_tokens_in_c_equals_keras(tmp_path):
+    model = randomised(lz.build_language_model(6, lstm_units=(4,)))
+    x = RNG.integers(0, 6, size=(3, STEPS)).astype("int32")
+    np.testing.assert_allclose(in_c(model, tmp_path, x), model(x)[:, -1], atol=1e-5)
+
+
+@pytest.mark.slow
 def test_activations_in_c_equal_keras(tmp_path):
     of_keras = (
         "celu elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid "
