@@ -52,8 +52,9 @@ def test_the_search_finds_what_it_looks_for():
 
 def test_model_file_with_code_in_it_is_refused_and_runs_nothing(tmp_path):
     marker = tmp_path / "ran"
-    inputs = keras.Input((2,))
-    model = keras.Model(inputs, keras.layers.Lambda(lambda x: (marker.touch(), x)[1])(inputs))
+    name, inputs = str(marker), keras.Input((2,))
+    layer = keras.layers.Lambda(lambda x: (open(name, "w").close(), x)[1])  # noqa: SIM115
+    model = keras.Model(inputs, layer(inputs))
     model.save(tmp_path / "evil.keras")
     marker.unlink()
     with pytest.raises(ValueError, match="unsafe|Lambda"):

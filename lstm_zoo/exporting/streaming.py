@@ -39,9 +39,9 @@ def streaming(model: keras.Model) -> keras.Model:
         [(None, 3), (None, 8), (None, 8), (None, 4), (None, 4)]
     """
     signature_of(model)
-    [whole] = model.inputs if len(model.inputs) == 1 else [None]
-    tokens = whole is not None and len(whole.shape) == 2 and "int" in whole.dtype
-    if not tokens and (whole is None or len(whole.shape) != 3):
+    whole = model.inputs[0]
+    tokens = len(whole.shape) == 2 and "int" in whole.dtype
+    if len(model.inputs) != 1 or not (tokens or len(whole.shape) == 3):
         got = [tuple(one.shape) for one in model.inputs]
         raise ValueError(f"model must have one input (batch, timesteps, features), got {got}")
     if len(model.outputs) != 1:
