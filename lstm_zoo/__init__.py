@@ -39,6 +39,7 @@ _LATER = {
     ],
     "monitor": [],
     "plots": [],
+    "sequences": ["batches_by_length", "pad", "panel", "windows"],
     "tasks": [],
     "training": ["fit", "save"],
     "weights": [],

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "tasks": BASE,
     "course": BASE,
     "labels": BASE,
+    "sequences": BASE,
     "training": BASE,
     "cells": BASE,
     "recurrence": BASE | {"cells"},

@@ -18,7 +18,7 @@ def build_classifier(
     dense_units: int | Sequence[int] = (32,),
     cell: str | type = "lstm",
     bidirectional: bool = False,
-    pooling: str = "last",
+    pooling: str | None = None,
     output: str = "softmax",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -52,7 +52,8 @@ def build_classifier(
         bidirectional: whether each recurrent layer reads the sequence from both ends.
         pooling: "last" takes the last hidden state, "mean" and "max" those of the hidden states of
             all steps, "attention" a mean of them whose weights are learnt. Masked steps count for
-            nothing.
+            nothing. None takes "max" where `timesteps` is given, for the last state is a poor
+            summary of a long series, and "last" where lengths vary, as in 0.1.0.
         output: "softmax"; "sigmoid" for two classes by the probability of class 1 alone; or
             "multilabel" for a probability of each class on its own, with targets
             `(batch, num_classes)` of zeros and ones.
@@ -73,7 +74,7 @@ def build_classifier(
             `output`, and the accuracy.
         optimizer: None takes Adam; a name or a `keras.optimizers.Optimizer`.
         learning_rate: a number or a `keras.optimizers.schedules.LearningRateSchedule`; None is
-            0.001. Not to be given where `optimizer` is an object, which has its own.
+            0.003. Not to be given where `optimizer` is an object, which has its own.
         name: of the model.
 
     Returns:
@@ -94,6 +95,9 @@ def build_classifier(
     output = checks.one_of("output", output, OUTPUTS)
     if output == "sigmoid" and num_classes != 2:
         raise ValueError(f"num_classes must be 2 where output is 'sigmoid', got {num_classes}")
+    if pooling is None:
+        timesteps = input_shape[0] if isinstance(input_shape, (tuple, list)) else None
+        pooling = "last" if timesteps is None else "max"
     inputs, x = sequence_input(
         input_shape,
         mask_value=mask_value,
@@ -129,4 +133,5 @@ def build_classifier(
         metrics=metrics,
         optimizer=optimizer,
         learning_rate=learning_rate,
+        own_rate=3e-3,
     )

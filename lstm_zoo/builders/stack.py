@@ -136,21 +136,29 @@ def dense(x, dense_units, dropout=0.0, kernel_regularizer=None):
 
 
 def compiled(
-    model, own_loss, own_metrics, *, loss=None, metrics=None, optimizer=None, learning_rate=None
+    model,
+    own_loss,
+    own_metrics,
+    *,
+    loss=None,
+    metrics=None,
+    optimizer=None,
+    learning_rate=None,
+    own_rate=1e-3,
 ):
     """The model, compiled: the builder's own loss, metrics and Adam where none is given."""
     if isinstance(loss, str):
         keras.losses.get(loss)  # a wrong name ends here, not in the first step
-    metrics = own_metrics if metrics is None and loss is None else metrics
+    metrics = own_metrics if metrics is None else metrics
     model.compile(
-        _optimizer(optimizer, learning_rate),
+        _optimizer(optimizer, learning_rate, own_rate),
         loss=own_loss if loss is None else loss,
         metrics=metrics,
     )
     return model
 
 
-def _optimizer(optimizer, learning_rate):
+def _optimizer(optimizer, learning_rate, own_rate):
     if isinstance(optimizer, keras.optimizers.Optimizer):
         if learning_rate is not None:
             raise ValueError(
@@ -158,7 +166,7 @@ def _optimizer(optimizer, learning_rate):
                 f"got {learning_rate!r}"
             )
         return optimizer
-    learning_rate = 1e-3 if learning_rate is None else learning_rate
+    learning_rate = own_rate if learning_rate is None else learning_rate
     if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         learning_rate = float(checks.positive("learning_rate", learning_rate))
     if optimizer is None:
