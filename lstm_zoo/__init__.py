@@ -5,6 +5,7 @@ import importlib
 # All that can stand in a saved file is known to Keras from here on.
 from lstm_zoo.builders import (
     anomaly_scores,
+    backtest,
     build_autoencoder,
     build_classifier,
     build_forecaster,
@@ -56,6 +57,7 @@ __all__ = [
     "PeepholeLSTMCell",
     "RNN",
     "anomaly_scores",
+    "backtest",
     "build_autoencoder",
     "build_classifier",
     "build_forecaster",

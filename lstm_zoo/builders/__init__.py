@@ -1,6 +1,7 @@
 """Whole models: recurrent layers that extract, Dense layers that select."""
 
 from lstm_zoo.builders.autoencoder import anomaly_scores, build_autoencoder
+from lstm_zoo.builders.backtest import Backtest, backtest, forecasting_with
 from lstm_zoo.builders.classifier import build_classifier
 from lstm_zoo.builders.forecaster import build_forecaster
 from lstm_zoo.builders.language_model import build_language_model, sample
@@ -12,9 +13,11 @@ from lstm_zoo.builders.streaming import Stream, stream
 from lstm_zoo.builders.tagger import build_tagger
 
 __all__ = [
+    "Backtest",
     "QuantileLoss",
     "Stream",
     "anomaly_scores",
+    "backtest",
     "build_autoencoder",
     "build_classifier",
     "build_forecaster",
@@ -23,6 +26,7 @@ __all__ = [
     "build_regressor",
     "build_seq2seq",
     "build_tagger",
+    "forecasting_with",
     "sample",
     "stream",
     "teacher_forcing",

@@ -37,7 +37,7 @@ def build_autoencoder(
         lstm_units: units of each recurrent layer that reads; the last is the size of the vector.
             As many, in reverse, write.
         cell, bidirectional, dropout, recurrent_dropout, mask_value, normalise, optimizer,
-        learning_rate (None is 0.001), name: as in `build_classifier`. The vector is read from one end to the other
+        learning_rate, name: as in `build_classifier`. The vector is read from one end to the other
             and back where `bidirectional`; it is written in one direction. With `normalise` what
             comes out is on the input's scale again.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error.

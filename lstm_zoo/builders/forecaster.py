@@ -57,7 +57,7 @@ def build_forecaster(
             (Kim et al. 2022).
         lstm_units, dense_units, cell, bidirectional, pooling, dropout, recurrent_dropout,
         kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
-        optimizer, learning_rate (None is 0.001), name: as in `build_classifier`.
+        optimizer, learning_rate, name: as in `build_classifier`.
         loss, metrics: as `keras.Model.compile` takes them; None takes what `quantiles` says.
 
     Returns:

@@ -37,7 +37,7 @@ def build_language_model(
         timesteps: length of the sequences; None where it varies.
         embedding_dim: features of a token.
         lstm_units, dense_units, cell, dropout, recurrent_dropout, loss, metrics, optimizer,
-        learning_rate (None is 0.001), name: as in `build_classifier`.
+        learning_rate, name: as in `build_classifier`.
         mask_zero: whether token 0 is padding.
 
     Returns:

@@ -35,7 +35,7 @@ def build_lstm_fcn(
         dimension_shuffle: whether the recurrent branch reads the features one after another, each
             with all its timesteps, as in the paper, and not the timesteps one after another.
         dropout: of the recurrent branch.
-        normalise, loss, metrics, optimizer, learning_rate (None is 0.001), name: as in `build_classifier`.
+        normalise, loss, metrics, optimizer, learning_rate, name: as in `build_classifier`.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_classes)`.

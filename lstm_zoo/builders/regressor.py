@@ -40,7 +40,7 @@ def build_regressor(
             size: take their mean off and divide by their standard deviation.
         lstm_units, dense_units, cell, bidirectional, pooling, dropout, recurrent_dropout,
         kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
-        vocabulary_size, embedding_dim, optimizer, learning_rate (None is 0.001), name: as in `build_classifier`.
+        vocabulary_size, embedding_dim, optimizer, learning_rate, name: as in `build_classifier`.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error and
             the mean absolute error.
 

@@ -38,7 +38,7 @@ def build_seq2seq(
         lstm_units: units of the encoder (of each direction) and of the decoder.
         bidirectional: whether the encoder reads from both ends.
         attention: whether the decoder looks back at the encoder's steps.
-        cell, dropout, recurrent_dropout, loss, metrics, optimizer, learning_rate (None is 0.001), name: as in
+        cell, dropout, recurrent_dropout, loss, metrics, optimizer, learning_rate, name: as in
             `build_classifier`.
 
     Returns:

@@ -46,7 +46,7 @@ def build_tagger(
             call of the model gives scores instead of probabilities.
         lstm_units, dense_units, cell, bidirectional, dropout, recurrent_dropout,
         kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
-        vocabulary_size, embedding_dim, metrics, optimizer, learning_rate (None is 0.001), name: as in
+        vocabulary_size, embedding_dim, metrics, optimizer, learning_rate, name: as in
             `build_classifier`. With `bidirectional=False` it can be run step by step (`lz.stream`).
         loss: as `keras.Model.compile` takes it; None with `crf`, which has its own.
 

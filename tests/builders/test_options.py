@@ -53,6 +53,15 @@ def test_a_sequence_that_is_masked_whole_gives_the_numbers_of_zeros(pooling):
     np.testing.assert_array_equal(model(np.zeros((1, 3, 2))), [[0.0]])
 
 
+def test_a_classifier_of_series_of_one_length_takes_the_largest_over_time():
+    def names_of(*shape, **options):
+        return [layer.name for layer in lz.build_classifier(shape, 2, **options).layers]
+
+    assert "max" in names_of(9, 1)
+    assert "max" not in names_of(None, 1)
+    assert "max" not in names_of(9, 1, pooling="last")
+
+
 def test_largest_over_time_is_right_in_half_precision():
     layer = lz.layers.MaxOverTime(dtype="float16")
     x, mask = np.array([[[-7.0], [-5.0], [3.0]]]), np.array([[True, True, False]])

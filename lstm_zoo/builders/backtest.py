@@ -1,0 +1,214 @@
+"""How good forecasts would have been: rolling origins, honest baselines, and intervals that hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_zoo import checks
+
+Forecaster = Callable[[np.ndarray, int], npt.ArrayLike]
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """What `lz.backtest` found: truth and forecasts at each origin.
+
+    `origins` are how many steps of the series were known, `(origins,)`; `truth` is
+    `(origins, horizon)`; `forecasts` has the same by name, `(origins, horizon)`.
+    """
+
+    origins: np.ndarray
+    truth: np.ndarray
+    forecasts: dict[str, np.ndarray]
+    scale: float
+
+    def errors(self) -> dict[str, dict[str, float]]:
+        """By name: "mae", "rmse", and "mase", the mean absolute error as a multiple of that of the
+        seasonal naive forecast one step ahead on what was known first (Hyndman & Koehler 2006)."""
+        found = {}
+        for name, forecast in self.forecasts.items():
+            error = forecast - self.truth
+            mae = float(np.mean(np.abs(error)))
+            found[name] = {
+                "mae": mae,
+                "rmse": float(np.sqrt(np.mean(error**2))),
+                "mase": mae / self.scale if self.scale else float("nan"),
+            }
+        return found
+
+    def intervals(self, name: str, coverage: float = 0.9) -> "Intervals":
+        """Split-conformal intervals around the forecasts of one model.
+
+        The first half of the origins says how wide they must be, for each step ahead; the second
+        half, whether they are.
+
+        Args:
+            name: of `forecasts`.
+            coverage: share of the truth that is to lie within, between 0 and 1.
+
+        Returns:
+            `Intervals`.
+
+        Raises:
+            ValueError: an unknown name; or too few origins for this coverage.
+        """
+        checks.one_of("name", name, self.forecasts)
+        (coverage,) = checks.rising_fractions("coverage", [coverage])
+        half = len(self.origins) // 2
+        error = np.sort(np.abs(self.forecasts[name] - self.truth)[:half], axis=0)
+        rank = int(np.ceil((half + 1) * coverage))
+        if rank > half:
+            least = 2 * int(np.ceil(round(coverage / (1 - coverage), 9)))
+            raise ValueError(
+                f"coverage of {coverage} needs at least {least} origins, got {len(self.origins)}"
+            )
+        width = error[rank - 1]
+        forecast, truth = self.forecasts[name][half:], self.truth[half:]
+        inside = np.abs(forecast - truth) <= width
+        return Intervals(self.origins[half:], forecast - width, forecast + width, inside.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """`lower` and `upper`, `(origins, horizon)`, and the share of the truth within them."""
+
+    origins: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    covered: float
+
+
+def backtest(
+    series: npt.ArrayLike,
+    horizon: int,
+    models: Mapping[str, Forecaster] | None = None,
+    *,
+    start: int,
+    stride: int | None = None,
+    season: int = 1,
+    baselines: Sequence[str] | None = None,
+) -> Backtest:
+    """Forecast a series from one origin after another, each time knowing only what came before.
+
+    Args:
+        series: `(timesteps,)`, finite numbers.
+        horizon: steps to forecast at each origin.
+        models: by name, functions of the past `(known,)` and the horizon that give `(horizon,)`
+            numbers: `lz.builders.forecasting_with(model, input_steps)` makes one of a model.
+        start: how many steps are known at the first origin.
+        stride: steps from one origin to the next; None takes the horizon.
+        season: steps after which the series repeats itself; 1 if it does not.
+        baselines: which of "naive" (the last value), "seasonal naive" (the last season), "linear"
+            (ridge regression on the last season, or 24 steps, fitted before `start`) and
+            "exponential smoothing" (Holt-Winters; needs statsmodels) stand beside the models. None
+            takes all that can be had.
+
+    Returns:
+        A `Backtest`.
+
+    Raises:
+        ValueError: a series that is too short or not finite, an unknown baseline, or a model that
+            gives something else than `horizon` finite numbers.
+
+    Example:
+        >>> series = np.sin(np.arange(60) * np.pi / 6)
+        >>> found = backtest(series, 6, start=36, season=12, baselines=["naive", "seasonal naive"])
+        >>> {name: round(error["mae"], 2) for name, error in found.errors().items()}
+        {'naive': 0.96, 'seasonal naive': 0.0}
+
+    Source:
+        Hyndman & Athanasopoulos, Forecasting: principles and practice, https://otexts.com/fpp3;
+        Vovk et al. 2005 (conformal intervals).
+    """
+    series = checks.finite("series", series, 1).astype("float64")
+    horizon, season = checks.count("horizon", horizon), checks.count("season", season)
+    start = checks.count("start", start, least=2 * season)
+    stride = horizon if stride is None else checks.count("stride", stride)
+    origins = np.arange(start, len(series) - horizon + 1, stride)
+    if not len(origins):
+        raise ValueError(
+            f"series must have at least start + horizon = {start + horizon} timesteps, "
+            f"got {len(series)}"
+        )
+    of_baselines = _baselines(series[:start], horizon, season)
+    for name in baselines or ():
+        checks.one_of("baselines", name, of_baselines)
+    chosen = of_baselines if baselines is None else {k: of_baselines[k] for k in baselines}
+    truth = np.stack([series[t : t + horizon] for t in origins])
+    forecasts = {}
+    for name, model in {**chosen, **(models or {})}.items():
+        each = []
+        for t in origins:
+            forecast = np.asarray(model(series[:t].copy(), horizon), dtype="float64").reshape(-1)
+            checks.shape(f"forecast of {name!r}", forecast.shape, (horizon,))
+            each.append(checks.finite(f"forecast of {name!r}", forecast))
+        forecasts[name] = np.stack(each)
+    step = np.abs(series[season:start] - series[: start - season])
+    return Backtest(origins, truth, forecasts, float(step.mean()))
+
+
+def forecasting_with(model, input_steps: int, mean: float = 0.0, scale: float = 1.0) -> Forecaster:
+    """A model of `build_forecaster` as `lz.backtest` takes it.
+
+    Args:
+        model: from `(batch, input_steps, 1)` to `(batch, horizon)`; of quantiles, the middle one.
+        input_steps: steps that it reads.
+        mean, scale: what the series was freed of for its training.
+
+    Returns:
+        A function of the past and the horizon.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> run = forecasting_with(lz.build_forecaster((4, 1), 2, lstm_units=3), 4)
+        >>> run(np.arange(9.0), 2).shape
+        (2,)
+    """
+    input_steps = checks.count("input_steps", input_steps)
+    scale = checks.positive("scale", scale)
+
+    def forecast(past, horizon):
+        x = (past[-input_steps:] - mean) / scale
+        y = np.asarray(model.predict_on_batch(x[None, :, None].astype("float32")))[0]
+        y = y if y.ndim == 1 else y[:, y.shape[1] // 2]
+        return y * scale + mean
+
+    return forecast
+
+
+def _baselines(known, horizon, season) -> dict[str, Forecaster]:
+    baselines: dict[str, Forecaster] = {
+        "naive": lambda past, h: np.full(h, past[-1]),
+        "seasonal naive": lambda past, h: np.resize(past[-season:], h),
+    }
+    linear = _linear(known, horizon, max(season, 24))
+    if linear is not None:
+        baselines["linear"] = linear
+    try:
+        from statsmodels.tsa.holtwinters import ExponentialSmoothing
+    except ImportError:
+        return baselines
+
+    def smoothing(past, h):
+        seasonal = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
+        fitted = ExponentialSmoothing(past, trend="add", damped_trend=True, **seasonal).fit()
+        return fitted.forecast(h)
+
+    baselines["exponential smoothing"] = smoothing
+    return baselines
+
+
+def _linear(known, horizon, steps):
+    """Ridge regression from `steps` values to the next `horizon`, each less the last value."""
+    count = len(known) - steps - horizon + 1
+    if count < 2:
+        return None
+    whole = np.lib.stride_tricks.sliding_window_view(known, steps + horizon)
+    x, y = whole[:, :steps], whole[:, steps:]
+    last = x[:, -1:]
+    x = x - last
+    penalty = 1e-3 * max(float(np.mean(x**2)), 1e-12) * count
+    weights = np.linalg.solve(x.T @ x + penalty * np.eye(steps), x.T @ (y - last))
+    return lambda past, h: (past[-steps:] - past[-1]) @ weights + past[-1]
