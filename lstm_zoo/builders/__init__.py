@@ -1,7 +1,7 @@
 """Whole models: recurrent layers that extract, Dense layers that select."""
 
 from lstm_zoo.builders.autoencoder import anomaly_scores, build_autoencoder
-from lstm_zoo.builders.backtest import Backtest, backtest, forecasting_with
+from lstm_zoo.builders.backtesting import Backtest, backtest, forecasting_with
 from lstm_zoo.builders.classifier import build_classifier
 from lstm_zoo.builders.forecaster import build_forecaster
 from lstm_zoo.builders.language_model import build_language_model, sample

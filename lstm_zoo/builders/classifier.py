@@ -74,7 +74,8 @@ def build_classifier(
             `output`, and the accuracy.
         optimizer: None takes Adam; a name or a `keras.optimizers.Optimizer`.
         learning_rate: a number or a `keras.optimizers.schedules.LearningRateSchedule`; None is
-            0.003, and 0.001 in the other builders. Not to be given where `optimizer` is an object, which has its own.
+            0.003, and 0.001 in the other builders. Not to be given where `optimizer` is an object,
+            which has its own.
         name: of the model.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How good forecasts would have been: rolling origins, honest baselines, and intervals that hold."""
+"""How good forecasts would have been: rolling origins, honest baselines, conformal intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
