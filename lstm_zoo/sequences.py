@@ -359,7 +359,7 @@ def _filled(each, width, value):
 
 def batches_by_length(
     sequences: Sequence[npt.ArrayLike],
-    y: npt.ArrayLike | Sequence[npt.ArrayLike],
+    y: np.ndarray | Sequence[Any],
     *,
     batch_size: int = 32,
     num_shapes: int = 4,

@@ -116,7 +116,7 @@ def backtest(
         >>> series = np.sin(np.arange(60) * np.pi / 6)
         >>> found = backtest(series, 6, start=36, season=12, baselines=["naive", "seasonal naive"])
         >>> {name: round(error["mae"], 2) for name, error in found.errors().items()}
-        {'naive': 0.96, 'seasonal naive': 0.0}
+        {'naive': 1.12, 'seasonal naive': 0.0}
 
     Source:
         Hyndman & Athanasopoulos, Forecasting: principles and practice, https://otexts.com/fpp3;
