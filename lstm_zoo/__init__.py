@@ -19,6 +19,7 @@ from lstm_zoo.builders import (
     translate,
 )
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell, lstm_in_numpy
+from lstm_zoo.cells import register as register_cell
 from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
 from lstm_zoo.recurrence import explain
 
@@ -75,6 +76,7 @@ __all__ = [
     "sample",
     "stream",
     "translate",
+    "register_cell",
     *_HOME,
     *_LATER,
 ]

@@ -1,20 +1,58 @@
 """The equations: one class per cell, readable beside the paper it cites."""
 
 from lstm_zoo.cells.base import Cell
-from lstm_zoo.cells.greff import CoupledLSTMCell
+from lstm_zoo.cells.greff import (
+    CoupledLSTMCell,
+    FullGateRecurrenceLSTMCell,
+    NoForgetGateLSTMCell,
+    NoInputActivationLSTMCell,
+    NoInputGateLSTMCell,
+    NoOutputActivationLSTMCell,
+    NoOutputGateLSTMCell,
+)
 from lstm_zoo.cells.in_numpy import lstm_in_numpy
+from lstm_zoo.cells.initializers import Chrono, EachGate
 from lstm_zoo.cells.lstm import LSTMCell
+from lstm_zoo.cells.minimal import MinGRUCell, MinLSTMCell
+from lstm_zoo.cells.multiplicative import MultiplicativeLSTMCell
+from lstm_zoo.cells.normalised import LayerNormLSTMCell
 from lstm_zoo.cells.peephole import PeepholeLSTMCell
+from lstm_zoo.cells.projected import ProjectedLSTMCell
 from lstm_zoo.cells.registry import derivatives, get, names, register
+from lstm_zoo.cells.registry import table as list
+from lstm_zoo.cells.time_aware import GRUDCell, TimeGapLSTMCell, observations
+from lstm_zoo.cells.xlstm import MLSTMCell, SLSTMCell
+from lstm_zoo.cells.zoneout import CandidateDropoutLSTMCell, ZoneoutCell
 
 __all__ = [
+    "CandidateDropoutLSTMCell",
     "Cell",
+    "Chrono",
     "CoupledLSTMCell",
+    "EachGate",
+    "FullGateRecurrenceLSTMCell",
+    "GRUDCell",
     "LSTMCell",
+    "LayerNormLSTMCell",
+    "MLSTMCell",
+    "MinGRUCell",
+    "MinLSTMCell",
+    "MultiplicativeLSTMCell",
+    "NoForgetGateLSTMCell",
+    "NoInputActivationLSTMCell",
+    "NoInputGateLSTMCell",
+    "NoOutputActivationLSTMCell",
+    "NoOutputGateLSTMCell",
     "PeepholeLSTMCell",
+    "ProjectedLSTMCell",
+    "SLSTMCell",
+    "TimeGapLSTMCell",
+    "ZoneoutCell",
     "derivatives",
     "get",
+    "list",
     "lstm_in_numpy",
     "names",
+    "observations",
     "register",
 ]

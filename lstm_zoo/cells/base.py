@@ -4,8 +4,10 @@ A cell is one step. Everything about time (loops, masks, the backward pass) live
 serves any cell, for a cell says all that it has to know:
 
 - `gate_names`, the blocks of `z` side by side, and `state_names`, whose first is the output;
-- `state_size`, how wide each state is;
+- `gate_sizes` and `state_size`, how wide each of them is;
 - `recurrent_names`, the states that the recurrent kernel multiplies;
+- `z_weights`, the weights that make `z` (a cell may keep some of them for its step), and `aside`,
+  how many of the last input features its step sees as they are;
 - `step(z, states)`, the equations: every quantity by its name.
 
 To add a cell, subclass `Cell` or `LSTMCell`, restate what differs, give it a name with
@@ -75,6 +77,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     gate_names: tuple[str, ...]
     state_names: tuple[str, ...] = ("hidden_state",)
     recurrent_names: tuple[str, ...] = ("hidden_state",)
+    z_weights: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
+    """The weights that make `z`; whatever other weights a cell has are for its `step` alone."""
     elementwise = True
     """Whether unit k of every quantity of `step` depends on unit k of each gate and state alone."""
 
@@ -111,6 +115,13 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.dropout = checks.fraction("dropout", dropout)
         self.recurrent_dropout = checks.fraction("recurrent_dropout", recurrent_dropout)
+        if recurrent_dropout and not (
+            "recurrent_kernel" in self.z_weights and self.recurrent_names
+        ):
+            raise ValueError(
+                f"recurrent_dropout must be 0 for {type(self).__name__}, whose gates do not see "
+                f"the states through one product, got {recurrent_dropout!r}"
+            )
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.implementation = 1 if self.recurrent_dropout else implementation
@@ -126,10 +137,22 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     def output_size(self) -> int:
         return self.state_size[0]
 
+    @property
+    def gate_sizes(self) -> list[int]:
+        """The width of each gate's block of `z`, in the order of `gate_names`."""
+        return [self.units] * len(self.gate_names)
+
+    def aside(self, features: int) -> int:
+        """How many of the last `features` of the input are no gate's: they stand at `z`'s end."""
+        return 0
+
     def build(self, input_shape):
-        width = len(self.gate_names) * self.units
-        self.kernel = self._add("kernel", (input_shape[-1], width))
-        self.recurrent_kernel = self._add("recurrent", (sum(self._recurrent_size), width))
+        features, width = input_shape[-1], sum(self.gate_sizes)
+        self._aside = self.aside(features)
+        self.kernel = self._add("kernel", (features - self._aside, width))
+        self.recurrent_kernel = None
+        if self.recurrent_names:
+            self.recurrent_kernel = self._add("recurrent", (sum(self._recurrent_size), width))
         self.bias = self._add("bias", (width,), self._initial_bias) if self.use_bias else None
         self.built = True
 
@@ -147,17 +170,57 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
             constraint=getattr(self, f"{role}_constraint"),
         )
 
+    @property
+    def _bias_of_forget_gate(self):
+        """Where the bias of the forget gate starts whatever the initializer says, or None."""
+        return None
+
     def _initial_bias(self, shape, dtype=None):
-        return self.bias_initializer(shape, dtype=dtype)
+        if hasattr(self.bias_initializer, "for_gates"):
+            return self.bias_initializer.for_gates(self.gate_names, self.gate_sizes, dtype)
+        blocks, start = [], self._bias_of_forget_gate
+        gates = zip(self.gate_names, self.gate_sizes)
+        # Keras draws neighbouring gates together
+        for forget, group in itertools.groupby(
+            gates, lambda gate: start is not None and gate[0] == "forget_gate"
+        ):
+            size = (sum(size for _, size in group),)
+            blocks.append(
+                ops.full(size, start, dtype=dtype)
+                if forget
+                else self.bias_initializer(size, dtype=dtype)
+            )
+        return ops.concatenate(blocks)
+
+    @property
+    def width_of_z(self) -> int:
+        """How wide `z` is where nothing is drawn; of a built cell."""
+        return self._aside + (sum(self.gate_sizes) if "kernel" in self.z_weights else 0)
+
+    def weight_of_z(self, name: str):
+        """A weight of this name if it makes `z`, else None."""
+        return getattr(self, name) if name in self.z_weights else None
 
     def project(self, x, dropout_mask=None):
-        """What the input adds to the gates, `W x + b`: `(..., features)` to `(..., width)`."""
-        z = product(x, self.kernel, dropout_mask)
-        return z if self.bias is None else z + self.bias
+        """What the input adds to `z`: `(..., features)` to `(..., width)`.
+
+        That is `W x + b`, and beside it the features that `aside` counts.
+        """
+        kernel, bias = self.weight_of_z("kernel"), self.weight_of_z("bias")
+        if kernel is None:
+            return x
+        features, rows = x.shape[-1], kernel.shape[0]
+        z = product(x[..., :rows] if rows < features else x, kernel, dropout_mask)
+        z = z if bias is None else z + bias
+        return ops.concatenate([z, x[..., rows:]], axis=-1) if rows < features else z
 
     def recur(self, states, dropout_mask=None):
-        """What the states before add to the gates, `U r`: `(batch, width)`."""
-        return product(self.recurrent_part(states), self.recurrent_kernel, dropout_mask)
+        """What the states before add to `z`, `U r`: `(batch, width)`, or 0 if there is no `U`."""
+        kernel = self.weight_of_z("recurrent_kernel")
+        if kernel is None:
+            return 0
+        z, aside = product(self.recurrent_part(states), kernel, dropout_mask), self._aside
+        return ops.pad(z, [[0, 0], [0, aside]]) if aside else z
 
     def recurrent_part(self, states):
         """The states of `recurrent_names`, side by side."""
@@ -165,11 +228,18 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         parts = [by_name[name] for name in self.recurrent_names]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
+    def draw(self, batch: int, timesteps: int):
+        """What a cell draws in training, `(batch, timesteps, any)`; None for most cells.
+
+        Its `step` finds it at the end of `z`, which is that much wider then.
+        """
+
     def step(self, z, states):
         """The equations.
 
         Args:
-            z: `(..., gates * units)`, what the gates see, before their activations.
+            z: `(..., width)`, what the gates see, before their activations, side by side; then the
+                features that `aside` counts, and in training what `draw` drew.
             states: those before the step, each `(..., width)`, in the order of `state_names`.
 
         Returns:
@@ -185,7 +255,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         if training and 0.0 < self.recurrent_dropout < 1.0:
             recurrent_mask = self.get_recurrent_dropout_mask(self.recurrent_part(states))
         z = self.project(inputs, input_mask) + self.recur(states, recurrent_mask)
-        return self.step(z, states)
+        drawn = self.draw(ops.shape(inputs)[0], 1) if training else None
+        return self.step(z if drawn is None else ops.concatenate([z, drawn[:, 0]], -1), states)
 
     def call(self, inputs, states, training=False):
         now = self.values(inputs, states, training)

@@ -1,8 +1,13 @@
-"""Variants of the LSTM that Greff et al. (2017) compared."""
+"""Variants of the LSTM that Greff et al. (2017) compared.
+
+Their vanilla LSTM is `PeepholeLSTMCell`, the one without peepholes `LSTMCell`. All but the coupled
+one have peepholes too, which start at zero.
+"""
 
 from keras import ops
 
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations, named
+from lstm_zoo.cells.peephole import PeepholeLSTMCell
 from lstm_zoo.cells.registry import derivatives_of, register
 
 
@@ -59,3 +64,272 @@ def _(cell, z, states):
         ("cell_state", "candidate"): i * (1 - g * g),
         ("cell_state", "previous_cell_state"): f,
     }
+
+
+@register("no_input_gate")
+class NoInputGateLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM that takes in whatever comes (Greff et al. 2017).
+
+    .. math::
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + b_f) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        c_t &= f_t \odot c_{t-1} + g_t \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
+        h_t &= o_t \odot \tanh(c_t)
+
+    The input gate is always open, :math:`i_t = 1`: NIG in the paper. Kernels are in the
+    order f, g, o.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`.
+
+    Example:
+        >>> h, (h, c) = NoInputGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
+        >>> tuple(c.shape)
+        (2, 8)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    gate_names = ("forget_gate", "candidate", "output_gate")
+    peepholes = ("forget_gate", "output_gate")
+
+    def step(self, z, states):
+        _, c = states
+        p_f, p_o = self._peepholes(z.dtype)
+        f, g, o = ops.split(z, 3, axis=-1)
+        f, g = self.recurrent_activation(f + p_f * c), self.activation(g)
+        c = f * c + g
+        o = self.recurrent_activation(o + p_o * c)
+        h = o * self.activation(c)
+        return {
+            "forget_gate": f,
+            "candidate": g,
+            "output_gate": o,
+            "cell_state": c,
+            "hidden_state": h,
+        }
+
+
+@register("no_forget_gate")
+class NoForgetGateLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM that never forgets, as it was in 1997 (Greff et al. 2017).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        c_t &= c_{t-1} + i_t \odot g_t \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
+        h_t &= o_t \odot \tanh(c_t)
+
+    The forget gate is always open, :math:`f_t = 1`: NFG in the paper; without its
+    peepholes the LSTM of Hochreiter & Schmidhuber (1997). Kernels are in the order i, g, o.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`.
+
+    Example:
+        >>> h, (h, c) = NoForgetGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
+        >>> tuple(c.shape)
+        (2, 8)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    gate_names = ("input_gate", "candidate", "output_gate")
+    peepholes = ("input_gate", "output_gate")
+
+    def step(self, z, states):
+        _, c = states
+        p_i, p_o = self._peepholes(z.dtype)
+        i, g, o = ops.split(z, 3, axis=-1)
+        i, g = self.recurrent_activation(i + p_i * c), self.activation(g)
+        c = c + i * g
+        o = self.recurrent_activation(o + p_o * c)
+        h = o * self.activation(c)
+        return {
+            "input_gate": i,
+            "candidate": g,
+            "output_gate": o,
+            "cell_state": c,
+            "hidden_state": h,
+        }
+
+
+@register("no_output_gate")
+class NoOutputGateLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM that always shows all that it holds (Greff et al. 2017).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + b_f) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        h_t &= \tanh(c_t)
+
+    The output gate is always open, :math:`o_t = 1`: NOG in the paper. Kernels are in
+    the order i, f, g.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`.
+
+    Example:
+        >>> h, (h, c) = NoOutputGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
+        >>> tuple(c.shape)
+        (2, 8)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    gate_names = ("input_gate", "forget_gate", "candidate")
+    peepholes = ("input_gate", "forget_gate")
+
+    def step(self, z, states):
+        _, c = states
+        p_i, p_f = self._peepholes(z.dtype)
+        i, f, g = ops.split(z, 3, axis=-1)
+        i, f = self.recurrent_activation(i + p_i * c), self.recurrent_activation(f + p_f * c)
+        g = self.activation(g)
+        c = f * c + i * g
+        h = self.activation(c)
+        return {
+            "input_gate": i,
+            "forget_gate": f,
+            "candidate": g,
+            "cell_state": c,
+            "hidden_state": h,
+        }
+
+
+@register("no_input_activation")
+class NoInputActivationLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM whose candidate is not squashed (Greff et al. 2017).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + b_f) \\
+        g_t &= W_g x_t + U_g h_{t-1} + b_g \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
+        h_t &= o_t \odot \tanh(c_t)
+
+    NIAF in the paper.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`.
+
+    Example:
+        >>> h, (h, c) = NoInputActivationLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
+        >>> tuple(c.shape)
+        (2, 8)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    def step(self, z, states):
+        _, c = states
+        p_i, p_f, p_o = self._peepholes(z.dtype)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f = self.recurrent_activation(i + p_i * c), self.recurrent_activation(f + p_f * c)
+        c = f * c + i * g
+        o = self.recurrent_activation(o + p_o * c)
+        h = o * self.activation(c)
+        return named(i, f, g, o, c, h)
+
+
+@register("no_output_activation")
+class NoOutputActivationLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM whose cell state is not squashed on its way out (Greff et al. 2017).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + b_f) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
+        h_t &= o_t \odot c_t
+
+    NOAF in the paper, and one of the two changes that hurt there.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`.
+
+    Example:
+        >>> h, (h, c) = NoOutputActivationLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
+        >>> tuple(c.shape)
+        (2, 8)
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    def step(self, z, states):
+        _, c = states
+        p_i, p_f, p_o = self._peepholes(z.dtype)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i, f = self.recurrent_activation(i + p_i * c), self.recurrent_activation(f + p_f * c)
+        g = self.activation(g)
+        c = f * c + i * g
+        o = self.recurrent_activation(o + p_o * c)
+        h = o * c
+        return named(i, f, g, o, c, h)
+
+
+@register("full_gate_recurrence")
+class FullGateRecurrenceLSTMCell(PeepholeLSTMCell):
+    r"""An LSTM whose gates see all gates of the step before (Greff et al. 2017).
+
+    .. math::
+        i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + R_i v_{t-1} + b_i) \\
+        f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + R_f v_{t-1} + b_f) \\
+        g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g) \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + R_o v_{t-1} + b_o) \\
+        h_t &= o_t \odot \tanh(c_t)
+
+    where :math:`v_t = (i_t, f_t, o_t)`: FGR in the paper, the LSTM as Hochreiter & Schmidhuber
+    first had it. The three :math:`R` stand side by side in `gate_kernel` `(3 * units, 3 * units)`.
+
+    Args:
+        units, ...: those of `PeepholeLSTMCell`; `recurrent_initializer` is that of :math:`R` too.
+
+    Example:
+        >>> cell = FullGateRecurrenceLSTMCell(8)
+        >>> h, states = cell(ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> len(states)
+        5
+
+    Source:
+        Greff et al. 2017, LSTM: A search space odyssey, https://doi.org/10.1109/TNNLS.2016.2582924.
+    """
+
+    state_names = ("hidden_state", "cell_state", "input_gate", "forget_gate", "output_gate")
+    elementwise = False
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.gate_kernel = self.add_weight(
+            shape=(3 * self.units, 3 * self.units),
+            name="gate_kernel",
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+
+    def step(self, z, states):
+        _, c, *gates = states
+        p_i, p_f, p_o = self._peepholes(z.dtype)
+        seen = ops.matmul(ops.concatenate(gates, axis=-1), ops.cast(self.gate_kernel, z.dtype))
+        r_i, r_f, r_o = ops.split(seen, 3, axis=-1)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        i = self.recurrent_activation(i + p_i * c + r_i)
+        f = self.recurrent_activation(f + p_f * c + r_f)
+        g = self.activation(g)
+        c = f * c + i * g
+        o = self.recurrent_activation(o + p_o * c + r_o)
+        h = o * self.activation(c)
+        return named(i, f, g, o, c, h)

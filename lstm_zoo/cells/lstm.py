@@ -1,7 +1,5 @@
 """The long short-term memory, and its derivatives."""
 
-import itertools
-
 import keras
 from keras import ops
 
@@ -64,7 +62,7 @@ class LSTMCell(Cell):
     """
 
     gate_names: tuple[str, ...] = ("input_gate", "forget_gate", "candidate", "output_gate")
-    state_names = ("hidden_state", "cell_state")
+    state_names: tuple[str, ...] = ("hidden_state", "cell_state")
 
     def __init__(
         self,
@@ -121,19 +119,9 @@ class LSTMCell(Cell):
         elif "step" in own:
             cls.gates = cls.step
 
-    def _initial_bias(self, shape, dtype=None):
-        def is_forget_gate(name):
-            return self.unit_forget_bias and name == "forget_gate"
-
-        blocks = []  # Keras draws neighbouring gates together
-        for forget, names in itertools.groupby(self.gate_names, is_forget_gate):
-            size = (len(list(names)) * self.units,)
-            blocks.append(
-                ops.full(size, self.forget_bias, dtype=dtype)
-                if forget
-                else self.bias_initializer(size, dtype=dtype)
-            )
-        return ops.concatenate(blocks)
+    @property
+    def _bias_of_forget_gate(self):
+        return self.forget_bias if self.unit_forget_bias else None
 
     def step(self, z, states):
         _, c = states

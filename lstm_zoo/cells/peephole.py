@@ -38,6 +38,9 @@ class PeepholeLSTMCell(LSTMCell):
         https://doi.org/10.1109/IJCNN.2000.861302.
     """
 
+    peepholes: tuple[str, ...] = ("input_gate", "forget_gate", "output_gate")
+    """The gates that have them, in the order of the rows of `peephole_kernel`."""
+
     def __init__(self, units, *args, peephole_initializer="zeros", **kwargs):
         super().__init__(units, *args, **kwargs)
         self.peephole_initializer = keras.initializers.get(peephole_initializer)
@@ -45,7 +48,9 @@ class PeepholeLSTMCell(LSTMCell):
     def build(self, input_shape):
         super().build(input_shape)
         self.peephole_kernel = self.add_weight(
-            shape=(3, self.units), name="peephole_kernel", initializer=self.peephole_initializer
+            shape=(len(self.peepholes), self.units),
+            name="peephole_kernel",
+            initializer=self.peephole_initializer,
         )
 
     def step(self, z, states):
@@ -61,7 +66,7 @@ class PeepholeLSTMCell(LSTMCell):
         return named(i, f, g, o, c, h)
 
     def _peepholes(self, dtype):
-        return ops.unstack(ops.cast(self.peephole_kernel, dtype), 3)
+        return ops.unstack(ops.cast(self.peephole_kernel, dtype), len(self.peepholes))
 
     def get_config(self):
         initializer = keras.initializers.serialize(self.peephole_initializer)

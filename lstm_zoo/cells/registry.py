@@ -1,6 +1,11 @@
 """Which cells there are by name, and the derivatives that were written by hand for some of them."""
 
+import fnmatch
+import html
+import inspect
+import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 
@@ -9,6 +14,7 @@ from lstm_zoo.cells.base import Cell
 
 _CELLS: dict[str, type[Cell]] = {}
 _DERIVATIVES: dict[type[Cell], tuple[Callable, Callable]] = {}
+_FASTEST: dict[type[Cell], str] = {}  # the engines of a cell beyond XLA; `recurrence` fills it in
 
 
 def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
@@ -48,13 +54,70 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
     return decorate
 
 
-def names() -> list[str]:
-    """The names of all registered cells.
+def names(pattern: str = "*") -> list[str]:
+    """The names of all registered cells, or of those that fit a pattern with wildcards.
 
-    >>> {"lstm", "peephole", "coupled"} <= set(names())
-    True
+    >>> names("min_*")
+    ['min_gru', 'min_lstm']
     """
-    return list(_CELLS)
+    return [name for name in _CELLS if fnmatch.fnmatchcase(name, pattern)]
+
+
+class Entry(NamedTuple):
+    """One line of the table of cells."""
+
+    name: str  # as in `cell=`
+    what: str  # the first sentence of its docstring, with its paper
+    states: tuple[str, ...]
+    engine: str  # the fastest that can run it
+
+
+class Table(tuple[Entry, ...]):
+    """Entries that print as a table, in a notebook too."""
+
+    def __repr__(self):
+        rows = [(e.name, e.engine, ", ".join(e.states), e.what) for e in self]
+        widths = [max(map(len, column)) for column in zip(*rows)][:-1]
+        return "\n".join(
+            "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[-1]]) for row in rows
+        )
+
+    def _repr_html_(self):
+        def row(cells, tag):
+            return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+
+        lines = [row(("cell", "engine", "states", "what it is"), "th")]
+        for e in self:
+            lines.append(row((e.name, e.engine, ", ".join(e.states), e.what), "td"))
+        return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def table(pattern: str = "*") -> Table:
+    """The registered cells: name, what each is and its paper, its states, its fastest engine.
+
+    Args:
+        pattern: of the names, with wildcards.
+
+    Returns:
+        A tuple of `Entry` that prints as a table.
+
+    Example:
+        >>> table("coupled")[0].states
+        ('hidden_state', 'cell_state')
+    """
+    return Table(_entry(name) for name in names(pattern))
+
+
+def _entry(name):
+    kind = _CELLS[name]
+    sentence = re.split(r"\n\s*\n", inspect.getdoc(kind) or "")[0].replace("\n", " ")
+    states = kind(1).state_names
+    return Entry(name, sentence, tuple(states), _FASTEST.get(kind, "XLA"))
+
+
+def runs_on(cell_class: type[Cell], engine: str) -> None:
+    """Say which engine, faster than XLA, can run the cells of exactly this class."""
+    _FASTEST[cell_class] = engine
 
 
 def get(name: str) -> type[Cell]:

@@ -6,6 +6,7 @@ from lstm_zoo.layers.lstm import LSTM
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 from lstm_zoo.layers.scaling import ScaledBack, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
+from lstm_zoo.layers.xlstm import MLSTMBlock, SLSTMBlock
 
 __all__ = [
     "CRF",
@@ -13,9 +14,11 @@ __all__ = [
     "RNN",
     "AttentionOverTime",
     "CoupledLSTM",
+    "MLSTMBlock",
     "MaxOverTime",
     "MeanOverTime",
     "PeepholeLSTM",
+    "SLSTMBlock",
     "ScaledBack",
     "WindowScale",
     "layer_for",

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import recurrence
-from lstm_zoo.recurrence import portable
+from lstm_zoo.recurrence import portable, scan
 from lstm_zoo.recurrence.engines import engine_of
 
 
@@ -38,19 +38,32 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
     if engine == "keras":
         return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
     cell = layer.cell
+    in_parallel = engine == "parallel" and scan.serves(cell, sequences)
     dropout = training and 0.0 < cell.dropout < 1.0
     recurrent = training and 0.0 < cell.recurrent_dropout < 1.0
+    input_mask = cell.get_dropout_mask(sequences[:, 0]) if dropout else None
+    if in_parallel:
+        outputs, states = scan.run(
+            cell,
+            sequences,
+            initial_state,
+            mask,
+            input_mask=input_mask,
+            go_backwards=layer.go_backwards,
+        )
+        return _finished(layer, outputs, states, mask)
     outputs, states = recurrence.run(
         cell,
         sequences,
         initial_state,
         mask,
-        input_mask=cell.get_dropout_mask(sequences[:, 0]) if dropout else None,
+        input_mask=input_mask,
         recurrent_mask=(
             cell.get_recurrent_dropout_mask(cell.recurrent_part(initial_state))
             if recurrent
             else None
         ),
+        drawn=cell.draw(*ops.shape(sequences)[:2]) if training else None,
         training=training,
         return_sequences=layer.return_sequences,
         go_backwards=layer.go_backwards,
@@ -61,6 +74,7 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
 
 
 def _finished(layer, outputs, states, mask):
+    """The last output, all outputs and the last states, with the outputs that Keras wants."""
     last = states[0]
     if mask is not None:
         outputs, last = _as_keras_masks(layer, outputs, last, mask)
@@ -112,7 +126,38 @@ def _broadcast(argument, value, sequences, rest):
     )
 
 
-class RNN(keras.layers.RNN):
+class LearnsInitialState(keras.layers.RNN):
+    """A layer that can start from states which are weights, the same for every sequence."""
+
+    learned_initial_state = False
+
+    def _set_initial_state(self, learned):
+        if learned and self.stateful:
+            raise ValueError("learned_initial_state must be False for a stateful layer")
+        self.learned_initial_state = bool(learned)
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        super().build(sequences_shape, initial_state_shape)
+        if self.learned_initial_state:
+            self.initial_states = [
+                self.add_weight((1, size), "zeros", name=f"initial_state_{k}")
+                for k, size in enumerate(self.cell.state_size)
+            ]
+
+    def get_initial_state(self, batch_size):
+        if not self.learned_initial_state:
+            return super().get_initial_state(batch_size)
+        return [
+            ops.broadcast_to(ops.cast(start, self.compute_dtype), (batch_size, start.shape[1]))
+            for start in self.initial_states
+        ]
+
+    def get_config(self):
+        own = {"learned_initial_state": True} if self.learned_initial_state else {}
+        return {**super().get_config(), **own}
+
+
+class RNN(LearnsInitialState):
     """`keras.layers.RNN` for the cells of LSTM Zoo, at their speed.
 
     Args:
@@ -121,6 +166,10 @@ class RNN(keras.layers.RNN):
             `keras.layers.RNN`.
         recompute: whether training keeps the states at every square-root-of-timesteps-th step only
             and computes those between again, for about a third more time (Chen et al. 2016).
+        learned_initial_state: whether the states before the first step are weights, which start at
+            zero; not for a stateful layer.
+        parallel: whether all steps are computed side by side where the gates of the cell see the
+            input alone (`min_gru`, `min_lstm`, `mlstm`); "auto" where that is quicker.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -146,9 +195,26 @@ class RNN(keras.layers.RNN):
 
     chooses_engine = True
 
-    def __init__(self, cell, *args, recompute: bool = False, **kwargs):
+    def __init__(
+        self,
+        cell,
+        *args,
+        recompute: bool = False,
+        learned_initial_state: bool = False,
+        parallel: bool | str = "auto",
+        **kwargs,
+    ):
         super().__init__(cell, *args, **kwargs)
         self.recompute = recompute
+        self._set_initial_state(learned_initial_state)
+        if parallel not in ("auto", True, False):
+            raise ValueError(f'parallel must be "auto", True or False, got {parallel!r}')
+        if parallel is True and not scan.is_parallel(cell):
+            raise ValueError(
+                "parallel must not be True for a cell whose gates see its states, got "
+                f"{type(cell).__name__}"
+            )
+        self.parallel = parallel
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if isinstance(self.cell, keras.layers.StackedRNNCells):
@@ -156,7 +222,8 @@ class RNN(keras.layers.RNN):
         return run_layer(self, sequences, initial_state, mask, training)
 
     def get_config(self):
-        return {**super().get_config(), "recompute": self.recompute}
+        own = {"recompute": self.recompute, "parallel": self.parallel}
+        return {**super().get_config(), **own}
 
 
 keras.saving.register_keras_serializable(package="lstm_zoo")(RNN)

@@ -3,7 +3,7 @@
 import keras
 
 from lstm_zoo.cells.lstm import LSTMCell
-from lstm_zoo.layers.base import run_layer
+from lstm_zoo.layers.base import LearnsInitialState, run_layer
 from lstm_zoo.recurrence.engines import sees_a_gpu, suits_cudnn
 
 _LAYERS: dict[type, type] = {}
@@ -26,7 +26,7 @@ def layer_class_of(cell_class):
 
 
 @runs(LSTMCell)
-class LSTM(keras.layers.LSTM):
+class LSTM(LearnsInitialState, keras.layers.LSTM):
     """A long short-term memory layer, to be used wherever `keras.layers.LSTM` is.
 
     The same arguments with the same meaning, the same numbers, weights that move both ways with
@@ -55,6 +55,8 @@ class LSTM(keras.layers.LSTM):
         use_cudnn: "auto", True or False, as in Keras.
         recompute: whether training keeps the states at every square-root-of-timesteps-th step only
             and computes those between again, for about a third more time (Chen et al. 2016).
+        learned_initial_state: whether the states before the first step are weights, which start at
+            zero; not for a stateful layer.
         **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras, and what
             `cell_arguments` lists.
 
@@ -110,6 +112,7 @@ class LSTM(keras.layers.LSTM):
         use_cudnn: bool | str = "auto",
         forget_bias: float = 1.0,
         recompute: bool = False,
+        learned_initial_state: bool = False,
         **kwargs,
     ):
         if use_cudnn not in ("auto", True, False):
@@ -154,6 +157,7 @@ class LSTM(keras.layers.LSTM):
         # A fused kernel, which Bidirectional may call past inner_loop, knows the plain cell only.
         self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
         self.recompute = recompute
+        self._set_initial_state(learned_initial_state)
         if use_cudnn is True and not suits_cudnn(self):
             raise ValueError(
                 "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "

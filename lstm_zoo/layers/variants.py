@@ -13,6 +13,7 @@ from lstm_zoo.layers.lstm import LSTM, layer_class_of, runs
 OF_THE_LAYER = {
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
     *("zero_output_for_mask", "recompute", "activity_regularizer", "name", "dtype", "trainable"),
+    *("learned_initial_state", "parallel"),
 }
 KERAS = {"gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 

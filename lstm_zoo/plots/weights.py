@@ -39,8 +39,8 @@ def plot_weights(
         ax: as many matplotlib Axes as are returned; a new figure if None.
 
     Returns:
-        An array of 2 Axes: the kernel, the recurrent kernel. Of a `Bidirectional` `(2, 2)`: one row
-        for each direction.
+        An array of 2 Axes: the kernel, the recurrent kernel, or of the one there is. Of a
+        `Bidirectional` one row of them for each direction, `(2, 2)`.
 
     Raises:
         ValueError: if `layer` is none of these, or has no weights yet.
@@ -79,20 +79,23 @@ def _matrices(layer):
     """By name the two matrices of a layer, each with the names of the blocks side by side in it."""
     cell = getattr(layer, "cell", layer)
     kernels = ("kernel", "recurrent_kernel")
-    if not all(hasattr(cell, name) for name in kernels):
+    found = [name for name in kernels if getattr(cell, name, None) is not None]
+    if not found:
         unbuilt = hasattr(cell, "state_size") and not cell.built
         why = "it has no weights yet, call it once" if unbuilt else f"got {type(layer).__name__}"
         raise ValueError(f"layer must be a built recurrent layer or its cell: {why}")
     gates = equations_of(cell).gate_names
-    return [(name, np.asarray(getattr(cell, name), float), gates) for name in kernels]
+    sizes = getattr(cell, "gate_sizes", None)
+    blocks = list(zip(gates, sizes or [cell.kernel.shape[1] // len(gates)] * len(gates)))
+    return [(name, np.asarray(getattr(cell, name), float), blocks) for name in found]
 
 
 def _weight_map(ax, matrix, gates):
     high = round_limit(matrix)
-    rows, columns = matrix.shape
     image = ax.imshow(matrix, aspect="auto", cmap=SIGNED, vmin=-high, vmax=high)
-    edges = np.linspace(-0.5, columns - 0.5, len(gates) + 1)
-    for gate, left, right in zip(gates, edges, edges[1:]):
+    names, sizes = zip(*gates)
+    edges = np.cumsum([0, *sizes]) - 0.5
+    for gate, left, right in zip(names, edges, edges[1:]):
         ax.axvline(right, color="white", linewidth=2)
         ax.plot(
             [left, right],
@@ -104,9 +107,9 @@ def _weight_map(ax, matrix, gates):
             clip_on=False,
         )
     ax.set_xlim(edges[0], edges[-1])
-    ax.set_xticks((edges[:-1] + edges[1:]) / 2, map(words, gates))
+    ax.set_xticks((edges[:-1] + edges[1:]) / 2, map(words, names))
     ax.tick_params(axis="x", length=0, pad=8)
-    ticks = thin(rows, 3)
+    ticks = thin(len(matrix), 3)
     ax.set_yticks(ticks, map(str, ticks))
     ax.spines[:].set_visible(False)
     colour_bar(image, ax, [-high, 0, high])
@@ -114,8 +117,9 @@ def _weight_map(ax, matrix, gates):
 
 def _weight_histogram(ax, matrix, gates):
     bins = np.linspace(matrix.min(), matrix.max(), 21)
-    blocks = np.split(matrix, len(gates), axis=1)
-    for gate, block, line in zip(gates, blocks, itertools.cycle(LINES)):
+    names, sizes = zip(*gates)
+    blocks = np.split(matrix, np.cumsum(sizes)[:-1], axis=1)
+    for gate, block, line in zip(names, blocks, itertools.cycle(LINES)):
         counts, _ = np.histogram(block, bins)
         ax.stairs(
             counts, bins, color=colour_of(gate), linestyle=line, linewidth=2, label=words(gate)

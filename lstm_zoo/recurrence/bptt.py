@@ -46,7 +46,7 @@ https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs
 from typing import Any, NamedTuple
 
 from lstm_zoo.backend import tf
-from lstm_zoo.recurrence.net import Net, kernel_gradient, product
+from lstm_zoo.recurrence.net import Net
 from lstm_zoo.recurrence.segments import in_segments, time_major
 
 
@@ -128,13 +128,11 @@ def backward(kind, plan, rows, shared, kept):
         dy = None if dys is None else dys[n]
         dz, ds, dextras = net.walk_back(before, mask, dy, ds, here)
         gradients = [
-            kernel_gradient(net.recurrent_part(before.states), dz, net.h_drop),
-            kernel_gradient(xs[n], dz, net.x_drop),
-            *([] if net.b is None else [tf.reduce_sum(dz, axis=(0, 1))]),
+            *net.weight_gradients(before.states, xs[n], dz),
             *dextras,
         ]
         sums = [total + tf.cast(gradient, wide) for total, gradient in zip(sums, gradients)]
-        return n - 1, ds, dx.write(n, product(dz, net.W_T, net.x_drop, back=True)), sums
+        return n - 1, ds, dx.write(n, net.input_gradient(dz)), sums
 
     dx = tf.TensorArray(rows.x.dtype, xs.shape[0] or tf.shape(xs)[0]).unstack(tf.zeros_like(xs))
     sums = [tf.zeros(w.shape, wide) for w in tf.nest.flatten(shared.weights) if w is not None]
@@ -174,7 +172,7 @@ def _walk(net, x, mask, states, steps, kept, plan):
 
 def _at_steps(net, x, rows):
     length = x.shape[0] or tf.shape(x)[0]
-    z = _room(length, rows.states[0], net.W.shape[1])
+    z = _room(length, rows.states[0], net.z_width(x))
     return EveryStep(z, [_room(length, state) for state in rows.states])
 
 

@@ -35,7 +35,8 @@ class Kind:
 def kind_of(cell):
     """The `Kind` of a cell: that of every other whose step is the same graph."""
     if cell not in _KIND_OF:
-        widths = (*cell.state_size, cell.units, cell.kernel.shape[0], cell.use_bias)
+        shapes = [None if w is None else tuple(w.shape) for w in variables_of(cell)[:3]]
+        widths = (*cell.state_size, cell.units, *shapes)
         names = (cell.gate_names, cell.state_names, cell.recurrent_names)
         by_hand = derivatives(cell)
         key = type(cell), cell.elementwise, widths, names, by_hand, _graph_of_step(cell)
@@ -57,7 +58,7 @@ def _graph_of_step(cell):
         return tf.TensorSpec((None, *shape), cell.compute_dtype)
 
     specs = (
-        spec(variables.kernel.shape[1]),
+        spec(cell.width_of_z),
         [spec(size) for size in cell.state_size],
         [tf.TensorSpec(w.shape, cell.compute_dtype) for w in variables.extras],
     )
@@ -117,6 +118,6 @@ def two_features(x, kernel):
 
     XLA turns a product over one feature into a slow broadcast; the second one saves it.
     """
-    if x.shape[2] != 1:
+    if x.shape[2] != 1 or kernel is None:
         return x, kernel
     return tf.pad(x, [[0, 0], [0, 0], [0, 1]]), tf.pad(kernel, [[0, 1], [0, 0]])

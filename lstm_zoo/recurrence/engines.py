@@ -6,9 +6,17 @@ from typing import NamedTuple
 import keras
 
 from lstm_zoo.backend import tf
+from lstm_zoo.cells import CoupledLSTMCell, MinGRUCell, MinLSTMCell, MLSTMCell, PeepholeLSTMCell
 from lstm_zoo.cells.base import Cell
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
-from lstm_zoo.recurrence import native
+from lstm_zoo.cells.registry import runs_on
+from lstm_zoo.recurrence import native, scan
+
+runs_on(LSTMCell, "cuDNN, C")
+runs_on(PeepholeLSTMCell, "C")
+runs_on(CoupledLSTMCell, "C")
+for _kind in (MinGRUCell, MinLSTMCell, MLSTMCell):
+    runs_on(_kind, "XLA, parallel")
 
 
 class Engine(NamedTuple):
@@ -133,9 +141,21 @@ def _why_not_compiled(layer, masked=False):
     return None
 
 
+def _why_not_parallel(layer, masked):
+    cell, wanted = getattr(layer, "cell", None), getattr(layer, "parallel", False)
+    if not scan.is_parallel(cell):
+        return "the gates of its cell see the states"
+    if not wanted:
+        return "parallel=False"
+    if wanted == "auto" and not (sees_a_gpu() or hasattr(cell, "in_parallel")):
+        return "on a CPU one step after the other is quicker"
+    return "unroll=True asks for a loop that is written out" if layer.unroll else None
+
+
 ENGINES = (
     Engine("cudnn", "cuDNN, NVIDIA's fused kernel", _why_not_cudnn),
     Engine("native", "the native operation of lstm_zoo (C)", _why_not_native),
+    Engine("parallel", "all steps side by side", _why_not_parallel),
     Engine("compiled", "the compiled recurrence of lstm_zoo (XLA)", _why_not_compiled),
     Engine("keras", "Keras's own loop", lambda layer, masked: None),
 )

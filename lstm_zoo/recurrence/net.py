@@ -11,9 +11,9 @@ from lstm_zoo.cells.registry import derivatives
 class Weights(NamedTuple):
     """The weights of a cell, as tensors."""
 
-    recurrent_kernel: Any
+    recurrent_kernel: Any  # this and the next two make z; each may be None
     kernel: Any
-    bias: Any  # or None
+    bias: Any
     extras: Any  # those that only `step` uses, a list
 
 
@@ -26,7 +26,7 @@ class Dropout(NamedTuple):
 
 def variables_of(cell):
     """The variables of a cell, as `Weights`."""
-    usual = [cell.recurrent_kernel, cell.kernel, cell.bias]
+    usual = [cell.weight_of_z(name) for name in ("recurrent_kernel", "kernel", "bias")]
     extras = [w for w in cell.weights if not any(w is u for u in usual)]
     extras = [w for w in extras if keras.backend.is_float_dtype(w.dtype)]
     return Weights(*usual, extras)
@@ -40,12 +40,39 @@ class Net:
         self.h_drop, self.x_drop = drop or (None, None)
         self.U, self.W, self.b, self.extras = weights
         # Turned over once and not at every step.
-        self.U_T, self.W_T = tf.transpose(self.U), tf.transpose(self.W)
+        self.U_T, self.W_T = (None if w is None else tf.transpose(w) for w in (self.U, self.W))
+        self.rows, self.width = (0, 0) if self.W is None else self.W.shape
 
     def z(self, states, x):
-        z = product(self.recurrent_part(states), self.U, self.h_drop)
-        z += product(x, self.W, self.x_drop)
-        return z if self.b is None else z + self.b
+        if self.W is None:
+            return x
+        features = x if x.shape[-1] == self.rows else x[:, : self.rows]
+        z = product(features, self.W, self.x_drop)
+        if self.U is not None:
+            z += product(self.recurrent_part(states), self.U, self.h_drop)
+        z = z if self.b is None else z + self.b
+        return z if features is x else tf.concat([z, x[:, self.rows :]], axis=-1)
+
+    def z_width(self, x):
+        """How wide `z` is for an `x`: what of it no kernel multiplies stands at its end."""
+        return self.width + x.shape[-1] - self.rows
+
+    def weight_gradients(self, states, x, dz):
+        """Those of the weights that make `z`, from all steps of a segment."""
+        dz, r = dz[..., : self.width], None if self.U is None else self.recurrent_part(states)
+        return [
+            *([] if self.U is None else [kernel_gradient(r, dz, self.h_drop)]),
+            *([] if self.W is None else [kernel_gradient(x[..., : self.rows], dz, self.x_drop)]),
+            *([] if self.b is None else [tf.reduce_sum(dz, axis=(0, 1))]),
+        ]
+
+    def input_gradient(self, dz):
+        """That of `x`, back through its part of `z`."""
+        if self.W is None:
+            return dz
+        dx = product(dz[..., : self.width], self.W_T, self.x_drop, back=True)
+        aside = dz.shape[-1] - self.width
+        return tf.concat([dx, dz[..., self.width :]], axis=-1) if aside else dx
 
     def recurrent_part(self, states):
         return self.cell.recurrent_part(states)
@@ -142,10 +169,11 @@ class Net:
     def _with_recurrence(self, before, dz, mask, s, ds):
         """The gradients of the states before a step, with what they owe to the product and mask."""
         names, before = self.cell.state_names, list(before)
-        sizes = [before[names.index(name)].shape[-1] for name in self.cell.recurrent_names]
-        dr = product(dz, self.U_T, self.h_drop, back=True)
-        for name, part in zip(self.cell.recurrent_names, tf.split(dr, sizes, axis=-1)):
-            before[names.index(name)] += part
+        if self.U is not None:
+            sizes = [before[names.index(name)].shape[-1] for name in self.cell.recurrent_names]
+            dr = product(dz[..., : self.width], self.U_T, self.h_drop, back=True)
+            for name, part in zip(self.cell.recurrent_names, tf.split(dr, sizes, axis=-1)):
+                before[names.index(name)] += part
         if mask is not None:
             before = [new + tf.where(~mask[s], d, 0) for new, d in zip(before, ds)]
         return before

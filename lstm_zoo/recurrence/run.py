@@ -22,6 +22,7 @@ def run(
     *,
     input_mask=None,
     recurrent_mask=None,
+    drawn=None,
     training: bool = False,
     return_sequences: bool = False,
     go_backwards: bool = False,
@@ -37,6 +38,7 @@ def run(
         mask: `(batch, timesteps)` of booleans or None; at a masked step the states stay.
         input_mask: dropout mask of the input `(batch, features)`, a list of one per gate, or None.
         recurrent_mask: the same of the states that recur, `(batch, width)`.
+        drawn: what the cell drew for every step, as its `draw` gives it, or None.
         training: whether to keep what the backward pass needs. It can be had without, and then
             starts with another forward pass.
         return_sequences: whether to return the output of every step.
@@ -75,6 +77,8 @@ def run(
     else:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
+    if drawn is not None:
+        x = tf.concat([x, tf.cast(drawn, x.dtype)], axis=2)
     rows = Rows(x, states, mask, drop)
     plan = Plan(
         segment=segment_of(None if eager else x.shape[1], recompute),

@@ -1,0 +1,187 @@
+"""Cells for values that are missing and for steps that are not evenly spaced."""
+
+import numpy as np
+from keras import ops
+
+from lstm_zoo import checks
+from lstm_zoo.cells.base import Cell
+from lstm_zoo.cells.lstm import LSTMCell
+from lstm_zoo.cells.registry import register
+
+
+def observations(x, times=None):
+    """What `GRUDCell` reads, made of values of which some are missing.
+
+    Args:
+        x: `(batch, timesteps, values)`; NaN where a value is missing.
+        times: when each step was, `(timesteps,)` or `(batch, timesteps)`, rising; 0, 1, 2, ... if
+            None.
+
+    Returns:
+        `(batch, timesteps, 3 * values)`, float32: each value as it was last seen (0 before that),
+        whether it is seen now (1 or 0), and the time since it was last seen before now.
+
+    Raises:
+        ValueError: if a shape is wrong or `times` do not rise.
+
+    Example:
+        >>> observations([[[5.0], [np.nan], [np.nan], [7.0]]], [0, 1, 4, 6])[0].T.tolist()
+        [[5.0, 5.0, 5.0, 7.0], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 4.0, 6.0]]
+
+    Source:
+        Che et al. 2018, section "Notations", https://doi.org/10.1038/s41598-018-24271-9.
+    """
+    x = checks.array("x", x, 3).astype("float64")
+    batch, steps, _ = x.shape
+    times = np.arange(steps) if times is None else checks.finite("times", times, 1, 2)
+    checks.shape("times", times.shape[-1:], (steps,))
+    times = np.broadcast_to(times, (batch, steps)).astype("float64")
+    waits = np.diff(times, axis=1)
+    if (waits <= 0).any():
+        raise ValueError("times must rise from step to step")
+    seen = ~np.isnan(x)
+    last, gap = np.where(seen, x, 0.0), np.zeros_like(x)
+    for t in range(1, steps):
+        last[:, t] = np.where(seen[:, t], x[:, t], last[:, t - 1])
+        gap[:, t] = waits[:, t - 1, None] + np.where(seen[:, t - 1], 0.0, gap[:, t - 1])
+    return np.concatenate([last, seen, gap], axis=2).astype("float32")
+
+
+@register("gru_d")
+class GRUDCell(Cell):
+    r"""A GRU for missing values: what was seen fades until it is seen again (Che et al. 2018).
+
+    The input is three blocks of as many features, as `observations` makes them: values as last seen
+    :math:`x'_t`, whether they are seen now :math:`m_t`, and the time since then :math:`\delta_t`.
+
+    .. math::
+        \gamma^x_t &= \exp(-\max(0, w_x \odot \delta_t + b_x)), \quad
+            \gamma^h_t = \exp(-\max(0, W_\gamma \delta_t + b_\gamma)) \\
+        \hat x_t &= m_t \odot x'_t + (1 - m_t) \odot \gamma^x_t \odot x'_t \\
+        \hat h_t &= \gamma^h_t \odot h_{t-1} \\
+        z_t &= \sigma(W_z \hat x_t + U_z \hat h_t + V_z m_t + b_z)   &&\text{update gate} \\
+        r_t &= \sigma(W_r \hat x_t + U_r \hat h_t + V_r m_t + b_r)   &&\text{reset gate} \\
+        g_t &= \tanh(W_g \hat x_t + U_g (r_t \odot \hat h_t) + V_g m_t + b_g)  &&\text{candidate} \\
+        h_t &= (1 - z_t) \odot \hat h_t + z_t \odot g_t              &&\text{hidden state}
+
+    A value that is not seen fades to 0, so subtract the training data's mean before. `kernel` is
+    `(2 * values, 3 * units)`: W, and V below it; `input_decay` `(2, values)` is :math:`w_x` and
+    :math:`b_x`, `state_decay` `(values + 1, units)` is :math:`W_\gamma` and :math:`b_\gamma`.
+
+    Args:
+        units, ...: those of `Cell`; both rates of dropout must be 0.
+
+    Raises:
+        ValueError: if the input has not three features for each value, or dropout is not 0.
+
+    Example:
+        >>> h, [h] = GRUDCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))])
+        >>> tuple(h.shape)
+        (2, 8)
+
+    Source:
+        Che et al. 2018, Recurrent neural networks for multivariate time series with missing values,
+        https://doi.org/10.1038/s41598-018-24271-9.
+    """
+
+    gate_names = ("update_gate", "reset_gate", "candidate")
+    z_weights = ()
+    elementwise = False
+
+    def __init__(self, units, *args, **kwargs):
+        super().__init__(units, *args, **kwargs)
+        if self.dropout:
+            raise ValueError(f"dropout must be 0 for GRUDCell, got {self.dropout!r}")
+
+    def aside(self, features):
+        return features
+
+    def build(self, input_shape):
+        features, units = input_shape[-1], self.units
+        if features % 3:
+            raise ValueError(
+                "inputs must be values, whether they are seen, and the time since then, three "
+                f"features for each value, got {features} features"
+            )
+        values = features // 3
+        self._aside = features
+        self.kernel = self._add("kernel", (2 * values, 3 * units))
+        self.recurrent_kernel = self._add("recurrent", (units, 3 * units))
+        self.bias = self._add("bias", (3 * units,), self._initial_bias) if self.use_bias else None
+        self.input_decay = self.add_weight((2, values), "zeros", name="input_decay")
+        self.state_decay = self.add_weight((values + 1, units), "zeros", name="state_decay")
+        self.built = True
+
+    def step(self, z, states):
+        [h], units = states, self.units
+        x, m, gap = ops.split(z, 3, axis=-1)
+        w_x, b_x = ops.unstack(ops.cast(self.input_decay, z.dtype), 2)
+        W_h, b_h = ops.split(ops.cast(self.state_decay, z.dtype), [gap.shape[-1]])
+        x = m * x + (1 - m) * ops.exp(-ops.relu(w_x * gap + b_x)) * x
+        h = ops.exp(-ops.relu(ops.matmul(gap, W_h) + b_h)) * h
+        seen = ops.matmul(ops.concatenate([x, m], -1), ops.cast(self.kernel, z.dtype))
+        seen = seen if self.bias is None else seen + ops.cast(self.bias, z.dtype)
+        U, U_g = ops.split(ops.cast(self.recurrent_kernel, z.dtype), [2 * units], axis=1)
+        z, g = ops.split(seen, [2 * units], axis=-1)
+        z, r = ops.split(ops.sigmoid(z + ops.matmul(h, U)), 2, axis=-1)
+        g = ops.tanh(g + ops.matmul(r * h, U_g))
+        h = (1 - z) * h + z * g
+        return {"update_gate": z, "reset_gate": r, "candidate": g, "hidden_state": h}
+
+
+@register("time_gap")
+class TimeGapLSTMCell(LSTMCell):
+    r"""An LSTM whose short-term memory fades with the time between two steps (Baytas et al. 2017).
+
+    The last feature of the input is the time :math:`\Delta_t` since the step before; the gates do
+    not see it. Before the equations of `LSTMCell`, the cell state loses a part of its short-term
+    memory,
+
+    .. math::
+        s_t &= \tanh(W_s c_{t-1} + b_s) \\
+        c^*_t &= c_{t-1} - s_t + s_t / \log(e + \Delta_t)
+
+    and :math:`c^*_t` stands for :math:`c_{t-1}`. A negative :math:`\Delta_t` counts as 0.
+
+    Args:
+        units, ...: those of `LSTMCell`; `dropout` must be 0.
+
+    Raises:
+        ValueError: if `dropout` is not 0 or the input has only one feature.
+
+    Example:
+        >>> cell = TimeGapLSTMCell(8)
+        >>> h, (h, c) = cell(ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> tuple(cell.kernel.shape)
+        (2, 32)
+
+    Source:
+        Baytas et al. 2017, Patient subtyping via time-aware LSTM networks,
+        https://doi.org/10.1145/3097983.3097997.
+    """
+
+    elementwise = False
+
+    def __init__(self, units, *args, **kwargs):
+        super().__init__(units, *args, **kwargs)
+        if self.dropout:
+            raise ValueError(f"dropout must be 0 for TimeGapLSTMCell, got {self.dropout!r}")
+
+    def aside(self, features):
+        return 1
+
+    def build(self, input_shape):
+        if input_shape[-1] < 2:
+            raise ValueError("inputs must be values and, last, the time since the step before")
+        super().build(input_shape)
+        shape = (self.units, self.units)
+        self.memory_kernel = self.add_weight(shape, "glorot_uniform", name="memory_kernel")
+        self.memory_bias = self.add_weight(shape[:1], "zeros", name="memory_bias")
+
+    def step(self, z, states):
+        h, c = states
+        z, gap = z[..., :-1], z[..., -1:]
+        s = ops.matmul(c, ops.cast(self.memory_kernel, z.dtype))
+        s = ops.tanh(s + ops.cast(self.memory_bias, z.dtype))
+        c = c - s + s / ops.log(np.e + ops.relu(gap))
+        return {**super().step(z, [h, c]), "short_term_memory": s}

@@ -1,0 +1,84 @@
+"""All steps side by side, for cells whose gates see the input alone.
+
+Their states are a linear recurrence, which a scan over time computes in as many rounds as the
+number of steps has binary digits (Hillis & Steele 1986; Martin & Cundy 2018,
+https://arxiv.org/abs/1709.04057), or a cell says itself what all steps are (`in_parallel`).
+"""
+
+from keras import ops
+
+LONGEST = 512  # steps; the parallel form of a matrix memory takes memory with their square
+
+
+def is_parallel(cell) -> bool:
+    """Whether a cell says how all its steps are computed side by side."""
+    return hasattr(cell, "coefficients") or hasattr(cell, "in_parallel")
+
+
+def serves(cell, sequences) -> bool:
+    """Whether these sequences are of a known length that is not too long for it."""
+    steps = sequences.shape[1]
+    return steps is not None and (hasattr(cell, "coefficients") or steps <= LONGEST)
+
+
+def linear_scan(a, b, h):
+    r"""All :math:`h_t = a_t h_{t-1} + b_t` at once.
+
+    Args:
+        a, b: `(batch, timesteps, width)`, the number of timesteps known.
+        h: before the first step, `(batch, width)`.
+
+    Returns:
+        `(batch, timesteps, width)`.
+
+    Example:
+        >>> ones = ops.ones((1, 4, 1))
+        >>> linear_scan(0.5 * ones, ones, ops.zeros((1, 1)))[0, :, 0].numpy().tolist()
+        [1.0, 1.5, 1.75, 1.875]
+    """
+    distance = 1
+    while distance < a.shape[1]:  # a step now stands for `distance` steps, itself the last
+        before = [[0, 0], [distance, 0], [0, 0]]
+        b = b + a * ops.pad(b[:, :-distance], before)
+        a = a * ops.pad(a[:, :-distance], before, constant_values=1)
+        distance *= 2
+    return a * ops.expand_dims(h, 1) + b
+
+
+def run(cell, sequences, states, mask=None, *, input_mask=None, go_backwards: bool = False):
+    """Run such a cell over a batch of sequences; arguments and result as of `recurrence.run`."""
+    x = ops.cast(sequences, cell.compute_dtype)
+    if go_backwards:
+        x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+    if input_mask is not None:
+        several = isinstance(input_mask, list)
+        over_time = [ops.expand_dims(m, 1) for m in (input_mask if several else [input_mask])]
+        input_mask = over_time if several else over_time[0]
+    z = cell.project(x, input_mask)
+    dtype = "float32" if cell.compute_dtype in ("float16", "bfloat16") else cell.compute_dtype
+    z, states = ops.cast(z, dtype), [ops.cast(state, dtype) for state in states]
+    mask = None if mask is None else ops.cast(mask, "bool")
+    if hasattr(cell, "in_parallel"):
+        outputs, after = cell.in_parallel(z, states, mask)
+        outputs = _carried(outputs, states[0], mask)
+        states = [outputs[:, -1], *after[1:]]
+    else:
+        a, b, _ = cell.coefficients(z)
+        if mask is not None:
+            seen = ops.expand_dims(mask, -1)
+            a, b = ops.where(seen, a, 1), ops.where(seen, b, 0)
+        outputs = linear_scan(a, b, states[0])
+        states = [outputs[:, -1]]
+    return ops.cast(outputs, x.dtype), [ops.cast(state, x.dtype) for state in states]
+
+
+def _carried(outputs, first, mask):
+    """The outputs, at a masked step that of the last step that counts, or the first state."""
+    if mask is None:
+        return outputs
+    places = ops.arange(outputs.shape[1])
+    before = ops.expand_dims(places, 1) >= ops.expand_dims(places, 0)
+    counted = ops.logical_and(before, ops.expand_dims(mask, 1))
+    last = ops.max(ops.where(counted, places + 1, 0), axis=-1)
+    outputs = ops.concatenate([ops.expand_dims(first, 1), outputs], axis=1)
+    return ops.take_along_axis(outputs, ops.expand_dims(last, -1), axis=1)
