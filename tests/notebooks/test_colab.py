@@ -53,7 +53,14 @@ def packages(python):
 
 
 @pytest.mark.parametrize(
-    "name", ["00_quickstart", "04_the_gates", "07_long_range_memory", "08_classification"]
+    "name",
+    [
+        "00_quickstart",
+        "04_the_gates",
+        "07_long_range_memory",
+        "08_classification",
+        "09_regression_and_forecasting",
+    ],
 )
 def test_notebook_runs_through_in_a_folder_of_its_own(name, python, address, tmp_path, monkeypatch):
     subprocess.run([python, "-m", "pip", "uninstall", "-qy", "lstm-zoo"], check=True)
