@@ -3,13 +3,15 @@
     python benchmarks/speed.py                          # all of it
     python benchmarks/speed.py --quick                  # two shapes, few rounds
     python benchmarks/speed.py --torch /path/to/python  # an interpreter that has PyTorch
+    python benchmarks/speed.py --jax /path/to/python    # one that has JAX
     KERAS_BACKEND=jax python benchmarks/speed.py        # the layers on JAX, on a GPU if it has one
 
 Every round times each peer once, in turn, so that a busy moment of the machine meets all of them. A
 turn is two calls of which the second counts: the first meets caches and waiting threads that the
 peer before has left. Compilation comes before and is reported apart. A training step is the loss on
-the last hidden state and its gradients by all weights. PyTorch runs in a process of its own and is
-asked for its times in the same rounds. Writes results/DATE-speed.csv and .png.
+the last hidden state and its gradients by all weights. PyTorch and JAX run in processes of their
+own (other_libraries.py) and are asked for their times in the same rounds. Writes results/DATE-
+speed.csv and .png.
 """
 
 import argparse
@@ -46,7 +48,7 @@ CURVES = {
 }
 COLOURS = (
     *("#D55E00", "#E69F00", "#F0C9A0", "#8B3E00", "#0072B2"),
-    *("#56B4E9", "#999999", "#CC79A7", "#009E73"),
+    *("#56B4E9", "#999999", "#CC79A7", "#009E73", "#332288"),
 )
 PARTS = ("grid", "curves", "memory", "fit")
 LONG = [(16, 2500, 8, 64), (16, 10000, 8, 64)]
@@ -60,6 +62,7 @@ LABELS = {
     "rnn": "keras.layers.RNN(lstm_zoo.LSTMCell)",
     "torch": "torch.nn.LSTM",
     "block": "tf.raw_ops.BlockLSTMV2",
+    "jax": "jax.lax.scan",
 }
 
 
@@ -161,50 +164,11 @@ def block_peer(shape):
     return {"train": lambda: train(x)[0].numpy(), "predict": lambda: predict(x).numpy()}
 
 
-def serve_torch():
-    """Answer each line `train|predict batch steps features units` with a time in seconds."""
-    import torch
+class OtherProcess:
+    """A library in another environment."""
 
-    torch.set_num_threads(os.cpu_count())
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    made = {}
-
-    def finish():
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    def peer(shape):
-        batch, steps, features, units = shape
-        layer = torch.nn.LSTM(features, units, batch_first=True, device=device)
-        x = torch.randn(batch, steps, features, device=device)
-
-        def train():
-            layer.train()
-            for weight in layer.parameters():
-                weight.grad = None
-            (layer(x)[0][:, -1] ** 2).mean().backward()
-            finish()
-
-        def predict():
-            layer.eval()
-            with torch.inference_mode():
-                layer(x)
-            finish()
-
-        return {"train": train, "predict": predict}
-
-    print(torch.__version__, flush=True)
-    for line in sys.stdin:
-        kind, *shape = line.split()
-        shape = tuple(map(int, shape))
-        if shape not in made:
-            made = {shape: peer(shape)}
-        print(seconds(made[shape][kind]), flush=True)
-
-
-class TorchProcess:
-    def __init__(self, python):
-        command = [python, __file__, "--serve-torch"]
+    def __init__(self, library, python):
+        command = [python, Path(__file__).with_name("other_libraries.py"), library]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -221,7 +185,7 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
+def compare(shape, peers, rounds, others, kinds=("train", "predict")):
     """Rows of times in milliseconds for one shape, the peers interleaved."""
     timers, first = {}, {}
     for name in peers:
@@ -229,10 +193,10 @@ def compare(shape, peers, rounds, torch=None, kinds=("train", "predict")):
         for kind in kinds:
             first[name, kind] = seconds(made[kind])
             timers[name, kind] = lambda call=made[kind]: seconds(call)
-    if torch is not None:
+    for name, other in others.items():
         for kind in kinds:
-            first["torch", kind] = torch.time(kind, shape)
-            timers["torch", kind] = lambda kind=kind: torch.time(kind, shape)
+            first[name, kind] = other.time(kind, shape)
+            timers[name, kind] = lambda kind=kind, other=other: other.time(kind, shape)
     times = {key: [] for key in timers}
     for _ in range(rounds):
         for key, timer in timers.items():
@@ -329,7 +293,7 @@ def in_new_process(*arguments):
     return [float(number) for number in found.splitlines()[-1].split()]
 
 
-def machine(torch):
+def machine(others):
     import keras
 
     backend = keras.backend.backend()
@@ -338,8 +302,8 @@ def machine(torch):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
     versions = f"{backend} {importlib.metadata.version(backend)}, keras {keras.__version__}"
-    if torch is not None:
-        versions += f", torch {torch.version}"
+    for name, other in others.items():
+        versions += f", {name} {other.version}"
     load = f"load {os.getloadavg()[0]:.1f} at the start"
     return f"{cpu}, {os.cpu_count()} cores, {load}, {platform.system()}, {versions}"
 
@@ -415,19 +379,18 @@ def main():
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="not all of it")
     parser.add_argument("--rounds", type=int, default=40, help="at most, for the short shapes")
     parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
-    parser.add_argument("--serve-torch", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--jax", help="a Python interpreter that has JAX")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve_torch:
-        return serve_torch()
     if options.one:
         what, name, *shape = options.one
         if what == "fit":
             return print(*fit_seconds(name))
         return print(peak_memory(name, tuple(map(int, shape))))
-    python = options.torch or (sys.executable if importlib.util.find_spec("torch") else None)
-    torch = TorchProcess(python) if python else None
-    about, today = machine(torch), datetime.date.today().isoformat()
+    here = sys.executable if importlib.util.find_spec("torch") else None
+    pythons = {"torch": options.torch or here, "jax": options.jax}
+    others = {name: OtherProcess(name, python) for name, python in pythons.items() if python}
+    about, today = machine(others), datetime.date.today().isoformat()
     limit = matmul_limit()
     about += f", matrix products up to {limit / 1e9:.0f} GFLOP/s"
     print(about, flush=True)
@@ -444,7 +407,7 @@ def main():
     parts = ("grid",) if options.quick else options.parts
     for shape in (GRID[1:3] if options.quick else GRID) if "grid" in parts else ():
         rounds = 5 if options.quick else min(options.rounds, max(7, 4000 // shape[1]))
-        for row in compare(shape, peers, rounds, torch):
+        for row in compare(shape, peers, rounds, others):
             used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
             add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
     print(*summary(rows), sep="\n", flush=True)
@@ -465,7 +428,7 @@ def main():
     if "curves" in parts:
         for part, shapes in CURVES.items():
             for shape in shapes:
-                for row in compare(shape, short, 7, torch, ("train",)):
+                for row in compare(shape, short, 7, others, ("train",)):
                     add(part, shape, row)
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / f"{today}-speed{'-jax' if on_jax else ''}{'-quick' if options.quick else ''}"
