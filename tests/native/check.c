@@ -82,7 +82,8 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   float *dy = numbers(B * T * H), *dh = numbers(B * H), *dc = numbers(B * H);
   uint8_t *mask = malloc(B * T + 1);
   for (int64_t k = 0; k < B * T; k++) mask[k] = rand() % 3 > 0;
-  float *packed = pack_gates(W, U, b, D, H);
+  struct room gates_room = pack_gates(W, U, b, D, H);
+  float *packed = gates_room.numbers;
   const int64_t v = chosen.width;
   struct forward F = {.steps = T, .features = D, .units = H, .x = x, .h0 = h0, .c0 = c0};
   F.mask = masked ? mask : NULL, F.packed = packed, F.relu = kind & RELU ? 1 : 0;
@@ -95,10 +96,10 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   F.y = numbers(B * T * H), F.gates = numbers(B * T * 4 * H);
   F.h_before = numbers(B * T * H), F.c_before = numbers(B * T * H);
   in_parts(chosen.forward, &F, B);
-  float *transposed = pack_transposed(U, H);
+  struct room transposed = pack_transposed(U, H);
   struct backward R = {.steps = T, .units = H, .gates = F.gates, .c_before = F.c_before};
   R.h_drop = F.h_drop, R.peepholes = F.peepholes, R.relu = F.relu;
-  R.dy = dy, R.dh = dh, R.dc = dc, R.mask = F.mask, R.packed = transposed;
+  R.dy = dy, R.dh = dh, R.dc = dc, R.mask = F.mask, R.packed = transposed.numbers;
   R.dz = masked ? F.gates : numbers(B * T * 4 * H); /* dz may stand where the gates stood */
   R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
   in_parts(chosen.backward, &R, B);
@@ -164,9 +165,11 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
     compare(R.dc0 + r * H, ec, H, 3);
   }
   if (R.dz == F.gates) R.dz = NULL;
-  float *all[] = {x,   W,       U,       b,          h0,   c0,     dy,    dh,    dc,   packed,
-                  F.y, F.gates, F.h,     F.h_before, F.c,  R.dz,   R.dh0, R.dc0, lean_y, transposed,
-                  F.c_before, x_drop, h_drop, peepholes};
+  float *all[] = {x,     W,      U,      b,         h0,        c0,         dy,         dh,
+                  dc,    F.y,    F.h,    F.c,       F.gates,   F.h_before, F.c_before, R.dz,
+                  R.dh0, R.dc0,  lean_y, x_drop,    h_drop,    peepholes};
+  if (kind == 0) give_back(gates_room), give_back(transposed); /* else the next has its own size */
+  else free(packed), free(transposed.numbers);
   for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
   free(mask), free(h), free(c), free(gates), free(dz), free(eh), free(ec);
 }

@@ -169,13 +169,45 @@ static void in_parts(work *run, void *job, int64_t rows) {
   pthread_mutex_unlock(&lock);
 }
 
+/* Room for packed kernels. A few are kept for the next call: fresh memory costs as much as packing. */
+
+enum { SPARES = 4, SPARE_NUMBERS = 1 << 20 };
+static struct room {
+  size_t size;
+  float *numbers;
+} spares[SPARES];
+static pthread_mutex_t spares_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Zeros if `padded`, else whatever was there; without numbers if there is no memory. */
+static struct room borrow(size_t size, int padded) {
+  struct room room = {0, NULL};
+  pthread_mutex_lock(&spares_lock);
+  for (int k = 0; k < SPARES && !room.numbers; k++)
+    if (spares[k].size >= size) room = spares[k], spares[k] = (struct room){0, NULL};
+  pthread_mutex_unlock(&spares_lock);
+  if (!room.numbers) room = (struct room){size, malloc(sizeof(float) * size)};
+  if (room.numbers && padded) memset(room.numbers, 0, sizeof(float) * size);
+  return room;
+}
+
+static void give_back(struct room room) {
+  pthread_mutex_lock(&spares_lock);
+  for (int k = 0; k < SPARES && room.size <= SPARE_NUMBERS; k++)
+    if (spares[k].size < room.size) { /* the smaller one goes */
+      struct room smaller = spares[k];
+      spares[k] = room, room = smaller;
+    }
+  pthread_mutex_unlock(&spares_lock);
+  free(room.numbers);
+}
+
 /* Packing, described in kernel.inc. */
 
-static float *pack_gates(const float *W, const float *U, const float *b, int64_t D, int64_t H) {
+static struct room pack_gates(const float *W, const float *U, const float *b, int64_t D, int64_t H) {
   const int64_t v = chosen.width, K = D + H, panels = (H + v - 1) / v;
-  float *packed = calloc((size_t)panels * (K + 1) * 4 * v, sizeof(float));
-  if (!packed) return NULL;
-  float *bias = packed + panels * K * 4 * v;
+  struct room room = borrow((size_t)panels * (K + 1) * 4 * v, H % v != 0);
+  if (!room.numbers) return room;
+  float *packed = room.numbers, *bias = packed + panels * K * 4 * v;
   for (int64_t p = 0; p < panels; p++) {
     const int64_t n = H - p * v < v ? H - p * v : v;
     for (int64_t k = 0; k < K; k++)
@@ -185,17 +217,24 @@ static float *pack_gates(const float *W, const float *U, const float *b, int64_t
     for (int g = 0; g < 4; g++)
       memcpy(bias + (p * 4 + g) * v, b + g * H + p * v, sizeof(float) * n);
   }
-  return packed;
+  return room;
 }
 
-static float *pack_transposed(const float *U, int64_t H) {
+/* In squares of 16 x 16, so that both what is read and what is written lies in few lines. */
+static struct room pack_transposed(const float *U, int64_t H) {
+  enum { SIDE = 16 }; /* the width of a panel is a multiple of it */
   const int64_t wide = 4 * chosen.width, panels = (H + wide - 1) / wide;
-  float *packed = calloc((size_t)panels * 4 * H * wide, sizeof(float));
-  if (packed)
-    for (int64_t j = 0; j < H; j++)
-      for (int64_t k = 0; k < 4 * H; k++)
-        packed[(j / wide * 4 * H + k) * wide + j % wide] = U[j * 4 * H + k];
-  return packed;
+  struct room room = borrow((size_t)panels * 4 * H * wide, H % wide != 0);
+  float *packed = room.numbers;
+  for (int64_t j = 0; packed && j < H; j += SIDE)
+    for (int64_t k = 0; k < 4 * H; k += SIDE) {
+      float *to = packed + (j / wide * 4 * H + k) * wide + j % wide;
+      const int64_t rows = H - j < SIDE ? H - j : SIDE;
+      const int64_t columns = 4 * H - k < SIDE ? 4 * H - k : SIDE;
+      for (int64_t n = 0; n < columns; n++)
+        for (int64_t m = 0; m < rows; m++) to[n * wide + m] = U[(j + m) * 4 * H + k + n];
+    }
+  return room;
 }
 
 /* TensorFlow's C API, as far as it is used: tensorflow/c/kernels.h, ops.h, tf_tensor.h. */
@@ -366,13 +405,13 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
     if (!options->outputs) F.y = NULL;
     if (!options->keep) F.gates = NULL;
     F.x = TF_TensorData(in[X]), F.h0 = TF_TensorData(in[H0]), F.c0 = TF_TensorData(in[C0]);
-    float *packed =
+    struct room room =
         pack_gates(TF_TensorData(in[W]), TF_TensorData(in[U]), TF_TensorData(in[BIAS]), D, H);
-    if (packed) {
+    if (room.numbers) {
       const int64_t v = chosen.width, panels = (H + v - 1) / v;
-      F.packed = packed, F.packed_bias = packed + panels * (D + H) * 4 * v;
+      F.packed = room.numbers, F.packed_bias = room.numbers + panels * (D + H) * 4 * v;
       in_parts(chosen.forward, &F, B);
-      free(packed);
+      give_back(room);
     } else {
       TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernels");
     }
@@ -412,11 +451,11 @@ static void backward(void *kernel, TF_OpKernelContext *context) {
     R.gates = in[GATES] ? TF_TensorData(in[GATES]) : R.dz, R.c_before = TF_TensorData(in[C_BEFORE]);
     R.dy = given ? TF_TensorData(in[DY]) : NULL;
     R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
-    float *packed = pack_transposed(TF_TensorData(in[B_U]), H);
-    if (packed) {
-      R.packed = packed;
+    struct room room = pack_transposed(TF_TensorData(in[B_U]), H);
+    if (room.numbers) {
+      R.packed = room.numbers;
       in_parts(chosen.backward, &R, B);
-      free(packed);
+      give_back(room);
     } else {
       TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernel");
     }
