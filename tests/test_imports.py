@@ -27,10 +27,12 @@ MAY_IMPORT = {
     "exporting": BASE | {"cells", "layers", "recurrence"},
     "inspection": BASE | {"cells"},
     "plots": BASE | {"cells", "inspection"},
+    "presets": BASE | {"builders", "datasets", "plots", "tasks", "training"},
     "weights": BASE | {"cells"},
     "widgets": BASE | {"cells", "inspection", "plots"},
     "cli": BASE
-    | {"builders", "datasets", "exporting", "inspection", "plots", "recurrence", "training"},
+    | {"builders", "datasets", "exporting", "inspection", "plots", "presets", "recurrence"}
+    | {"tasks", "training"},
     "monitor": {"inspection"},  # where a class was in 0.1.0
 }
 # Where Keras or TensorFlow has no public way; each says why beside the import.

@@ -1,16 +1,17 @@
-"""The command lstm-zoo."""
+"""The command lstm-zoo. TensorFlow is imported where a command needs it, and not before."""
 
-import os
-from enum import Enum
+import csv
+import sys
 from typing import Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from lstm_zoo.cli.quiet import start
 
 app = typer.Typer(
     help="LSTM Zoo: LSTMs built from their equations, trained on real data.",
@@ -19,29 +20,132 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(highlight=False)
+Name = Annotated[str, typer.Argument(help="A preset; `lstm-zoo list` has them all.")]
+Out = Annotated[str, typer.Option(help="Folder for the model and the figures.")]
 
 
-class Task(str, Enum):
-    classification = "classification"
-    regression = "regression"
-    forecast = "forecast"
+def _version(wanted: bool):
+    if wanted:
+        from lstm_zoo import __version__
+
+        console.print(f"lstm-zoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+):
+    pass
+
+
+@app.command("list")
+def list_(pattern: Annotated[str, typer.Argument(help="Of names or tasks: '*forecast*'.")] = "*"):
+    """List the trained models that come with the package."""
+    _start()
+    from lstm_zoo import presets
+    from lstm_zoo.presets.card import OURS, recorded
+
+    table = Table(box=None)
+    for column in ("name", "task", "what it does", "score"):
+        table.add_column(column)
+    for name in presets.list_presets(pattern):
+        recipe, found = presets.read_recipe(name), recorded(name)
+        score = f"{np.mean(found['scores'][OURS]):.3g} {found['metric']}"
+        table.add_row(name, recipe.task, recipe.title, score)
+    console.print(table)
+
+
+@app.command()
+def card(name: Name):
+    """Show what a preset is, what it was trained on and how good it is."""
+    _start()
+    from lstm_zoo import presets
+
+    console.print(Markdown(_or_usage_error(presets.preset_card, name)))
 
 
 @app.command()
 def demo(
-    task: Annotated[Task, typer.Argument(help="What to demonstrate.")] = Task.classification,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings to average over.")] = 3,
-    out: Annotated[str, typer.Option(help="Folder for the model and the figures.")] = "out",
+    name: Annotated[
+        str | None, typer.Argument(help="A preset to train; two acts if none is named.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings to average over.")] = 1,
+    out: Out = "out",
 ):
-    """Train on real data and report how well it does beside honest baselines."""
-    with console.status("Starting TensorFlow"):
-        import matplotlib
+    """Train before your eyes, beside honest baselines."""
+    _writable(out)
+    _start()
+    from lstm_zoo.cli import demo as demos
 
-        matplotlib.use("Agg")
-        from lstm_zoo.cli import demo as demos
+    name = demos.ALIASES.get(name, name)
+    if name is None:
+        _watched(demos.memory, out=out)
+        name = "mnist1d"
+    else:
+        _or_usage_error(_recipe, name)
+    _watched(demos.preset, name, seeds=seeds, out=out)
+
+
+@app.command()
+def train(
+    name: Name,
+    seed: Annotated[int, typer.Option(min=0, help="Of the weights and the order.")] = 0,
+    cell: Annotated[str | None, typer.Option(help="In place of the recipe's: gru, ...")] = None,
+    out: Out = "out",
+):
+    """Train a preset again from its recipe, write the model and compare it with the card."""
+    _writable(out)
+    _start()
+    from lstm_zoo import presets, training
+    from lstm_zoo.presets.card import OURS, recorded
+
+    recipe = _or_usage_error(presets.read_recipe, name)
     with _progress() as progress:
-        report = getattr(demos, task.value)(seeds=seeds, out=out, watch=_Watch(progress))
-    _show(report)
+        watch = _Watch(progress)(name, recipe.training["epochs"])
+        model = _or_usage_error(
+            presets.train_preset, name, seed=seed, cell=cell, callbacks=watch, verbose=0
+        )
+    console.print(f"wrote {training.save(model, f'{out}/{name}.keras')}", soft_wrap=True)
+    for label, score in presets.evaluate_preset(name, model).items():
+        console.print(f"{label}: {score:.4g}")
+    scores = recorded(name)["scores"][OURS]
+    console.print(f"the card's trainings: {min(scores):.4g} to {max(scores):.4g}")
+
+
+@app.command()
+def evaluate(name: Name):
+    """Score a preset on the test part of its data."""
+    _start()
+    from lstm_zoo import presets
+
+    for label, score in _or_usage_error(presets.evaluate_preset, name).items():
+        console.print(f"{label}: {score:.4g}")
+
+
+@app.command()
+def predict(
+    name: Name,
+    file: Annotated[str, typer.Argument(help="CSV: a step a row, a feature a column.")],
+):
+    """Write a preset's answers for your own file to standard output, as CSV."""
+    _start()
+    from lstm_zoo import presets
+    from lstm_zoo.presets.predict import predict_file
+
+    recipe = _or_usage_error(presets.read_recipe, name)
+    answers = predict_file(presets.kind_of(recipe), presets.load_preset(name), file)
+    writer = None
+    try:
+        for row in answers:
+            if writer is None:
+                writer = csv.DictWriter(sys.stdout, row)
+                writer.writeheader()
+            writer.writerow(row)
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()
@@ -67,8 +171,9 @@ def export(
 @app.command()
 def doctor():
     """Say what LSTM Zoo sees: versions, devices, engines, data; and what is wrong."""
-    with console.status("Starting TensorFlow"):
-        from lstm_zoo.cli import doctor
+    _start()
+    from lstm_zoo.cli import doctor
+
     table = Table(show_header=False, box=None)
     for name, found in doctor.findings():
         table.add_row(name, found)
@@ -81,40 +186,67 @@ def doctor():
     console.print("Nothing is wrong.")
 
 
+def _start():
+    with console.status("Starting TensorFlow"):
+        start()
+
+
+def _recipe(name):
+    from lstm_zoo import presets
+
+    return presets.read_recipe(name)
+
+
+def _or_usage_error(function, *arguments, **options):
+    """What the function returns; a wrong argument ends the command with its one sentence."""
+    try:
+        return function(*arguments, **options)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _writable(folder):
+    """Whether files can be written there is known before anything is trained."""
+    import pathlib
+    import tempfile
+
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0" * 2**20)
+    except OSError as error:
+        raise typer.BadParameter(f"--out {folder} cannot be written to: {error.strerror}") from None
+
+
+def _watched(demonstrate, *arguments, **options):
+    with _progress() as progress:
+        report = demonstrate(*arguments, watch=_Watch(progress), **options)
+    _show(report)
+
+
 def _show(report):
     console.print(f"\n[bold]{report.title}[/]\n{report.data}\n")
     table = Table(title=report.metric, title_justify="left")
     table.add_column("model")
     table.add_column("mean", justify="right")
-    table.add_column("each seed")
+    table.add_column("each training")
     for name, scores in report.scores.items():
         style = "bold" if name == report.ours else None
         each = "  ".join(f"{score:.3f}" for score in scores) if len(scores) > 1 else ""
-        table.add_row(name, f"{np.mean(scores):.3f}", each, style=style)
+        label = f"{name} (recorded earlier)" if name in report.earlier else name
+        table.add_row(label, f"{np.mean(scores):.3f}", each, style=style)
     console.print(table)
     better = report.beaten_by()
     if better:
-        console.print(f"The {report.ours} loses to: {', '.join(better)}.")
+        console.print(
+            f"Better than the {report.ours} here: {', '.join(better)}. Where something simpler is "
+            "enough, take it: an LSTM pays where order and long memory decide and data is plenty."
+        )
     else:
         console.print(f"The {report.ours} is the best of these.")
-    if report.confusion is not None:
-        console.print(_confusion_table(report.confusion))
     for file in report.files:
         console.print(f"wrote {file}", soft_wrap=True)
-
-
-def _confusion_table(counts):
-    table = Table(title="\ntrue class (row) taken for (column), last seed", title_justify="left")
-    table.add_column("")
-    for number in range(len(counts)):
-        table.add_column(str(number + 1), justify="right")
-    for number, row in enumerate(counts):
-        cells = [
-            f"[bold]{n}[/]" if column == number else (str(n) if n else "·")
-            for column, n in enumerate(row)
-        ]
-        table.add_row(str(number + 1), *cells)
-    return table
+    console.print(f"Next: {report.then}.\n", soft_wrap=True)
 
 
 def _progress():

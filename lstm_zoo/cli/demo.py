@@ -1,6 +1,6 @@
-"""Three demonstrations: a model trained on real data beside honest baselines, over several seeds.
+"""Demonstrations: a model trained before your eyes, beside honest baselines.
 
-Each returns a `Report`, and writes the trained model and its figures into a folder. The command
+Each returns a `Report` and writes the trained model and its figures into a folder. The command
 `lstm-zoo demo` prints them.
 """
 
@@ -9,30 +9,35 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import RidgeCV
 
-from lstm_zoo import builders, checks, datasets, inspection, plots, training
+from lstm_zoo import builders, checks, inspection, plots, presets, tasks, training
+from lstm_zoo.files import replacing
+from lstm_zoo.presets.card import OURS, recorded
+from lstm_zoo.presets.draw import draw, drawable, estimates
+from lstm_zoo.presets.train import run
 
-DAY, WEEK = 48, 336  # half-hours
-RIDGE = np.logspace(-6, 3, 28)
+ALIASES = {"classification": "speakers", "regression": "fat", "forecast": "electricity"}
+TIMESTEPS = 100
 
 
 @dataclass
 class Report:
-    """What a demonstration found: scores by model, one a seed, and the files it wrote.
+    """What a demonstration found: scores by model, one a training, and the files it wrote.
 
-    `ours` names the row of `scores` that the demonstration is about; `confusion` counts, for a
-    classifier, the test samples of each true class (row) by the class they were taken for.
+    `ours` names the row of `scores` that the demonstration is about; `earlier` are rows that were
+    not trained now but come from the recorded run of the preset.
     """
 
     title: str
     data: str
     metric: str
-    ours: str
+    ours: str = OURS
     higher_is_better: bool = False
     scores: dict[str, list[float]] = field(default_factory=dict)
-    confusion: np.ndarray | None = None
+    earlier: tuple[str, ...] = ()
     files: list[pathlib.Path] = field(default_factory=list)
+    then: str = ""
 
     def beaten_by(self):
         """The rows whose mean score is better than ours, best first."""
@@ -42,218 +47,101 @@ class Report:
         return sorted(better, key=means.get)
 
 
-def classification(seeds=3, out="out", watch=None):
-    """Tell nine speakers by their voices: Japanese Vowels, a stacked bidirectional LSTM + Dense.
+def memory(out="out", watch=None):
+    """What only a memory can do: the sum of two marked numbers in a hundred, an LSTM beside an RNN.
 
     Args:
-        seeds: how many trainings to average over.
-        out: folder for `speakers.keras` and three figures.
+        out: folder for `adding.keras` and two figures.
         watch: called as `watch(label, epochs)` before each training; returns a Keras callback.
 
     Returns:
-        A `Report` of accuracies on the 370 test utterances.
-
-    Raises:
-        ValueError: if `seeds` is not a positive whole number.
+        A `Report` of mean squared errors on 1000 new sequences.
     """
-    data = datasets.load("japanese_vowels")
+    x, y = tasks.adding(4000, TIMESTEPS, seed=0)
+    x_test, y_test = tasks.adding(1000, TIMESTEPS, seed=1)
     report = Report(
-        title="Who is speaking? Nine speakers, told by one utterance of two Japanese vowels",
-        data=f"{data!r}: {data.source}; {data.licence}",
-        metric="test accuracy",
-        ours="stacked LSTM + Dense",
-        higher_is_better=True,
+        title=f"What only a memory can do: {TIMESTEPS} numbers, two of them marked; give their sum",
+        data="Generated (Hochreiter & Schmidhuber 1997): x (4000, 100, 2), test (1000, 100, 2)",
+        metric="test mean squared error",
+        then="notebook 07 tells why; `lstm-zoo demo adding` does it over 500 steps",
     )
-    x_train, x_test = _standardised(data)
-    flat_train, flat_test = x_train.reshape(len(x_train), -1), x_test.reshape(len(x_test), -1)
-    linear = LogisticRegression(max_iter=1000).fit(flat_train, data.y_train)
-    majority = np.bincount(data.y_train).argmax()
-    report.scores["majority class"] = [float(np.mean(data.y_test == majority))]
-    report.scores["linear model on flattened input"] = [linear.score(flat_test, data.y_test)]
 
-    epochs = 30
+    def error(estimate):
+        return float(np.mean((np.reshape(estimate, (-1, 1)) - y_test) ** 2))
 
-    def train(cell, seed, callback):
-        model = builders.build_classifier(
-            (None, x_train.shape[-1]),
-            len(data.class_names),
-            lstm_units=(64, 64),
-            cell=cell,
-            bidirectional=True,
-            dropout=0.3,
-            mask_value=0.0,
-            learning_rate=_cosine(3e-3, epochs, len(x_train)),
+    ridge = RidgeCV(np.logspace(-3, 6, 10)).fit(x.reshape(len(x), -1), y[:, 0])
+    report.scores["always 1, the mean"] = [error(np.ones(len(y_test)))]
+    report.scores["linear model (ridge)"] = [error(ridge.predict(x_test.reshape(1000, -1)))]
+    epochs = 25
+    for label, cell in (("SimpleRNN", "simple_rnn"), (OURS, "lstm")):
+        keras.utils.set_random_seed(0)
+        model = builders.build_regressor(
+            (TIMESTEPS, 2), lstm_units=32, dense_units=(), cell=cell, learning_rate=1e-2
         )
-        return model, training.fit(
-            model, x_train, data.y_train, epochs=epochs, seed=seed, callbacks=callback, verbose=0
+        history = training.fit(
+            model,
+            x,
+            y,
+            epochs=epochs,
+            batch_size=50,
+            seed=0,
+            callbacks=[watch(label, epochs)] if watch else [],
+            verbose=0,
         )
-
-    def accuracy(model):
-        return float(np.mean(_classes(model, x_test) == data.y_test))
-
-    _over_seeds(report, "SimpleRNN + Dense", "simple_rnn", seeds, epochs, train, accuracy, watch)
-    model, history = _over_seeds(report, report.ours, "lstm", seeds, epochs, train, accuracy, watch)
-
-    predicted = _classes(model, x_test)
-    report.confusion = np.zeros((len(data.class_names),) * 2, dtype=int)
-    np.add.at(report.confusion, (data.y_test, predicted), 1)
-    read_forwards = inspection.trace(model, x_test[:1]).forward
+        report.scores[label] = [error(model.predict(x_test, verbose=0))]
+    look = inspection.trace(model, x_test[:1])
     _keep(
         report,
         out,
-        "speakers",
+        "adding",
         model,
+        gates=plots.plot_trace(look),
+        sums=estimates(y_test[:, 0], model.predict(x_test, verbose=0)[:, 0], "sum"),
         learning_curve=plots.plot_history(history),
-        confusion=plots.plot_confusion(data.y_test, predicted, data.class_names),
-        gates=plots.plot_trace(read_forwards),
     )
     return report
 
 
-def regression(seeds=3, out="out", watch=None):
-    """Estimate the fat in meat from its spectrum: Tecator, a stacked LSTM + Dense.
+def preset(name, seeds=1, out="out", watch=None):
+    """A preset trained from its recipe.
 
     Args:
-        seeds, out, watch: as in `classification`; writes `fat.keras` and two figures.
+        name: one of `lstm_zoo.list_presets()`.
+        seeds: how many trainings to average over.
+        out, watch: as in `memory`; writes NAME.keras and two figures.
 
     Returns:
-        A `Report` of root mean squared errors, in percent of the mass.
+        A `Report` of the preset's scores.
 
     Raises:
-        ValueError: if `seeds` is not a positive whole number.
+        ValueError: an unknown name, or `seeds` is not a positive whole number.
     """
-    data = datasets.load("tecator")
+    seeds = checks.count("seeds", seeds)
+    recipe = presets.read_recipe(name)
+    kind = presets.kind_of(recipe)
     report = Report(
-        title="How fat is the meat? Percent fat, from a near-infrared spectrum read as a sequence",
-        data=f"{data!r}: {data.source}",
-        metric="test root mean squared error (% of mass)",
-        ours="stacked LSTM + Dense",
+        title=recipe.title,
+        data=f"{kind.data!r}: {kind.data.source}" if kind.data else "Generated",
+        metric=kind.metric,
+        higher_is_better=kind.higher_is_better,
+        then=f"`lstm-zoo card {name}` says what the model is and what it cannot do",
     )
-    x_train, x_test = _standard_normal_variate(data.x_train), _standard_normal_variate(data.x_test)
-    mean, scale = data.y_train.mean(), data.y_train.std()
-    truth = data.y_test[:, 0]
-
-    def error(estimate):
-        return float(np.sqrt(np.mean((estimate - truth) ** 2)))
-
-    linear = RidgeCV(RIDGE).fit(x_train[:, :, 0], data.y_train[:, 0])
-    report.scores["mean of the training data"] = [error(mean)]
-    report.scores["linear model (ridge)"] = [error(linear.predict(x_test[:, :, 0]))]
-
-    epochs = 100
-
-    def train(cell, seed, callback):
-        model = builders.build_regressor(
-            x_train.shape[1:],
-            lstm_units=(32, 16),
-            dense_units=(16,),
-            cell=cell,
-            learning_rate=_cosine(5e-3, epochs, len(x_train)),
-        )
-        target = (data.y_train - mean) / scale
-        return model, training.fit(
-            model, x_train, target, epochs=epochs, seed=seed, callbacks=callback, verbose=0
-        )
-
-    def estimates(model):
-        return model.predict(x_test, verbose=0)[:, 0] * scale + mean
-
-    model, history = _over_seeds(
-        report, report.ours, "lstm", seeds, epochs, train, lambda m: error(estimates(m)), watch
-    )
-    _keep(report, out, "fat", model, learning_curve=plots.plot_history(history))
+    report.scores |= {label: [score] for label, score in kind.baselines().items()}
+    for label, scores in recorded(name)["scores"].items():
+        if label != OURS:
+            report.scores[label] = scores
+            report.earlier += (label,)
+    report.scores[OURS] = []
+    epochs = recipe.training["epochs"]
+    for seed in range(seeds):
+        label = f"{name}, {seed + 1} of {seeds}" if seeds > 1 else name
+        callbacks = [watch(label, epochs)] if watch else []
+        model, history = run(kind, seed, callbacks=callbacks)
+        report.scores[OURS].append(next(iter(kind.scores(model).values())))
+    curve = plots.plot_history(history)
+    pictures = {"test": draw(kind, model)} if drawable(kind) else {}
+    _keep(report, out, name, model, **pictures, learning_curve=curve)
     return report
-
-
-def forecast(seeds=3, out="out", watch=None):
-    """Forecast a day of electricity demand, 48 half-hours, at midnight: an LSTM over seven days.
-
-    The model reads the last seven days, a day a step: the demand of its 48 half-hours, and how far
-    each was from the same half-hour a week before. It forecasts how far the next day will be from
-    the same day a week before.
-
-    Args:
-        seeds, out, watch: as in `classification`; writes `electricity.keras` and two figures.
-
-    Returns:
-        A `Report` of mean absolute percentage errors over the last three weeks.
-
-    Raises:
-        ValueError: if `seeds` is not a positive whole number.
-    """
-    data = datasets.load("electricity")
-    report = Report(
-        title="How much electricity tomorrow? The next 48 half-hours, forecast at midnight",
-        data=f"{data!r}: {data.source}",
-        metric="mean absolute percentage error over the last three weeks (%)",
-        ours="LSTM",
-    )
-    demand = np.concatenate([data.x_train, data.x_test])[:, 0].astype("float64")
-    start = len(data.x_train)
-    truth = data.x_test.reshape(-1, DAY)
-    mean, scale = data.x_train.mean(), data.x_train.std()
-    level = (demand - mean) / scale
-
-    def error(forecasts):
-        return float(100 * np.mean(np.abs(forecasts - truth) / truth))
-
-    def repeated(steps_back):
-        return demand[start - steps_back : len(demand) - steps_back].reshape(-1, DAY)
-
-    x_train, y_train = _days(level, range(2 * WEEK, start - DAY + 1))
-    x_test, _ = _days(level, range(start, len(demand), DAY))
-
-    def megawatts(change):
-        return repeated(WEEK) + scale * change
-
-    flat_train, flat_test = x_train.reshape(len(x_train), -1), x_test.reshape(len(x_test), -1)
-    ridge = RidgeCV(RIDGE).fit(flat_train, y_train)
-    report.scores["last day repeated"] = [error(repeated(DAY))]
-    report.scores["last week repeated"] = [error(repeated(WEEK))]
-    report.scores["linear model (ridge)"] = [error(megawatts(ridge.predict(flat_test)))]
-
-    epochs = 15
-
-    def train(cell, seed, callback):
-        model = builders.build_forecaster(
-            x_train.shape[1:],
-            DAY,
-            lstm_units=(32,),
-            dense_units=(),
-            cell=cell,
-            dropout=0.3,
-            learning_rate=_cosine(3e-3, epochs, len(x_train), batch_size=64),
-        )
-        return model, training.fit(
-            model,
-            x_train,
-            y_train,
-            epochs=epochs,
-            batch_size=64,
-            seed=seed,
-            callbacks=callback,
-            verbose=0,
-        )
-
-    def forecasts(model):
-        return megawatts(model.predict(x_test, verbose=0))
-
-    model, history = _over_seeds(
-        report, report.ours, "lstm", seeds, epochs, train, lambda m: error(forecasts(m)), watch
-    )
-    _keep(report, out, "electricity", model, learning_curve=plots.plot_history(history))
-    return report
-
-
-def _over_seeds(report, label, cell, seeds, epochs, train, score, watch):
-    """Train once a seed and note the scores; the last model and its history."""
-    report.scores[label] = []
-    for seed in range(checks.count("seeds", seeds)):
-        keras.utils.set_random_seed(seed)
-        callbacks = [watch(f"{label}, {seed + 1} of {seeds}", epochs)] if watch else []
-        model, history = train(cell, seed, callbacks)
-        report.scores[label].append(score(model))
-    return model, history
 
 
 def _keep(report, out, name, model, **figures):
@@ -262,56 +150,6 @@ def _keep(report, out, name, model, **figures):
     report.files.append(training.save(model, out / f"{name}.keras"))
     for title, axes in figures.items():
         path = out / f"{name}_{title}.png"
-        with training.replacing(path) as temporary:
+        with replacing(path) as temporary:
             np.ravel(axes)[0].figure.savefig(temporary, dpi=150)
         report.files.append(path)
-
-
-def _cosine(learning_rate, epochs, samples, batch_size=32):
-    """A learning rate that falls to zero along half a cosine over the whole training."""
-    return keras.optimizers.schedules.CosineDecay(learning_rate, epochs * -(-samples // batch_size))
-
-
-def _classes(model, x):
-    return model.predict(x, verbose=0).argmax(axis=-1)
-
-
-def _standardised(data):
-    """x of both parts, each feature with mean 0 and deviation 1 in training; padding stays 0."""
-    real = _real_steps(data.x_train, data.lengths_train)
-    mean, scale = data.x_train[real].mean(axis=0), data.x_train[real].std(axis=0)
-
-    def standardise(x, lengths):
-        return np.where(_real_steps(x, lengths)[..., None], (x - mean) / scale, 0).astype("float32")
-
-    return (
-        standardise(data.x_train, data.lengths_train),
-        standardise(data.x_test, data.lengths_test),
-    )
-
-
-def _standard_normal_variate(spectra):
-    """Each spectrum with mean 0 and deviation 1 of its own: how much light scattered is taken out.
-
-    Barnes, Dhanoa & Lister 1989, https://doi.org/10.1366/0003702894202201.
-    """
-    mean, scale = spectra.mean(axis=1, keepdims=True), spectra.std(axis=1, keepdims=True)
-    return (spectra - mean) / scale
-
-
-def _real_steps(x, lengths):
-    if lengths is None:
-        return np.ones(x.shape[:2], dtype=bool)
-    return np.arange(x.shape[1]) < lengths[:, None]
-
-
-def _days(level, midnights):
-    """What `forecast` reads and foretells at each of `midnights`, indices into `level`."""
-    week_before = np.concatenate([np.zeros(WEEK), level[:-WEEK]])
-    change = level - week_before
-    x = [
-        np.concatenate([part[m - WEEK : m].reshape(-1, DAY) for part in (level, change)], axis=1)
-        for m in midnights
-    ]
-    y = [change[m : m + DAY] for m in midnights]
-    return np.asarray(x, dtype="float32"), np.asarray(y, dtype="float32")

@@ -1,4 +1,10 @@
-"""The three demonstrations at full length: what `make demo` promises, measured."""
+"""The command: demonstrations at full length, presets by name, and no word of TensorFlow's."""
+
+import csv
+import io
+import subprocess
+import sys
+import time
 
 import keras
 import matplotlib
@@ -7,80 +13,147 @@ import pytest
 from typer.testing import CliRunner
 
 import lstm_zoo as lz
-from lstm_zoo import datasets
+from lstm_zoo import datasets, presets
 from lstm_zoo.cli import app
 from lstm_zoo.cli import demo as demos
 
 matplotlib.use("Agg")
 
 
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
 @pytest.mark.slow
-def test_speakers_are_told_apart_in_97_of_100_utterances(tmp_path):
+def test_only_the_lstm_remembers_two_numbers_over_a_hundred_steps(tmp_path):
     watched = []
 
     def watch(label, epochs):
         watched.append((label, epochs))
         return keras.callbacks.Callback()
 
-    report = demos.classification(seeds=3, out=tmp_path, watch=watch)
-    assert len(report.scores[report.ours]) == 3
-    assert np.mean(report.scores[report.ours]) >= 0.97
-    assert np.mean(report.scores["SimpleRNN + Dense"]) > 0.9
-    assert watched[-1] == ("stacked LSTM + Dense, 3 of 3", 30)
-
-    data = datasets.load("japanese_vowels")
-    assert report.scores["majority class"] == [np.mean(data.y_test == 0)]  # 30 utterances each
-    assert report.confusion.sum() == 370
-    assert np.trace(report.confusion) / 370 == pytest.approx(report.scores[report.ours][-1])
-    assert report.confusion.sum(axis=1).tolist() == np.bincount(data.y_test).tolist()
-
+    report = demos.memory(out=tmp_path, watch=watch)
+    scores = {label: score for label, [score] in report.scores.items()}
+    assert scores["always 1, the mean"] == pytest.approx(1 / 6, abs=0.01)  # the variance of the sum
+    assert scores["linear model (ridge)"] > 0.15
+    assert scores["SimpleRNN"] > 0.1
+    assert scores[report.ours] < 0.01
+    assert not report.beaten_by()
+    assert watched == [("SimpleRNN", 25), ("LSTM", 25)]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "speakers.keras",
-        "speakers_confusion.png",
-        "speakers_gates.png",
-        "speakers_learning_curve.png",
+        "adding.keras",
+        "adding_gates.png",
+        "adding_learning_curve.png",
+        "adding_sums.png",
     ]
-    model = keras.models.load_model(tmp_path / "speakers.keras")
-    assert sum(isinstance(layer, keras.layers.Bidirectional) for layer in model.layers) == 2
     for picture in tmp_path.glob("*.png"):
         assert matplotlib.image.imread(picture).std() > 0.01  # something is drawn
 
 
 @pytest.mark.slow
-def test_fat_is_estimated_far_better_than_by_the_mean(tmp_path):
-    report = demos.regression(seeds=1, out=tmp_path)
-    data = datasets.load("tecator")
-    error = np.sqrt(np.mean((data.y_test - data.y_train.mean()) ** 2))
-    assert report.scores["mean of the training data"] == [pytest.approx(error, rel=1e-5)]
-    assert report.scores[report.ours][0] < 0.25 * error
-    assert report.scores["linear model (ridge)"][0] < 0.25 * error
-
-
-@pytest.mark.slow
-def test_electricity_is_forecast_better_than_by_last_week_and_losses_are_said(tmp_path):
-    arguments = ["demo", "forecast", "--seeds", "1", "--out", str(tmp_path)]
-    result = CliRunner().invoke(app, arguments)
+def test_a_preset_is_trained_beside_what_is_simpler_and_losses_are_said(tmp_path):
+    result = run("demo", "italy_power", "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    rows = {
-        name: float(line.split("│")[2])
-        for line in result.output.splitlines()
-        for name in ("last day repeated", "last week repeated", "linear model (ridge)", "LSTM")
-        if line.startswith(f"│ {name} ")
-    }
-    data = datasets.load("electricity")
-    series = np.concatenate([data.x_train, data.x_test])
-    truth, week_before = series[-1008:], series[-1008 - 336 : -336]
-    expected = 100 * np.mean(np.abs(truth - week_before) / truth)  # 2.4 % by the data's README
-    assert rows["last week repeated"] == pytest.approx(expected, abs=6e-4)
-    assert rows["LSTM"] < rows["last week repeated"] < rows["last day repeated"]
-    better = [name for name in rows if rows[name] < rows["LSTM"]]
-    verdict = f"loses to: {', '.join(better)}." if better else "is the best of these."
-    assert verdict in " ".join(result.output.split())
-    assert (tmp_path / "electricity.keras").exists()
+    output = " ".join(result.output.split())
+    data = datasets.load("italy_power_demand")
+    majority = np.mean(data.y_test == np.bincount(data.y_train).argmax())
+    assert f"{majority:.3f}" in output
+    assert ("Better than the LSTM here: " in output) != ("The LSTM is the best" in output)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "italy_power.keras",
+        "italy_power_learning_curve.png",
+        "italy_power_test.png",
+    ]
+    model = keras.models.load_model(tmp_path / "italy_power.keras")
+    assert model.predict(data.x_test[:3], verbose=0).shape == (3, 2)
+
+
+def test_the_names_of_earlier_demonstrations_still_work():
+    for old, name in demos.ALIASES.items():
+        assert old not in presets.list_presets()
+        assert name in presets.list_presets()
+
+
+def test_list_shows_every_preset_with_its_score():
+    result = run("list")
+    assert result.exit_code == 0, result.output
+    for name in presets.list_presets():
+        assert name in result.output
+    assert "electricity" not in run("list", "classification").output
+
+
+def test_card_and_evaluate_say_the_same():
+    assert "Italy" in run("card", "italy_power").output
+    score = float(run("evaluate", "italy_power").output.split()[1])
+    assert score == pytest.approx(
+        presets.card.recorded("italy_power")["scores"]["LSTM"][0], abs=2e-3
+    )
+
+
+def test_predict_writes_csv(tmp_path):
+    data = datasets.load("italy_power_demand")
+    path = tmp_path / "day.csv"
+    path.write_text("demand\n" + "\n".join(str(value) for value in data.x_test[0, :, 0]))
+    result = run("predict", "italy_power", path)
+    assert result.exit_code == 0, result.output
+    [row] = csv.DictReader(io.StringIO(result.output[result.output.index("sample,") :]))
+    assert row["half of the year"] in data.class_names
+    assert 0.5 <= float(row["probability"]) <= 1
+
+
+@pytest.mark.parametrize("command", ["card", "evaluate", "train", "demo"])
+def test_an_unknown_preset_is_refused_with_the_nearest(command, tmp_path):
+    options = ["--out", tmp_path] if command in ("train", "demo") else []
+    result = run(command, "electricty", *options)
+    assert result.exit_code == 2
+    assert "electricity" in result.output
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("demo", "--out", tmp_path / "file")
+    assert result.exit_code == 2
+    assert "cannot be written to" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_bad_seeds_are_named(tmp_path):
+    with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
+        demos.preset("fat", seeds=0, out=tmp_path)
+    assert run("demo", "--seeds", "0").exit_code == 2
+
+
+def command(*arguments):
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "lstm_zoo", *arguments], capture_output=True, text=True
+    )
+    return done, time.perf_counter() - start
+
+
+def test_help_and_version_import_nothing_heavy():
+    program = (
+        "import sys; sys.orig_argv = ['python', '-m', 'lstm_zoo']; import lstm_zoo.cli; "
+        "print(sorted({'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    done, _ = command("--version")
+    assert (done.stdout, done.stderr) == (f"lstm-zoo {lz.__version__}\n", "")
+    done, _ = command("--help")
+    assert done.returncode == 0
+    assert "demo" in done.stdout
+    assert done.stderr == ""
+
+
+def test_all_that_a_command_prints_is_ours():
+    done, _ = command("evaluate", "italy_power")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith("accuracy: ")
 
 
 def test_doctor_finds_nothing_wrong_here():
-    result = CliRunner().invoke(app, ["doctor"])
+    result = run("doctor")
     assert result.exit_code == 0, result.output
     for word in (
         lz.__version__,
@@ -101,20 +174,7 @@ def test_doctor_names_a_damaged_file(tmp_path, monkeypatch):
         content[100] ^= name == "digits"
         (tmp_path / f"{name}.npz").write_bytes(content)
     monkeypatch.setattr(datasets, "_FOLDERS", (tmp_path,))
-    result = CliRunner().invoke(app, ["doctor"])
+    result = run("doctor")
     assert result.exit_code == 1
     assert "digits.npz is damaged" in " ".join(result.output.split())
     assert result.output.count("Wrong:") == 1
-
-
-@pytest.mark.slow
-def test_bad_seeds_are_named(tmp_path):
-    with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
-        demos.forecast(seeds=0, out=tmp_path)
-    assert CliRunner().invoke(app, ["demo", "--seeds", "0"]).exit_code == 2
-
-
-def test_unknown_demo_is_refused_with_what_there_is():
-    result = CliRunner().invoke(app, ["demo", "forecats"])
-    assert result.exit_code == 2
-    assert "forecast" in result.output

@@ -1,0 +1,146 @@
+"""Train the presets over several seeds, beside their baselines; write what the package ships.
+
+    python benchmarks/presets.py                    all of them
+    python benchmarks/presets.py fat speakers       some
+    python benchmarks/presets.py --seeds 5 --anew   without what an earlier run has already found
+
+For each preset: `model.keras` (seed 0), `metrics.json`, `figure.png` and `card.md` in its folder.
+Stopped and started again, it goes on with the next seed; a recipe that was changed starts anew.
+"""
+
+import argparse
+import copy
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import platform
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+
+import tensorflow as tf
+
+from lstm_zoo import presets, training
+from lstm_zoo.files import replacing
+from lstm_zoo.presets.card import OURS
+from lstm_zoo.presets.draw import draw, drawable
+from lstm_zoo.presets.recipe import HOME
+from lstm_zoo.presets.train import run
+
+RNN = "SimpleRNN in its place, of three learning rates the best"
+COMPARED = ("fat", "mnist1d", "speakers", "surnames")  # with it; it takes several times as long
+
+
+def rnn_recipe(kind):
+    """The recipe for a SimpleRNN: it may learn at a lower rate, chosen by loss on held-out data."""
+    x, y = kind.training_part()
+    held_out = np.random.default_rng(0).permutation(len(y)) < len(y) // 5
+    losses = {}
+    for slower in (1, 3, 10):
+        recipe = slowed(kind.recipe, slower)
+        model, _ = run(kind_with(kind, recipe, x[~held_out], y[~held_out]), 0, "simple_rnn")
+        losses[slower] = model.evaluate(x[held_out], y[held_out], verbose=0, return_dict=True)[
+            "loss"
+        ]
+    return slowed(kind.recipe, min(losses, key=losses.get))
+
+
+def slowed(recipe, times):
+    rate = recipe.training["learning_rate"] / times
+    return dataclasses.replace(recipe, training=recipe.training | {"learning_rate": rate})
+
+
+def kind_with(kind, recipe, x, y):
+    """The same kind, which trains on x and y."""
+    other = copy.copy(kind)
+    other.recipe = recipe
+    other.training_part = lambda: (x, y)
+    return other
+
+
+def record(name, seeds, anew):
+    recipe = presets.read_recipe(name)
+    kind = presets.kind_of(recipe)
+    folder = HOME / name
+    fingerprint = hashlib.sha256(repr(dataclasses.astuple(recipe)[3:6]).encode()).hexdigest()[:16]
+    found = {"recipe": fingerprint, "scores": {OURS: [], RNN: []}, "besides": {}, "seconds": []}
+    path = folder / "metrics.json"
+    if path.is_file() and not anew:
+        earlier = json.loads(path.read_text())
+        if earlier["recipe"] == fingerprint:
+            found = earlier
+            found["scores"].setdefault(RNN, [])
+    found |= {"metric": kind.metric, "higher_is_better": kind.higher_is_better}
+    found["baselines"] = {label: round(float(v), 6) for label, v in kind.baselines().items()}
+    for cell, label in ((None, OURS), *([("simple_rnn", RNN)] if name in COMPARED else [])):
+        trained = kind
+        wanted = min(seeds, 3) if cell else seeds
+        if cell and len(found["scores"][label]) < wanted:
+            trained = copy.copy(kind)
+            trained.recipe = rnn_recipe(kind)
+        for seed in range(len(found["scores"][label]), wanted):
+            keras.backend.clear_session()
+            start = time.process_time()
+            model, _ = run(trained, seed, cell)
+            seconds = time.process_time() - start
+            (_, score), *besides = kind.scores(model).items()
+            found["scores"][label].append(round(score, 6))
+            print(f"{name}, {label}, seed {seed}: {score:.4f}, {seconds:.1f} s", flush=True)
+            if cell is None:
+                found["seconds"].append(round(seconds, 1))
+                for key, value in besides:
+                    found["besides"].setdefault(key, []).append(round(value, 6))
+                if seed == 0:
+                    found |= keep(kind, model, folder)
+            write(path, json.dumps(found, indent=1) + "\n")
+    if not found["scores"][RNN]:
+        del found["scores"][RNN]
+        write(path, json.dumps(found, indent=1) + "\n")
+    write(folder / "card.md", presets.preset_card(name))
+
+
+def keep(kind, model, folder):
+    """The model without its optimizer, a figure, and what the card says of both."""
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    training.save(bare, folder / "model.keras")
+    if drawable(kind):
+        with replacing(folder / "figure.png") as temporary:
+            draw(kind, model).figure.savefig(temporary, dpi=80)
+    cores = os.cpu_count()
+    return {
+        "sha256": hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest(),
+        "parameters": model.count_params(),
+        "input_shape": _first(model.input_shape),
+        "output_shape": _first(model.output_shape),
+        "date": datetime.date.today().isoformat(),
+        "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        "machine": f"{cores} cores, {platform.machine()}",
+    }
+
+
+def _first(shape):
+    return shape[0] if isinstance(shape, list) else shape
+
+
+def write(path, text):
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="presets; all of them if none is named")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--anew", action="store_true")
+    options = parser.parse_args()
+    for name in options.names or presets.list_presets():
+        record(name, options.seeds, options.anew)

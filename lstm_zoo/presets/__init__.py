@@ -1,0 +1,21 @@
+"""Presets: small trained models, each with the recipe that trains it again and a card that says how
+good it is."""
+
+from lstm_zoo.presets.card import preset_card
+from lstm_zoo.presets.kinds import kind_of
+from lstm_zoo.presets.load import load_preset
+from lstm_zoo.presets.recipe import Recipe, list_presets, read_recipe
+from lstm_zoo.presets.train import evaluate_preset, train_preset
+from lstm_zoo.presets.tune import tune
+
+__all__ = [
+    "Recipe",
+    "evaluate_preset",
+    "kind_of",
+    "list_presets",
+    "load_preset",
+    "preset_card",
+    "read_recipe",
+    "train_preset",
+    "tune",
+]

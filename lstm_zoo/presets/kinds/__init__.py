@@ -1,0 +1,35 @@
+"""What a task does with a recipe: prepare the data, build the model, score it, and its baselines.
+
+A model takes raw data and gives answers in the units of the data: what prepares and what scales
+back are layers in it.
+"""
+
+from lstm_zoo import checks
+from lstm_zoo.presets.kinds.base import Kind
+from lstm_zoo.presets.kinds.classification import Classification, Words
+from lstm_zoo.presets.kinds.regression import Adding, Regression
+from lstm_zoo.presets.kinds.series import Anomaly, DailyForecasting, Forecasting
+from lstm_zoo.presets.kinds.text import Dates, LanguageModel
+from lstm_zoo.presets.recipe import Recipe
+
+KINDS: dict[str, type[Kind]] = {
+    "classification": Classification,
+    "classification of words": Words,
+    "regression": Regression,
+    "forecasting": Forecasting,
+    "forecasting a day": DailyForecasting,
+    "anomaly detection": Anomaly,
+    "language model": LanguageModel,
+    "translation": Dates,
+    "adding": Adding,
+}
+
+
+def kind_of(recipe: Recipe) -> Kind:
+    """The recipe's task with its data at hand.
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    checks.one_of("task", recipe.task, KINDS)
+    return KINDS[recipe.task](recipe)

@@ -1,0 +1,65 @@
+"""What every kind of preset has: data, a model, scores, baselines."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from lstm_zoo import datasets
+from lstm_zoo.presets.recipe import Recipe
+
+RIDGE = np.logspace(-6, 3, 28)
+
+
+class Kind:
+    """A recipe with its data at hand.
+
+    Attributes:
+        metric: what the first of `scores` is, with its unit.
+        higher_is_better: whether more of it is better.
+        data: the `Dataset`, where there is one.
+    """
+
+    metric: str
+    higher_is_better = False
+    loss: Any
+    metrics: list = []
+    data: datasets.Dataset | None = None
+
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
+        if "name" in recipe.data:
+            self.data = datasets.load(recipe.data["name"])
+        self.prepare()
+
+    def prepare(self):
+        """Read what `training_part`, `build` and `scores` use."""
+
+    def training_part(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y that the model is fitted to."""
+        raise NotImplementedError
+
+    def build(self, cell: str | None = None) -> keras.Model:
+        """The model, untrained and not compiled; `cell` in place of the recipe's."""
+        raise NotImplementedError
+
+    def scores(self, model: keras.Model) -> dict[str, float]:
+        """Scores on the test part, the one that counts first."""
+        raise NotImplementedError
+
+    def baselines(self) -> dict[str, float]:
+        """The first score of models that are simpler than any network, by name."""
+        raise NotImplementedError
+
+    def compile(self, model: keras.Model, learning_rate=1e-3):
+        """Make the model ready for `fit` and `evaluate`."""
+        model.compile(keras.optimizers.Adam(learning_rate), loss=self.loss, metrics=self.metrics)
+
+    def arguments(self, cell=None):
+        """The recipe's arguments for its builder."""
+        return self.recipe.model | ({"cell": cell} if cell else {})
+
+
+def flat(x):
+    """The same numbers, a row a sample."""
+    return x.reshape(len(x), -1)

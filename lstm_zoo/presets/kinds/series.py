@@ -1,0 +1,179 @@
+"""A series: how it goes on, and where it is not like itself."""
+
+import keras
+import numpy as np
+from keras import layers as kl
+
+from lstm_zoo import builders, datasets
+from lstm_zoo.presets.kinds.base import RIDGE, Kind
+
+
+class Forecasting(Kind):
+    """A window of a series to its next steps, with quantiles, the middle one being the forecast.
+
+    `data`: `season`, the steps after which the series repeats itself; `input_steps`; `horizon`;
+    `stride`, from one forecast of the test part to the next.
+    """
+
+    def prepare(self):
+        settings = self.recipe.data
+        self.season = settings["season"]
+        self.input_steps, self.horizon = settings["input_steps"], settings["horizon"]
+        self.mean, self.deviation = self.data.x_train.mean(), self.data.x_train.std()
+        self.metric = f"test mean absolute error, {self.data.target}"
+        self.quantiles = self.recipe.model["quantiles"]
+        before = self.data.x_train[-self.input_steps :]
+        series = np.concatenate([before, self.data.x_test])
+        self.test = datasets.windows(series, self.input_steps, self.horizon, settings["stride"])
+
+    def training_part(self):
+        return datasets.windows(self.data.x_train, self.input_steps, self.horizon)
+
+    def build(self, cell=None):
+        inputs = keras.Input((self.input_steps, 1), name="past")
+        level = kl.Rescaling(1 / self.deviation, -self.mean / self.deviation, name="level")(inputs)
+        core = builders.build_forecaster(inputs.shape[1:], self.horizon, **self.arguments(cell))
+        last = kl.Reshape((1, 1), name="last")(kl.Cropping1D((self.input_steps - 1, 0))(level))
+        forecast = kl.Add(name="from_the_last")([core(level), last])
+        return self._in_units(inputs, forecast)
+
+    def _in_units(self, inputs, forecast):
+        scale_back = kl.Rescaling(self.deviation, self.mean, name="units")
+        return keras.Model(inputs, scale_back(forecast), name=self.recipe.name)
+
+    def compile(self, model, learning_rate=1e-3):
+        model.compile(
+            keras.optimizers.Adam(learning_rate),
+            loss=builders.QuantileLoss(self.quantiles),
+            loss_weights=float(1 / self.deviation),
+        )
+
+    def scores(self, model):
+        x, truth = self.test
+        forecasts = model.predict(x, verbose=0)
+        middle = forecasts[..., self.quantiles.index(0.5)]
+        inside = (truth >= forecasts[..., 0]) & (truth <= forecasts[..., -1])
+        return {
+            "mae": self._error(middle),
+            f"coverage of {self.quantiles[0]:g} to {self.quantiles[-1]:g}": float(inside.mean()),
+        }
+
+    def _error(self, forecast):
+        return float(np.mean(np.abs(forecast - self.test[1])))
+
+    def baselines(self):
+        from sklearn.linear_model import RidgeCV
+
+        x, _ = self.test
+        season = x[:, -self.season :, 0]
+        repeated = np.tile(season, -(-self.horizon // self.season))[:, : self.horizon]
+        past, future = self.training_part()
+        ridge = RidgeCV(RIDGE).fit(past[..., 0] - self.mean, future)
+        return {
+            "last value repeated": self._error(x[:, -1:, 0]),
+            "last season repeated": self._error(repeated),
+            "linear model (ridge)": self._error(ridge.predict(x[..., 0] - self.mean)),
+        }
+
+
+class DailyForecasting(Forecasting):
+    """A day ahead, from two weeks read a day a step: the level of each time of day, and how far it
+    was from the same time a week before; the forecast is how far the next day will be."""
+
+    def prepare(self):
+        super().prepare()
+        self.metric = f"mean absolute percentage error of {self.data.target} over the test part (%)"
+
+    def build(self, cell=None):
+        day = self.horizon
+        days = self.input_steps // day
+        inputs = keras.Input((self.input_steps, 1), name="past")
+        level = kl.Rescaling(1 / self.deviation, -self.mean / self.deviation, name="level")(inputs)
+        by_day = kl.Reshape((days, day), name="days")(level)
+        before, week = (kl.Cropping1D(cut)(by_day) for cut in ((0, 7), (7, 0)))
+        change = kl.Subtract(name="change")([week, before])
+        core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
+        foretold = core(kl.Concatenate()([week, change]))
+        a_week_ago = kl.Reshape((day, 1), name="a_week_ago")(kl.Cropping1D((0, 6))(week))
+        return self._in_units(inputs, kl.Add(name="from_a_week_ago")([foretold, a_week_ago]))
+
+    def _error(self, forecast):
+        truth = self.test[1]
+        return float(100 * np.mean(np.abs(forecast - truth) / truth))
+
+    def scores(self, model):
+        found = super().scores(model)
+        return {"mape": found.pop("mae"), **found}
+
+
+class Anomaly(Kind):
+    """An autoencoder of windows of a series without anomalies; where it fails, one is suspected.
+
+    Found or missed as the UCR archive counts: whether the step of the highest score lies within
+    100 steps of the anomaly (Wu & Keogh 2021). `data`: `window` and `stride`, in steps.
+    """
+
+    metric = "anomaly found within 100 steps (1) or missed (0)"
+    higher_is_better = True
+    loss = "mean_squared_error"
+
+    def prepare(self):
+        self.window, self.stride = self.recipe.data["window"], self.recipe.data["stride"]
+        (self.marked,) = np.nonzero(self.data.y_test)
+        self.compile_scale = float(self.data.x_train.std() ** -2)
+
+    def _windows(self, series, stride):
+        steps = np.lib.stride_tricks.sliding_window_view(series, self.window, axis=0)
+        return np.ascontiguousarray(steps[::stride].swapaxes(1, 2))
+
+    def training_part(self):
+        x = self._windows(self.data.x_train, self.stride)
+        return x, x
+
+    def build(self, cell=None):
+        return builders.build_autoencoder(
+            (self.window, 1),
+            normalise=self._windows(self.data.x_train, 1),
+            name=self.recipe.name,
+            **self.arguments(cell),
+        )
+
+    def compile(self, model, learning_rate=1e-3):
+        model.compile(
+            keras.optimizers.Adam(learning_rate),
+            loss=self.loss,
+            loss_weights=self.compile_scale,
+        )
+
+    def steps(self, model, series):
+        """The anomaly score of each step: its squared error, over all windows that hold it."""
+        starts = np.arange(0, len(series) - self.window + 1, self.stride)
+        errors = builders.anomaly_scores(model, self._windows(series, self.stride))
+        total, count = np.zeros(len(series)), np.zeros(len(series))
+        for start, error in zip(starts, errors, strict=True):
+            total[start : start + self.window] += error
+            count[start : start + self.window] += 1
+        return total / np.maximum(count, 1)
+
+    def _found(self, score):
+        at = int(np.argmax(score))
+        return float(self.marked[0] - 100 <= at <= self.marked[-1] + 100)
+
+    def scores(self, model):
+        from sklearn.metrics import roc_auc_score
+
+        score = self.steps(model, self.data.x_test)
+        area = float(roc_auc_score(self.data.y_test, score))
+        return {"found": self._found(score), "area under the ROC curve of the steps": area}
+
+    def baselines(self):
+        train, test = self.data.x_train[:, 0], self.data.x_test[:, 0]
+        seen, new = self._windows(self.data.x_train, 1)[..., 0], self._windows(self.data.x_test, 1)
+        nearest = np.array([np.min(np.sum((seen - one[:, 0]) ** 2, axis=1)) for one in new[::4]])
+        far = np.zeros(len(test))
+        far[int(np.argmax(nearest)) * 4 + self.window // 2] = 1
+        return {
+            "farthest from the mean": self._found(np.abs(test - train.mean())),
+            "largest step": self._found(np.abs(np.diff(test, prepend=test[0]))),
+            "window least like any of the training part": self._found(far),
+        }

@@ -1,0 +1,186 @@
+"""Text: which character comes next, and dates written anew."""
+
+import collections
+import datetime
+import math
+
+import numpy as np
+
+from lstm_zoo import builders
+from lstm_zoo.presets.kinds.base import Kind
+
+
+class LanguageModel(Kind):
+    """The next character of a text. `data`: `timesteps` of a training sequence."""
+
+    metric = "test bits per character"
+    loss = "sparse_categorical_crossentropy"
+    metrics = ["accuracy"]
+
+    def training_part(self):
+        timesteps = self.recipe.data["timesteps"]
+        text = self.data.x_train
+        rows = (len(text) - 1) // timesteps
+        x, y = (part[: rows * timesteps].reshape(rows, timesteps) for part in (text, text[1:]))
+        return x, y
+
+    def build(self, cell=None):
+        return builders.build_language_model(
+            len(self.data.vocabulary) + 1, name=self.recipe.name, **self.arguments(cell)
+        )
+
+    def scores(self, model):
+        # The whole test part, in sequences of 1000 so that their beginnings weigh little.
+        text, length = self.data.x_test, 1000
+        rows = (len(text) - 1) // length
+        x, y = (part[: rows * length].reshape(rows, length) for part in (text, text[1:]))
+        said = model.predict(x, batch_size=8, verbose=0)
+        right = np.take_along_axis(said, y[..., None], axis=-1)
+        return {
+            "bits": float(-np.mean(np.log2(np.maximum(right, 1e-30)))),
+            "next characters guessed right": float(np.mean(said.argmax(axis=-1) == y)),
+        }
+
+    def baselines(self):
+        train, test = self.data.x_train.tolist(), self.data.x_test.tolist()
+        classes = len(self.data.vocabulary)
+        return {
+            f"{order}-gram (Witten & Bell 1991)": bits_of_ngrams(train, test, order, classes)
+            for order in (1, 3, 5)
+        }
+
+
+def bits_of_ngrams(train, test, order, classes):
+    """Bits per character of an interpolated n-gram model (Witten & Bell 1991, method C,
+    doi:10.1109/18.87000), of order `order`, 1 being letters by themselves."""
+    counts = [collections.defaultdict(collections.Counter) for _ in range(order)]
+    for at, letter in enumerate(train):
+        for n in range(min(order, at + 1)):
+            counts[n][tuple(train[at - n : at])][letter] += 1
+    totals = [{context: sum(seen.values()) for context, seen in table.items()} for table in counts]
+    bits = 0.0
+    for at, letter in enumerate(test):
+        probability = 1 / classes
+        for n in range(min(order, at + 1)):
+            context = tuple(test[at - n : at])
+            if context not in counts[n]:
+                break
+            seen, total = counts[n][context], totals[n][context]
+            probability = (seen[letter] + len(seen) * probability) / (total + len(seen))
+        bits -= math.log2(probability)
+    return bits / len(test)
+
+
+FORMATS = (
+    "{d} {month} {y}",
+    "{d} {short} {y}",
+    "{month} {d}, {y}",
+    "{short} {d}, {y}",
+    "{weekday}, {d} {month} {y}",
+    "{weekday}, {month} {d}, {y}",
+    "{d}/{m:02}/{y}",
+    "{d:02}.{m:02}.{y}",
+    "{th} of {month} {y}",
+    "{month} the {th}, {y}",
+    "{y}, {month} {d}",
+    "{d} {short} '{yy:02}",
+)
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+START, END = 1, 2
+
+
+def write_date(date, form):
+    """A date as people write it, by one of `FORMATS`."""
+    suffix = "th" if 10 < date.day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(date.day % 10, "th")
+    return form.format(
+        d=date.day,
+        m=date.month,
+        y=date.year,
+        yy=date.year % 100,
+        th=f"{date.day}{suffix}",
+        month=MONTHS[date.month - 1],
+        short=MONTHS[date.month - 1][:3],
+        weekday=WEEKDAYS[date.weekday()],
+    )
+
+
+class Dates(Kind):
+    """Dates of 1950 to 2049 as people write them, into year-month-day; generated.
+
+    `data`: `samples` of the training part; no day of the test part is in it.
+    """
+
+    metric = "test dates translated without a mistake"
+    higher_is_better = True
+    loss = "sparse_categorical_crossentropy"
+    metrics = ["accuracy"]
+    letters = "".join(sorted(set("".join(FORMATS) + "".join(MONTHS + WEEKDAYS) + "0123456789")))
+    digits = "0123456789-"
+
+    def prepare(self):
+        rng = np.random.default_rng(0)
+        days = rng.permutation((datetime.date(2050, 1, 1) - datetime.date(1950, 1, 1)).days)
+        first = datetime.date(1950, 1, 1).toordinal()
+
+        def draw(days, samples):
+            chosen = [datetime.date.fromordinal(first + int(d)) for d in rng.choice(days, samples)]
+            forms = rng.integers(len(FORMATS), size=samples)
+            return chosen, [write_date(d, FORMATS[f]) for d, f in zip(chosen, forms, strict=True)]
+
+        self.train = draw(days[2000:], self.recipe.data["samples"])
+        self.test = draw(days[:2000], 500)
+
+    def encode(self, texts):
+        """Letters as numbers, from 1; 0 pads, and stands for a letter that no date has."""
+        width = max(map(len, texts))
+        rows = [[self.letters.find(letter) + 1 for letter in text.ljust(width)] for text in texts]
+        return np.array(rows, "int32")
+
+    def training_part(self):
+        dates, texts = self.train
+        says = [[self.digits.index(c) + 3 for c in d.isoformat()] + [END] for d in dates]
+        reads, says = builders.teacher_forcing(np.array(says), start=START)
+        return {"source": self.encode(texts), "target": reads}, says
+
+    def build(self, cell=None):
+        return builders.build_seq2seq(
+            len(self.letters) + 1,
+            len(self.digits) + 3,
+            name=self.recipe.name,
+            **self.arguments(cell),
+        )
+
+    def translate(self, model, texts):
+        """The dates, year-month-day, that the model reads in texts."""
+        found = builders.translate(model, self.encode(texts), start=START, end=END, max_length=12)
+        return ["".join(self.digits[n - 3] for n in row if n >= 3) for row in found]
+
+    def scores(self, model):
+        dates, texts = self.test
+        found = self.translate(model, texts)
+        right = [text == date.isoformat() for text, date in zip(found, dates, strict=True)]
+        return {"right": float(np.mean(right))}
+
+    def baselines(self):
+        """The date of the training text that shares most groups of three letters."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        (dates, texts), (truth, asked) = self.train, self.test
+        groups = TfidfVectorizer(analyzer="char", ngram_range=(1, 3)).fit(texts)
+        nearest = (groups.transform(asked) @ groups.transform(texts).T).toarray().argmax(axis=1)
+        right = [dates[at] == date for at, date in zip(nearest, truth, strict=True)]
+        return {"nearest training text": float(np.mean(right))}

@@ -1,0 +1,65 @@
+"""Training a preset again from its recipe, and scoring it."""
+
+import keras
+
+from lstm_zoo import checks, training
+from lstm_zoo.presets.kinds import Kind, kind_of
+from lstm_zoo.presets.load import load_preset
+from lstm_zoo.presets.recipe import Recipe, read_recipe
+
+
+def train_preset(
+    name: str | Recipe, *, seed: int = 0, cell: str | None = None, callbacks=None, verbose: int = 1
+) -> keras.Model:
+    """Train a preset from its recipe; its score must land within the spread of its card.
+
+    Args:
+        name: one of `list_presets()`, or a `Recipe` of your own.
+        seed: of the weights and of the order of the samples.
+        cell: in place of the recipe's, such as "simple_rnn", to compare.
+        callbacks, verbose: as in `lstm_zoo.fit`.
+
+    Returns:
+        The trained model, as `load_preset` gives it.
+
+    Raises:
+        ValueError: an unknown name or cell.
+    """
+    recipe = name if isinstance(name, Recipe) else read_recipe(name)
+    model, _ = run(kind_of(recipe), seed, cell, callbacks, verbose)
+    return model
+
+
+def evaluate_preset(name: str, model: keras.Model | None = None) -> dict[str, float]:
+    """The scores of a preset's model on the test part of its data, by name; the card's come first.
+
+    Args:
+        name: one of `list_presets()`.
+        model: a model in its place, such as `train_preset` gives; the preset's own if None.
+    """
+    kind = kind_of(read_recipe(name))
+    return kind.scores(load_preset(name) if model is None else model)
+
+
+def run(kind: Kind, seed: int, cell=None, callbacks=None, verbose: int = 0):
+    """The trained model of a recipe and its `keras.callbacks.History`."""
+    keras.utils.set_random_seed(checks.count("seed", seed, least=0))
+    x, y = kind.training_part()
+    settings = dict(kind.recipe.training)
+    epochs, batch_size = settings.pop("epochs"), settings.pop("batch_size")
+    steps = epochs * -(-len(y) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(settings.pop("learning_rate"), steps)
+    model = kind.build(cell)
+    kind.compile(model, rate)
+    history = training.fit(
+        model,
+        x,
+        y,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        callbacks=callbacks,
+        verbose=verbose,
+        **settings,
+    )
+    return model, history

@@ -1,0 +1,185 @@
+"""Presets: from their files, from their recipes, and on a user's file."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo import presets
+from lstm_zoo.presets import card, load, predict, recipe
+
+every_preset = pytest.mark.parametrize("name", presets.list_presets())
+
+
+def kind(name):
+    return presets.kind_of(presets.read_recipe(name))
+
+
+def test_list_fits_names_and_tasks():
+    assert "electricity" in presets.list_presets()
+    assert presets.list_presets("*forecast*") == ["electricity", "sunspots"]
+    assert presets.list_presets("dig*") == ["digits"]
+    assert presets.list_presets("nothing") == []
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'speakers'"):
+        lz.load_preset("speaker")
+
+
+@every_preset
+def test_a_loaded_preset_scores_what_its_card_says(name):
+    found = presets.evaluate_preset(name)
+    recorded = card.recorded(name)["scores"][card.OURS][0]
+    assert next(iter(found.values())) == pytest.approx(recorded, rel=1e-3, abs=2e-3)
+
+
+@every_preset
+def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
+    text = lz.preset_card(name)
+    assert (recipe.HOME / name / "card.md").read_text() == text
+    recorded = card.recorded(name)
+    assert len(recorded["scores"][card.OURS]) >= 5
+    for part in ("Licence of the data" if kind(name).data else "generated", "Limits: ", "mean"):
+        assert part in text
+    code = text.split("```python\n")[1].split("```")[0]
+    exec(compile(code, "card", "exec"), {})
+
+
+def test_all_files_together_stay_small():
+    files = list(recipe.HOME.glob("*/model.keras"))
+    assert len(files) == len(presets.list_presets())
+    assert sum(path.stat().st_size for path in files) < 12e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fat", "italy_power"])
+def test_training_again_lands_within_the_spread_of_the_card(name):
+    scores = card.recorded(name)["scores"][card.OURS]
+    model = lz.train_preset(name, seed=1, verbose=0)
+    score = next(iter(presets.evaluate_preset(name, model).values()))
+    room = 0.5 * (max(scores) - min(scores)) + 1e-3
+    assert min(scores) - room <= score <= max(scores) + room
+
+
+def test_a_damaged_file_is_refused_by_its_checksum(tmp_path, monkeypatch):
+    shutil.copytree(recipe.HOME / "italy_power", tmp_path / "italy_power")
+    monkeypatch.setattr(load, "HOME", tmp_path)
+    path = tmp_path / "italy_power" / "model.keras"
+    lz.load_preset("italy_power")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match=r"model\.keras is damaged or was changed: its SHA-256"):
+        lz.load_preset("italy_power")
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="italy_power"):
+        lz.load_preset("italy_power")
+
+
+def test_a_recipe_of_ones_own_trains_and_its_cell_can_be_exchanged():
+    own = presets.read_recipe("italy_power")
+    own = dataclasses.replace(own, training=own.training | {"epochs": 1})
+    model = lz.train_preset(own, cell="gru", verbose=0)
+    assert model.output_shape == (None, 2)
+    assert any("gru" in type(layer).__name__.lower() or layer.name for layer in model.layers)
+    with pytest.raises(ValueError, match="task must be one of .*got 'clasification'"):
+        lz.train_preset(dataclasses.replace(own, task="clasification"))
+
+
+def test_the_verdict_says_who_is_better():
+    def verdict(ours, **others):
+        scores = {card.OURS: ours, **others}
+        return card.verdict({"higher_is_better": True, "scores": scores, "baselines": {"a": 0.5}})
+
+    assert "better than all" in verdict([0.8, 0.9], rnn=[0.6, 0.7])
+    assert "On average better than it: rnn" in verdict([0.8, 0.9], rnn=[0.9, 0.95])
+    assert "Within its spread, though worse on average: rnn" in verdict([0.8, 0.9], rnn=[0.7, 0.85])
+    assert "better than it: a" in verdict([0.4, 0.4])
+
+
+def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path, monkeypatch):
+    own = presets.read_recipe("italy_power")
+    own = dataclasses.replace(
+        own,
+        training=own.training | {"epochs": 1},
+        space={"training.learning_rate": [1e-6, 1e-2], "model.dropout": [0.0]},
+    )
+    monkeypatch.setattr(type(kind("italy_power")), "scores", None)
+    lz.tune(own, trials=2, path=tmp_path / "search")
+    best = lz.tune(own, trials=4, path=tmp_path / "search")
+    assert best.training["learning_rate"] == 1e-2
+    assert (tmp_path / "search").read_text().count('"values"') == 4
+    with pytest.raises(ValueError, match="must have a space"):
+        lz.tune(dataclasses.replace(own, space={}))
+
+
+def write(path, header, rows):
+    lines = [",".join(header)] if header else []
+    path.write_text("\n".join([*lines, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def answers(name, path):
+    return list(predict.predict_file(kind(name), lz.load_preset(name), path))
+
+
+def test_predict_reads_several_sequences_in_any_order_of_columns(tmp_path):
+    data = lz.datasets.load("japanese_vowels")
+    rows = []
+    for sample in (0, 40):
+        for step in data.x_test[sample, : data.lengths_test[sample]]:
+            rows.append([sample, *(f"{value:.6g}" for value in step[::-1])])
+    path = write(tmp_path / "voices.csv", ["sample", *data.feature_names[::-1]], rows)
+    found = answers("speakers", path)
+    model = lz.load_preset("speakers")
+    expected = model.predict(data.x_test[[0, 40]], verbose=0)
+    assert [row["speaker"] for row in found] == [
+        data.class_names[k] for k in expected.argmax(axis=-1)
+    ]
+    np.testing.assert_allclose([row["probability"] for row in found], expected.max(-1), atol=1e-3)
+
+
+def test_predict_forecasts_from_the_last_rows(tmp_path):
+    series = lz.datasets.load("electricity").x_train
+    path = write(tmp_path / "demand.csv", None, series.tolist())
+    found = answers("electricity", path)
+    expected = lz.load_preset("electricity").predict(series[None, -672:], verbose=0)[0]
+    assert [row["step"] for row in found] == list(range(1, 49))
+    np.testing.assert_allclose([row["0.5"] for row in found], expected[:, 1], atol=1e-2)
+
+
+def test_predict_reads_words(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("Korhonen\n\nO'Sullivan\n")
+    assert [row["sample"] for row in answers("surnames", path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"a,b\n1,2\n", "must name the columns demand"),
+        (b"demand\n1\nx\n", "line 3 of .* must hold finite numbers, got 'x'"),
+        (b"1\nnan\n", "line 2 .* finite"),
+        (b"1\n1e39\n", "line 2 .* finite"),
+        (b"1\n2,3\n", "line 2 of .* must have 1 columns, got 2"),
+        (b"1\n\xff\xfe\n", "must be text in UTF-8"),
+        (b"1" * 200_000, "line 1 of .* is longer than"),
+        (b"demand\n" + b"1\n" * 23, "must have 24 rows, got 23"),
+        (b"1\n\0\n", "finite numbers|CSV"),
+    ],
+)
+def test_predict_answers_a_wrong_file_with_one_sentence(tmp_path, content, message):
+    path = tmp_path / "file.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        answers("italy_power", path)
+
+
+def test_recipes_hold_plain_settings_only():
+    for name in presets.list_presets():
+        text = (recipe.HOME / name / "recipe.json").read_text()
+        assert set(json.loads(text)) <= {f.name for f in dataclasses.fields(presets.Recipe)}
