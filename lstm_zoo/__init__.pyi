@@ -1,0 +1,131 @@
+"""The names of the package: what a type checker reads, and what is loaded at first use."""
+
+from . import (
+    builders,
+    cells,
+    course,
+    datasets,
+    exporting,
+    inspection,
+    labels,
+    layers,
+    monitor,
+    plots,
+    presets,
+    recurrence,
+    tasks,
+    training,
+    weights,
+    widgets,
+)
+from .builders import (
+    anomaly_scores,
+    build_autoencoder,
+    build_classifier,
+    build_forecaster,
+    build_language_model,
+    build_lstm_fcn,
+    build_regressor,
+    build_seq2seq,
+    build_tagger,
+    sample,
+    stream,
+    translate,
+)
+from .cells import (
+    CoupledLSTMCell,
+    LSTMCell,
+    PeepholeLSTMCell,
+    lstm_in_numpy,
+)
+from .exporting import (
+    export,
+)
+from .inspection import (
+    GradientMonitor,
+    gate_summary,
+    gradient_flow,
+    jacobian_norms,
+    saliency,
+    trace,
+)
+from .labels import (
+    encode_labels,
+)
+from .layers import (
+    LSTM,
+    RNN,
+    CoupledLSTM,
+    PeepholeLSTM,
+)
+from .presets import (
+    list_presets,
+    load_preset,
+    preset_card,
+    train_preset,
+    tune,
+)
+from .recurrence import (
+    explain,
+)
+from .training import (
+    fit,
+    save,
+)
+
+__version__: str
+
+__all__ = [
+    "CoupledLSTM",
+    "CoupledLSTMCell",
+    "GradientMonitor",
+    "LSTM",
+    "LSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "RNN",
+    "anomaly_scores",
+    "build_autoencoder",
+    "build_classifier",
+    "build_forecaster",
+    "build_language_model",
+    "build_lstm_fcn",
+    "build_regressor",
+    "build_seq2seq",
+    "build_tagger",
+    "builders",
+    "cells",
+    "course",
+    "datasets",
+    "encode_labels",
+    "explain",
+    "export",
+    "exporting",
+    "fit",
+    "gate_summary",
+    "gradient_flow",
+    "inspection",
+    "jacobian_norms",
+    "labels",
+    "layers",
+    "list_presets",
+    "load_preset",
+    "lstm_in_numpy",
+    "monitor",
+    "plots",
+    "preset_card",
+    "presets",
+    "recurrence",
+    "saliency",
+    "sample",
+    "save",
+    "stream",
+    "tasks",
+    "trace",
+    "train_preset",
+    "training",
+    "translate",
+    "tune",
+    "weights",
+    "widgets",
+]
