@@ -80,12 +80,11 @@ def demo(
     _start()
     from lstm_zoo.cli import demo as demos
 
-    name = demos.ALIASES.get(name, name)
     if name is None:
         _watched(demos.memory, out=out)
         name = "mnist1d"
-    else:
-        _or_usage_error(_recipe, name)
+    name = demos.ALIASES.get(name, name)
+    _or_usage_error(_recipe, name)
     _watched(demos.preset, name, seeds=seeds, out=out)
 
 
@@ -156,10 +155,11 @@ def export(
     streaming: Annotated[bool, typer.Option(help="One step and its states at a time.")] = False,
 ):
     """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT."""
-    with console.status("Starting TensorFlow"):
-        import keras
+    _start()
+    import keras
 
-        from lstm_zoo.exporting import export
+    from lstm_zoo.exporting import export
+
     try:
         written = export(keras.models.load_model(model), path, format, streaming=streaming)
     except ValueError as problem:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=recipe.name,
-        storage=path and JournalStorage(JournalFileBackend(str(path))),
+        storage=None if path is None else JournalStorage(JournalFileBackend(str(path))),
         sampler=optuna.samplers.TPESampler(seed=seed),
         load_if_exists=True,
     )
@@ -75,7 +76,7 @@ def tune(
 
 def changed(recipe: Recipe, settings: dict) -> Recipe:
     """The recipe with other settings, such as `{"model.dropout": 0.2}`."""
-    parts = {"model": dict(recipe.model), "training": dict(recipe.training)}
+    parts: dict[str, Any] = {"model": dict(recipe.model), "training": dict(recipe.training)}
     for setting, value in settings.items():
         part, name = setting.split(".")
         parts[part][name] = value

@@ -16,11 +16,13 @@ class Kind:
 
     Attributes:
         metric: what the first of `scores` is, with its unit.
+        target: what the model gives, with its unit, where it is numbers.
         higher_is_better: whether more of it is better.
         data: the `Dataset`, where there is one.
     """
 
     metric: str
+    target: str
     higher_is_better = False
     loss: Any
     metrics: list = []
