@@ -4,7 +4,8 @@
     python benchmarks/presets.py fat speakers       some
     python benchmarks/presets.py --seeds 5 --anew   without what an earlier run has already found
 
-For each preset: `model.keras` (seed 0), `metrics.json`, `figure.png` and `card.md` in its folder.
+For each preset: `model.keras` (seed 0), `metrics.json`, `figure.png` and `card.md` in its folder;
+at the end the table in README.md.
 Stopped and started again, it goes on with the next seed; a recipe that was changed starts anew.
 """
 
@@ -30,7 +31,7 @@ import tensorflow as tf
 
 from lstm_zoo import presets, training
 from lstm_zoo.files import replacing
-from lstm_zoo.presets.card import OURS
+from lstm_zoo.presets.card import OURS, table
 from lstm_zoo.presets.draw import draw, drawable
 from lstm_zoo.presets.recipe import HOME
 from lstm_zoo.presets.train import run
@@ -144,3 +145,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     for name in options.names or presets.list_presets():
         record(name, options.seeds, options.anew)
+    readme = HOME.parents[1] / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split("<!-- presets -->")
+    after = rest.split("<!-- /presets -->")[1]
+    write(readme, f"{before}<!-- presets -->\n{table()}\n<!-- /presets -->{after}")

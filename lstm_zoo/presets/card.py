@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from lstm_zoo import datasets
-from lstm_zoo.presets.recipe import HOME, read_recipe
+from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
 
 OURS = "LSTM"
 
@@ -69,6 +69,33 @@ def preset_card(name: str) -> str:
         "```",
         "",
     ]
+    return "\n".join(lines)
+
+
+def table() -> str:
+    """All presets in one table, in Markdown: the LSTM, and the best of what stands beside it."""
+    lines = [
+        "| preset | what it does | score | LSTM, mean (lowest to highest) | best beside it |",
+        "|---|---|---|---|---|",
+    ]
+    for name in list_presets():
+        found = recorded(name)
+        scores = found["scores"][OURS]
+        sign = 1 if found["higher_is_better"] else -1
+        others = found["baselines"] | {
+            label: np.mean(values) for label, values in found["scores"].items() if label != OURS
+        }
+        best = max(others, key=lambda label: sign * others[label])
+        ours = f"{_figure(np.mean(scores))} ({_figure(min(scores))} to {_figure(max(scores))})"
+        won = sign * np.mean(scores) > sign * others[best]
+        ours, beside = (
+            (f"**{ours}**", _figure(others[best]))
+            if won
+            else (ours, f"**{_figure(others[best])}**")
+        )
+        link = f"[`{name}`](lstm_zoo/presets/{name}/card.md)"
+        title = read_recipe(name).title
+        lines.append(f"| {link} | {title} | {found['metric']} | {ours} | {beside}, {best} |")
     return "\n".join(lines)
 
 

@@ -49,6 +49,11 @@ def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
     exec(compile(code, "card", "exec"), {})
 
 
+def test_the_table_in_the_readme_is_that_of_the_recorded_runs():
+    readme = (recipe.HOME.parents[1] / "README.md").read_text()
+    assert readme.split("<!-- presets -->\n")[1].split("\n<!-- /presets -->")[0] == card.table()
+
+
 def test_all_files_together_stay_small():
     files = list(recipe.HOME.glob("*/model.keras"))
     assert len(files) == len(presets.list_presets())
