@@ -1,4 +1,4 @@
-# make demo   train a classifier on real speech and report how well it does
+# make demo   train two LSTMs before your eyes, beside honest baselines, in under two minutes
 # make test   lint, types, tests, and every notebook run and compared with its stored outputs
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
