@@ -110,8 +110,7 @@ def record(name, seeds, anew):
 
 def keep(kind, model, folder):
     """The model without its optimizer, a figure, and what the card says of both."""
-    bare = keras.models.clone_model(model)
-    bare.set_weights(model.get_weights())
+    bare = keras.Model(model.input, model.output, name=model.name)
     training.save(bare, folder / "model.keras")
     if drawable(kind):
         with replacing(folder / "figure.png") as temporary:
