@@ -13,6 +13,7 @@ from . import (
     plots,
     presets,
     recurrence,
+    sequences,
     tasks,
     training,
     weights,
@@ -20,6 +21,7 @@ from . import (
 )
 from .builders import (
     anomaly_scores,
+    backtest,
     build_autoencoder,
     build_classifier,
     build_forecaster,
@@ -37,6 +39,7 @@ from .cells import (
     LSTMCell,
     PeepholeLSTMCell,
     lstm_in_numpy,
+    register_cell,
 )
 from .exporting import (
     export,
@@ -68,6 +71,12 @@ from .presets import (
 from .recurrence import (
     explain,
 )
+from .sequences import (
+    batches_by_length,
+    pad,
+    panel,
+    windows,
+)
 from .training import (
     fit,
     save,
@@ -85,6 +94,8 @@ __all__ = [
     "PeepholeLSTMCell",
     "RNN",
     "anomaly_scores",
+    "backtest",
+    "batches_by_length",
     "build_autoencoder",
     "build_classifier",
     "build_forecaster",
@@ -112,13 +123,17 @@ __all__ = [
     "load_preset",
     "lstm_in_numpy",
     "monitor",
+    "pad",
+    "panel",
     "plots",
     "preset_card",
     "presets",
     "recurrence",
+    "register_cell",
     "saliency",
     "sample",
     "save",
+    "sequences",
     "stream",
     "tasks",
     "trace",
@@ -128,4 +143,5 @@ __all__ = [
     "tune",
     "weights",
     "widgets",
+    "windows",
 ]

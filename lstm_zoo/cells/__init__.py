@@ -18,7 +18,7 @@ from lstm_zoo.cells.multiplicative import MultiplicativeLSTMCell
 from lstm_zoo.cells.normalised import LayerNormLSTMCell
 from lstm_zoo.cells.peephole import PeepholeLSTMCell
 from lstm_zoo.cells.projected import ProjectedLSTMCell
-from lstm_zoo.cells.registry import derivatives, get, names, register
+from lstm_zoo.cells.registry import derivatives, get, names, register, register_cell
 from lstm_zoo.cells.registry import table as list
 from lstm_zoo.cells.time_aware import GRUDCell, TimeGapLSTMCell, observations
 from lstm_zoo.cells.xlstm import MLSTMCell, SLSTMCell
@@ -55,4 +55,5 @@ __all__ = [
     "names",
     "observations",
     "register",
+    "register_cell",
 ]

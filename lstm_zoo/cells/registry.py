@@ -54,6 +54,9 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
     return decorate
 
 
+register_cell = register  # its name at the top of the package
+
+
 def names(pattern: str = "*") -> list[str]:
     """The names of all registered cells, or of those that fit a pattern with wildcards.
 
