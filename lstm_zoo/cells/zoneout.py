@@ -83,7 +83,8 @@ class ZoneoutCell(Cell):
         return self.cell.aside(features)
 
     def build(self, input_shape):
-        self.cell.build(input_shape)
+        if not self.cell.built:  # a file builds it by itself
+            self.cell.build(input_shape)
         self._aside = self.cell._aside
         self.built = True
 

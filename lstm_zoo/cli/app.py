@@ -26,9 +26,9 @@ Out = Annotated[str, typer.Option(help="Folder for the model and the figures.")]
 
 def _version(wanted: bool):
     if wanted:
-        from lstm_zoo import __version__
+        import lstm_zoo
 
-        console.print(f"lstm-zoo {__version__}")
+        console.print(f"lstm-zoo {lstm_zoo.__version__}")
         raise typer.Exit
 
 

@@ -63,7 +63,7 @@ def memory(out="out", watch=None):
         title=f"What only a memory can do: {TIMESTEPS} numbers, two of them marked; give their sum",
         data="Generated (Hochreiter & Schmidhuber 1997): x (4000, 100, 2), test (1000, 100, 2)",
         metric="test mean squared error",
-        then="notebook 07 tells why; `lstm-zoo demo adding` does it over 500 steps",
+        then="notebook 07 tells why",
     )
 
     def error(estimate):

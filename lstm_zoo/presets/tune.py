@@ -35,6 +35,15 @@ def tune(
         ValueError: the recipe has no space, or names a setting that it does not have.
         ImportError: Optuna is not installed.
 
+    >>> import dataclasses
+    >>> short = dataclasses.replace(
+    ...     read_recipe("italy_power"),
+    ...     training={"epochs": 1, "batch_size": 8, "learning_rate": 0.003},
+    ...     space={"model.dropout": [0.2]},
+    ... )
+    >>> tune(short, trials=1).model["dropout"]
+    0.2
+
     Source:
         Akiba et al. (2019), https://arxiv.org/abs/1907.10902.
     """

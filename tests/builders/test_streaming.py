@@ -34,7 +34,7 @@ def test_stream_of_a_summary_equals_the_model_on_each_beginning(pooling):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", names())
+@pytest.mark.parametrize("cell", [cell for cell in names() if cell != "gru_d"])  # not stacked
 def test_stream_of_every_cell_equals_the_whole_sequence(cell):
     model = lz.build_tagger((None, 3), 4, cell=cell, bidirectional=False, **SMALL)
     np.testing.assert_allclose(streamed(model, X), model(X), atol=1e-5)

@@ -65,6 +65,7 @@ def test_every_cell_in_c_equals_keras(tmp_path):
     parts = [
         layers.layer_for(name, 4)(layers.layer_for(name, 4, return_sequences=True)(masked))
         for name in names()
+        if name != "gru_d"  # it reads observations, not what another layer gives
     ]
     model = randomised(keras.Model(inputs, keras.layers.Concatenate()(parts)))
     x = RNG.normal(size=(4, STEPS, FEATURES)).astype("float32")

@@ -1007,12 +1007,12 @@ def test_gradients_of_a_trained_model_reach_back_some_steps_and_stay_finite(trai
 def test_saliency_of_a_trained_model_is_complete_and_blind_to_padding(trained):
     model, data = trained
     x = data.x_test[:16]
-    shares = saliency(model, x, target=3, method="integrated")
+    shares = saliency(model, x, target=3, method="integrated", steps=512)
     padding = np.arange(29) >= data.lengths_test[:16, None]
     assert (shares[padding] == 0).all()
     nearly_zero = np.where(padding[..., None], x, 1e-6)  # zeros themselves would all be masked
     change = numpy_of(model(x))[:, 3] - numpy_of(model(nearly_zero))[:, 3]
-    np.testing.assert_allclose(shares.sum(axis=(1, 2)), change, atol=2e-3)
+    np.testing.assert_allclose(shares.sum(axis=(1, 2)), change, atol=5e-3)
 
 
 def test_gates_of_a_trained_model_have_half_lives_of_steps(trained):

@@ -233,7 +233,7 @@ def test_trace_of_a_gru_shows_its_own_gates():
         ({"sample": 2}, "sample must be a whole number from 0 to 1, got 2"),
         ({"units": [64]}, "units must be a whole number from 0 to 63, got 64"),
         ({"units": range(5), "kind": "lines"}, '1 to 4 of them for kind="lines"'),
-        ({"kind": "bars"}, "kind must be one of heatmap, lines, got 'bars'"),
+        ({"kind": "bars"}, "kind must be one of heatmap, lines, steps, got 'bars'"),
         ({"values": ["reset_gate"]}, "values must be one of inputs, input_gate"),
         ({"units": []}, "units 1 to 32"),
         ({"ax": "here"}, "ax must hold 5 matplotlib Axes"),

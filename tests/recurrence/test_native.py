@@ -278,7 +278,9 @@ def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
         print(lz.explain(layer))
     """
     package = tmp_path / "lstm_zoo"
-    for source in (ROOT / "lstm_zoo").rglob("*.py"):
+    for source in (ROOT / "lstm_zoo").rglob("*.py*"):
+        if source.suffix not in (".py", ".pyi"):
+            continue
         target = package / source.relative_to(ROOT / "lstm_zoo")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(source.read_text())
