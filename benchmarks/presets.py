@@ -119,16 +119,12 @@ def keep(kind, model, folder):
     return {
         "sha256": hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest(),
         "parameters": model.count_params(),
-        "input_shape": _first(model.input_shape),
-        "output_shape": _first(model.output_shape),
+        "input_shape": model.input_shape,
+        "output_shape": model.output_shape,
         "date": datetime.date.today().isoformat(),
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
         "machine": f"{cores} cores, {platform.machine()}",
     }
-
-
-def _first(shape):
-    return shape[0] if isinstance(shape, list) else shape
 
 
 def write(path, text):

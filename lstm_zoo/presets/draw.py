@@ -1,13 +1,15 @@
 """A picture of what a preset does on the test part of its data."""
 
+import textwrap
+
 from lstm_zoo import plots
 from lstm_zoo.plots.style import CYCLE, axes_for, styled
-from lstm_zoo.presets.kinds import Adding, Anomaly, Classification, Forecasting, Regression
+from lstm_zoo.presets.kinds import Anomaly, Classification, Forecasting, Regression
 
 
 def drawable(kind):
     """Whether there is a picture of what this kind of preset does."""
-    return isinstance(kind, Adding | Anomaly | Classification | Forecasting | Regression)
+    return isinstance(kind, Anomaly | Classification | Forecasting | Regression)
 
 
 def draw(kind, model, ax=None):
@@ -21,11 +23,12 @@ def draw(kind, model, ax=None):
         day = len(x) // 2
         forecast = model.predict(x[day : day + 1], verbose=0)[0]
         shown = x[day, -2 * kind.horizon :, 0]
+        label = textwrap.fill(kind.data.target, 26)
         return plots.plot_forecast(
-            shown, truth[day], forecast, quantiles=kind.quantiles, ylabel=kind.data.target, ax=ax
+            shown, truth[day], forecast, quantiles=kind.quantiles, ylabel=label, ax=ax
         )
-    if isinstance(kind, Regression | Adding):
-        x, y = (kind.x_test, kind.y_test) if isinstance(kind, Adding) else kind.test_part()
+    if isinstance(kind, Regression):
+        x, y = kind.data.x_test, kind.data.y_test
         return estimates(y[:, 0], model.predict(x, verbose=0)[:, 0], kind.target, ax)
     if isinstance(kind, Anomaly):
         return suspicion(kind, model, ax)

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from lstm_zoo.presets.kinds import Adding, Classification, Forecasting, Kind, Words
+from lstm_zoo import builders
+from lstm_zoo.presets.kinds import (
+    Anomaly,
+    Classification,
+    Dates,
+    Forecasting,
+    Kind,
+    LanguageModel,
+    Words,
+)
 
 BATCH = 256
 LONGEST_LINE = 100_000  # characters
@@ -24,7 +33,8 @@ def predict_file(kind: Kind, model: keras.Model, path: str | pathlib.Path) -> It
         model: by `load_preset(name)`.
         path: a CSV file, a step a row, a feature a column, named in the first line or in the order
             of the data set; a column `sample` tells where another sequence begins. A forecast is
-            made from the last rows. Of words: a text file, one a line.
+            made from the last rows, and each row of a series gets an anomaly score. Of words and
+            dates: a text file, one a line. Of a language model: a text, which it continues.
 
     Raises:
         ValueError: naming the line, what stands there and what is wanted.
@@ -34,6 +44,12 @@ def predict_file(kind: Kind, model: keras.Model, path: str | pathlib.Path) -> It
         yield from _classes(kind, model, _words(kind, path))
     elif isinstance(kind, Forecasting):
         yield from _forecast(kind, model, path)
+    elif isinstance(kind, Anomaly):
+        yield from _suspicion(kind, model, path)
+    elif isinstance(kind, Dates):
+        yield from _dates(kind, model, path)
+    elif isinstance(kind, LanguageModel):
+        yield _continued(kind, model, path)
     elif isinstance(kind, Classification):
         yield from _classes(kind, model, _sequences(kind, model, path))
     else:
@@ -50,7 +66,8 @@ def _classes(kind, model, samples):
 
 
 def _forecast(kind, model, path):
-    steps = deque((row for _, row in _rows(path, _features(kind))), maxlen=kind.input_steps)
+    rows = _rows(path, kind.data.feature_names)
+    steps = deque((row for _, row in rows), maxlen=kind.input_steps)
     if len(steps) < kind.input_steps:
         raise ValueError(
             f"{path} must have at least {kind.input_steps} rows of numbers, got {len(steps)}"
@@ -61,8 +78,39 @@ def _forecast(kind, model, path):
         yield {"step": ahead, **named}
 
 
-def _features(kind):
-    return ("value", "mark") if isinstance(kind, Adding) else kind.data.feature_names
+def _suspicion(kind, model, path):
+    steps = [row for _, row in _rows(path, kind.data.feature_names)]
+    if len(steps) < kind.window:
+        raise ValueError(f"{path} must have at least {kind.window} rows, got {len(steps)}")
+    for step, score in enumerate(kind.steps(model, np.array(steps, "float32")), start=1):
+        yield {"step": step, "anomaly score": round(float(score), 4)}
+
+
+def _dates(kind, model, path):
+    texts = ((line, text.strip()) for line, text in _lines(path) if text.strip())
+    while some := list(itertools.islice(texts, BATCH)):
+        for line, text in some:
+            if unknown := sorted(set(text) - set(kind.letters)):
+                raise ValueError(f"line {line} of {path} must be a date, got {unknown[0]!r}")
+        texts_of_some = [text for _, text in some]
+        for text, date in zip(texts_of_some, kind.translate(model, texts_of_some), strict=True):
+            yield {"text": text, "date": date}
+
+
+def _continued(kind, model, path, length=200):
+    """The text and what the model writes behind it, of which it reads the last 1000 characters."""
+    prompt = deque("".join(text for _, text in _lines(path)), maxlen=1000)
+    numbers = {letter: n for n, letter in enumerate(kind.data.vocabulary, start=1)}
+    if not prompt or (unknown := sorted(set(prompt) - set(numbers))):
+        raise ValueError(
+            f"{path} must hold a text in ASCII, got {unknown[0]!r}"
+            if prompt
+            else f"{path} is empty"
+        )
+    drawn = builders.sample(
+        model, [numbers[letter] for letter in prompt], length, temperature=0.5, seed=0
+    )
+    return {"continuation": "".join(kind.data.vocabulary[n - 1] for n in drawn if n)}
 
 
 def _in_batches(model, samples):
@@ -76,7 +124,9 @@ def _in_batches(model, samples):
 
 def _sequences(kind, model, path):
     wanted = model.input_shape[1]
-    for label, rows in itertools.groupby(_rows(path, _features(kind)), key=lambda pair: pair[0]):
+    for label, rows in itertools.groupby(
+        _rows(path, kind.data.feature_names), key=lambda pair: pair[0]
+    ):
         steps = [row for _, row in itertools.islice(rows, LONGEST_SAMPLE + 1)]
         where = f"{path}" if label is None else f"sample {label!r} of {path}"
         if len(steps) > LONGEST_SAMPLE or (wanted and len(steps) != wanted):

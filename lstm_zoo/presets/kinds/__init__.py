@@ -7,7 +7,7 @@ back are layers in it.
 from lstm_zoo import checks
 from lstm_zoo.presets.kinds.base import Kind
 from lstm_zoo.presets.kinds.classification import Classification, Words
-from lstm_zoo.presets.kinds.regression import Adding, Regression
+from lstm_zoo.presets.kinds.regression import Regression
 from lstm_zoo.presets.kinds.series import Anomaly, DailyForecasting, Forecasting
 from lstm_zoo.presets.kinds.text import Dates, LanguageModel
 from lstm_zoo.presets.recipe import Recipe
@@ -21,7 +21,6 @@ KINDS: dict[str, type[Kind]] = {
     "anomaly detection": Anomaly,
     "language model": LanguageModel,
     "translation": Dates,
-    "adding": Adding,
 }
 
 

@@ -1,5 +1,6 @@
 """What every kind of preset has: data, a model, scores, baselines."""
 
+import abc
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from lstm_zoo.presets.recipe import Recipe
 RIDGE = np.logspace(-6, 3, 28)
 
 
-class Kind:
+class Kind(abc.ABC):
     """A recipe with its data at hand.
 
     Attributes:
@@ -34,24 +35,24 @@ class Kind:
             self.data = datasets.load(recipe.data["name"])
         self.prepare()
 
-    def prepare(self):
+    def prepare(self):  # noqa: B027  (the data set is enough for some)
         """Read what `training_part`, `build` and `scores` use."""
 
+    @abc.abstractmethod
     def training_part(self) -> tuple[np.ndarray, np.ndarray]:
         """x and y that the model is fitted to."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def build(self, cell: str | None = None) -> keras.Model:
         """The model, untrained and not compiled; `cell` in place of the recipe's."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def scores(self, model: keras.Model) -> dict[str, float]:
         """Scores on the test part, the one that counts first."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def baselines(self) -> dict[str, float]:
         """The first score of models that are simpler than any network, by name."""
-        raise NotImplementedError
 
     def compile(self, model: keras.Model, learning_rate=1e-3):
         """Make the model ready for `fit` and `evaluate`."""

@@ -1,10 +1,10 @@
-"""A number for a sequence: a measurement from a spectrum, the sum of two marked numbers."""
+"""A number for a sequence: a measurement from a spectrum."""
 
 import keras
 import numpy as np
 from keras import layers as kl
 
-from lstm_zoo import builders, tasks
+from lstm_zoo import builders
 from lstm_zoo.presets.kinds.base import RIDGE, Kind, flat
 
 
@@ -15,9 +15,6 @@ class Regression(Kind):
         self.mean, self.deviation = self.data.y_train.mean(), self.data.y_train.std()
         self.target = self.data.target
         self.metric = f"test root mean squared error of {self.target}"
-
-    def test_part(self):
-        return self.data.x_test, self.data.y_test
 
     def training_part(self):
         return self.data.x_train, self.data.y_train
@@ -73,39 +70,6 @@ class Regression(Kind):
             "mean of the training data": _rmse(self.mean, data.y_test),
             "linear model (ridge)": _rmse(linear.predict(test), data.y_test),
             "quadratic model on 7 principal components": _rmse(square.predict(test), data.y_test),
-        }
-
-
-class Adding(Kind):
-    """The adding problem, made anew for each part."""
-
-    metric = "test mean squared error"
-    loss = "mean_squared_error"
-    target = "sum of the marked numbers"
-
-    def prepare(self):
-        self.timesteps = self.recipe.data["timesteps"]
-        self.x_test, self.y_test = tasks.adding(1000, self.timesteps, seed=1)
-
-    def training_part(self):
-        return tasks.adding(self.recipe.data["samples"], self.timesteps, seed=2)
-
-    def build(self, cell=None):
-        return builders.build_regressor((None, 2), name=self.recipe.name, **self.arguments(cell))
-
-    def scores(self, model):
-        return {"mse": float(np.mean((model.predict(self.x_test, verbose=0) - self.y_test) ** 2))}
-
-    def baselines(self):
-        from sklearn.linear_model import RidgeCV
-
-        x, y = self.training_part()
-        ridge = RidgeCV(RIDGE).fit(flat(x), y)
-        return {
-            "always 1": float(np.mean((1 - self.y_test) ** 2)),
-            "linear model (ridge)": float(
-                np.mean((ridge.predict(flat(self.x_test)).reshape(-1, 1) - self.y_test) ** 2)
-            ),
         }
 
 
