@@ -69,7 +69,7 @@ class Loop:
         if progress.step == 0:
             model.reset_metrics()
             _reset(self.stateful)
-            progress.sums = {**dict.fromkeys(("loss", "samples", "norm", "norms", "skipped"), 0)}
+            progress.sums = dict.fromkeys(("loss", "samples", "norm", "norms", "skipped"), 0)
             progress.sums["logs"] = {}
         if self.on_nan == "stop" and progress.best is None:
             self._good = [w.numpy() for w in model.weights]
