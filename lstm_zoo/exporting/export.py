@@ -56,7 +56,12 @@ def export(
     """
     path = pathlib.Path(path)
     if format is None:
-        format = ENDINGS[checks.one_of("path's ending", path.suffix, ENDINGS)]
+        if path.suffix not in ENDINGS:
+            raise ValueError(
+                "path's ending must be one of .onnx, .tflite, .h or none at all (a SavedModel), "
+                f"got {path.suffix!r}"
+            )
+        format = ENDINGS[path.suffix]
     checks.one_of("format", format, sorted(set(ENDINGS.values())))
     signature_of(model)
     if format != "litert" and (batch_size != 1 or calibration is not None):

@@ -22,8 +22,8 @@ class Target(NamedTuple):
 
     `whole` takes a cell, `x` `(batch, timesteps, features)`, the states, and the lengths `(batch,)`
     or None where all are whole. It returns the output of every step and the last states, or None
-    where it does not know the cell. `masked` says that it stops at the lengths by itself: the
-    states it returns are then those after them.
+    where it does not know the cell. `gives_states` says whether the last states it returns can be
+    used.
     """
 
     format: str
