@@ -59,7 +59,7 @@ def export(
         if path.suffix not in ENDINGS:
             raise ValueError(
                 "path's ending must be one of .onnx, .tflite, .h or none at all (a SavedModel), "
-                f"got {path.suffix!r}"
+                f"got {path.suffix!r}{checks.near(path.suffix, [end for end in ENDINGS if end])}"
             )
         format = ENDINGS[path.suffix]
     checks.one_of("format", format, sorted(set(ENDINGS.values())))
