@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_zoo import checks
+from lstm_zoo import checks, display
 from lstm_zoo.files import folders
 
 _FOLDERS = folders("datasets")
@@ -225,6 +225,29 @@ class Dataset:
     def __repr__(self):
         shapes = f"x_train {self.x_train.shape}, x_test {self.x_test.shape}"
         return f"Dataset({self.name!r}, {self.task}, {shapes})"
+
+    def _repr_html_(self) -> str:
+        shapes = [
+            (part, " x ".join(map(str, array.shape)), str(array.dtype))
+            for part in ("x_train", "y_train", "x_test", "y_test")
+            if (array := getattr(self, part)) is not None
+        ]
+        rows = [(part, f"{shape} {kind}") for part, shape, kind in shapes]
+        if self.vocabulary is None:
+            first = self.x_train[0] if self.x_train.ndim == 3 else self.x_train
+            steps = None if self.lengths_train is None else int(self.lengths_train[0])
+            liveliest = int(np.argmax(np.ptp(first[:steps], axis=0)))
+            name = self.feature_names[liveliest]
+            rows.append((f"it begins, {name}", display.curve(first[:steps, liveliest], name)))
+        else:
+            first = self.x_train.reshape(-1)[:60] if self.x_train.ndim == 1 else self.x_train[0]
+            rows.append(("it begins", "".join(self.vocabulary[n - 1] for n in first if n)))
+        rows += [
+            (name, text)
+            for name in ("units", "timestep", "target", "source", "licence", "citation")
+            if (text := getattr(self, name))
+        ]
+        return display.table(f"{self.name}, {self.task}", ("", ""), rows)
 
 
 def names(task: str | None = None) -> list[str]:

@@ -1,7 +1,6 @@
 """Which cells there are by name, and the derivatives that were written by hand for some of them."""
 
 import fnmatch
-import html
 import inspect
 import re
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 import keras
 
-from lstm_zoo import checks
+from lstm_zoo import checks, display
 from lstm_zoo.cells.base import Cell
 
 _CELLS: dict[str, type[Cell]] = {}
@@ -86,13 +85,8 @@ class Table(tuple[Entry, ...]):
         )
 
     def _repr_html_(self):
-        def row(cells, tag):
-            return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-
-        lines = [row(("cell", "engine", "states", "what it is"), "th")]
-        for e in self:
-            lines.append(row((e.name, e.engine, ", ".join(e.states), e.what), "td"))
-        return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+        rows = [(e.name, e.engine, ", ".join(e.states), e.what) for e in self]
+        return display.table(f"{len(self)} cells", ("cell", "engine", "states", "what it is"), rows)
 
 
 def table(pattern: str = "*") -> Table:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstm_zoo import display
 from lstm_zoo.inspection.trace import Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GateSummary:
     """How the gates of a layer behave over a data set, from `gate_summary`.
 
@@ -32,6 +33,26 @@ class GateSummary:
     saturated: dict[str, np.ndarray]
     dead: np.ndarray
     half_life: np.ndarray | None
+
+    def __repr__(self) -> str:
+        constant = (f"{name} {int(units.sum())}" for name, units in self.saturated.items())
+        return (
+            f"GateSummary({len(self.dead)} units, {int(self.dead.sum())} dead; "
+            f"saturated: {', '.join(constant) or 'no gates'})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                display.words(name),
+                f"{self.below[name].mean():.0%}",
+                f"{self.above[name].mean():.0%}",
+                int(self.saturated[name].sum()),
+            )
+            for name in self.saturated
+        ]
+        head = ("gate", "below 0.1", "above 0.9", "units that are constant switches")
+        return display.table(f"{len(self.dead)} units, {int(self.dead.sum())} dead", head, rows)
 
 
 def gate_summary(trace: Trace) -> GateSummary:

@@ -14,13 +14,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks
+from lstm_zoo import checks, display
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.finding import Inputs, checked_x, directions, recurrent_layers
 from lstm_zoo.inspection.watching import eager_loop, watched
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientFlow:
     """How much of a model's loss reaches each step of its recurrent layers, from `gradient_flow`.
 
@@ -74,6 +74,22 @@ class GradientFlow:
         curve = _mean(lined_up)
         fallen = np.flatnonzero(curve <= 0.01 * curve[0])
         return int(fallen[0]) if len(fallen) else len(curve)
+
+    def __repr__(self) -> str:
+        reach = (f"{name!r} {self.horizon(name)}" for name in self.hidden)
+        return f"GradientFlow(hidden state, memory horizon in steps: {', '.join(reach)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for state, entries in (("hidden", self.hidden), ("cell", self.cell)):
+            for name in entries:
+                norms = self.mean(name, state)
+                with np.errstate(divide="ignore"):
+                    line = display.curve(np.log10(norms), f"log norm of {name}, {state} state")
+                ends = (display.number(norms[0]), display.number(norms[-1]))
+                rows.append((name, f"{state} state", *ends, self.horizon(name, state), line))
+        head = ("layer", "of the", "norm at step 0", "at the last", "horizon, steps", "log norm")
+        return display.table("GradientFlow: the loss's gradient at each time step", head, rows)
 
     def _norms(self, layer, state):
         by_state = {"hidden": self.hidden, "cell": self.cell}

@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from lstm_zoo import display
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import checked_x
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JacobianNorms:
     """How strongly the last state of a layer depends on the earlier ones, from `jacobian_norms`.
 
@@ -37,6 +38,11 @@ class JacobianNorms:
     cell: np.ndarray | None
     one_step: np.ndarray
     spectral_radius: np.ndarray
+
+    def __repr__(self) -> str:
+        batch, timesteps = self.hidden.shape
+        first = display.number(display.mean(display.mean(self.hidden, 0)[:1]))
+        return f"JacobianNorms({batch} x {timesteps} steps: mean norm of dh_T/dh_0 {first})"
 
 
 @needs_tensorflow

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import keras
 import numpy as np
 
-from lstm_zoo import checks
+from lstm_zoo import checks, display
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.inspection.finding import (
     Inputs,
@@ -21,8 +21,29 @@ from lstm_zoo.inspection.finding import (
 from lstm_zoo.inspection.watching import compiled_loop, unchanged, watched
 
 
-@dataclass(frozen=True)
-class Trace:
+class _Quantities:
+    """What a type checker knows of a Trace's values; a cell of one's own has them in `values`."""
+
+    input_gate: np.ndarray
+    forget_gate: np.ndarray
+    candidate: np.ndarray
+    output_gate: np.ndarray
+    cell_state: np.ndarray
+    hidden_state: np.ndarray
+    update_gate: np.ndarray
+    reset_gate: np.ndarray
+
+    if TYPE_CHECKING:  # what `trace` returns may have two directions
+
+        @property
+        def forward(self) -> NoReturn: ...
+
+        @property
+        def backward(self) -> NoReturn: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Trace(_Quantities):
     """Every quantity of a recurrent layer's equations at every step, from `trace`.
 
     The values can be read as attributes: `trace.forget_gate` is `trace.values["forget_gate"]`.
@@ -51,11 +72,44 @@ class Trace:
     initial: dict[str, np.ndarray] = field(default_factory=dict)
     backwards: bool = False
 
-    def __getattr__(self, name: str) -> np.ndarray:
-        values = vars(self).get("values", {})
-        if name not in values:
-            raise AttributeError(f"this Trace has no {name!r}; its values are {list(values)}")
-        return values[name]
+    if not TYPE_CHECKING:  # which would let a misspelt name pass
+
+        def __getattr__(self, name):
+            values = vars(self).get("values", {})
+            if name not in values:
+                raise AttributeError(f"this Trace has no {name!r}; its values are {list(values)}")
+            return values[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.values]
+
+    def __repr__(self) -> str:
+        return f"Trace({self._title()}: {', '.join(self.values)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                display.words(name),
+                display.number(display.mean(value)),
+                *map(display.number, display.span(value)),
+                display.curve(
+                    display.mean(value, axis=(0, 2)),
+                    f"mean {display.words(name)} over time",
+                    display.COLOURS.get(name, display.PLAIN),
+                ),
+            )
+            for name, value in self.values.items()
+        ]
+        head = ("value", "mean", "lowest", "highest", "mean at each step")
+        return display.table(f"Trace of {self._title()}", head, rows)
+
+    def _title(self):
+        sequences, timesteps, features = self.inputs.shape
+        way = ", read backwards" if self.backwards else ""
+        return (
+            f"{self.layer!r}, {self.kind}, {sequences} x {timesteps} steps of {features} "
+            f"feature{'s' * (features != 1)}, {self.units} unit{'s' * (self.units != 1)}{way}"
+        )
 
     @property
     def units(self) -> int:
@@ -126,6 +180,15 @@ class BidirectionalTrace(NamedTuple):
 
     forward: Trace
     backward: Trace
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"this trace has two directions and no {name!r} of its own: "
+            "take it from trace.forward or trace.backward"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.forward._repr_html_() + self.backward._repr_html_()
 
 
 @needs_tensorflow

@@ -30,3 +30,8 @@ __all__ = [
     "plot_trace",
     "plot_weights",
 ]
+
+
+def __dir__() -> list[str]:
+    """What draws: the palettes and the modules of this folder are there, but not offered."""
+    return [name for name in __all__ if not name.isupper()]

@@ -19,19 +19,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.transforms import ScaledTranslation
 
 from lstm_zoo import checks, inspection
-
-COLOURS = {
-    "input_gate": "#009E73",
-    "forget_gate": "#D55E00",
-    "candidate": "#CC79A7",
-    "output_gate": "#56B4E9",
-    "cell_state": "#0072B2",
-    "hidden_state": "#000000",
-    "update_gate": "#E69F00",
-    "reset_gate": "#882255",
-    "inputs": "#595959",
-}
-"""One colour for each quantity of an LSTM or a GRU, the same in every figure."""
+from lstm_zoo.display import COLOURS, words  # noqa: F401
 
 CYCLE = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#AA4499", "#999933", "#44AA99")
 """The colours of what is no quantity of a cell: models, curves, classes, forecasts, marks."""
@@ -104,11 +92,6 @@ def _keep_text_size(ax):
 def colour_of(name):
     """The colour of a quantity; grey for one that only a cell of the user's own has."""
     return COLOURS.get(name, NOTE)
-
-
-def words(name):
-    """`"forget_gate"` as a reader wants it: `"forget gate"`."""
-    return name.replace("_", " ")
 
 
 def numbers(name, value, *ranks):

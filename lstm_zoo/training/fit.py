@@ -13,6 +13,7 @@ from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.files import replacing
 from lstm_zoo.training import distribute, identity, sources, weights
 from lstm_zoo.training.data import check_data, is_stream
+from lstm_zoo.training.history import History
 from lstm_zoo.training.loop import Loop, check_fixed_batch, stateful_layers
 from lstm_zoo.training.progress import Progress, check_every
 from lstm_zoo.training.step import build
@@ -182,9 +183,10 @@ def fit(
             measured, "validation_data", validation_steps, several, "validation_steps"
         )
         loop.validate_on(measured, limit, validation_freq)
+    if not any(isinstance(one, keras.callbacks.History) for one in told):
+        told = [*told, History()]
     told = keras.callbacks.CallbackList(
         told,
-        add_history=True,
         add_progbar=verbose != 0,
         model=model,
         verbose=verbose,

@@ -1,0 +1,46 @@
+"""What `fit` returns: Keras's History, which says in a line or a table how the training went."""
+
+from __future__ import annotations
+
+import keras
+
+from lstm_zoo import display
+
+
+class History(keras.callbacks.History):
+    """The curves of a training: `history` has a list by name, with a value an epoch.
+
+    Example:
+        >>> history = History()
+        >>> history.history = {"loss": [1.0, 0.5], "seconds": [0.2, 0.1]}
+        >>> history
+        History(2 epochs, 0.3 s: loss 1 to 0.5)
+    """
+
+    def __repr__(self) -> str:
+        curves = (
+            f"{name} {display.number(values[0])} to {display.number(values[-1])}"
+            for name, values in self._curves().items()
+            if not name.endswith("grad_norm")
+        )
+        return f"History({self._length()}: {', '.join(curves) or 'no curve'})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                display.words(name),
+                *map(display.number, (values[0], values[-1], *display.span(values))),
+                display.curve(values, f"{display.words(name)} over the epochs"),
+            )
+            for name, values in self._curves().items()
+        ]
+        head = ("", "first epoch", "last epoch", "lowest", "highest", "epoch by epoch")
+        return display.table(f"History of {self._length()}", head, rows)
+
+    def _curves(self):
+        return {name: v for name, v in self.history.items() if v and name != "seconds"}
+
+    def _length(self):
+        epochs = max(map(len, self.history.values()), default=0)
+        seconds = sum(self.history.get("seconds", ()))
+        return f"{epochs} epoch{'s' * (epochs != 1)}, {seconds:.3g} s"
