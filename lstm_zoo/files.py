@@ -30,6 +30,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.stem}~{_host()}~{os.getpid()}{path.suffix}")
+    _remove(temporary)  # of a killed process that had this one's number, as in a container
     try:
         yield temporary
         for written in [temporary, *temporary.rglob("*")] if temporary.is_dir() else [temporary]:

@@ -30,6 +30,20 @@ def test_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_leftover_of_a_process_that_had_our_number_is_in_nobodys_way(tmp_path):
+    """In a container the process after a restart has the number of the one that was killed."""
+    folder = tmp_path / "checkpoint"
+    with files.replacing(folder) as temporary:
+        left = temporary.name
+        temporary.mkdir()
+    (tmp_path / left).mkdir()
+    (tmp_path / left / "half").write_text("")
+    folder.rmdir()
+    with files.replacing(folder) as temporary:
+        temporary.mkdir()
+    assert list(tmp_path.rglob("*")) == [folder]
+
+
 @pytest.mark.parametrize("name", ["datasets", "results"])
 def test_folder_of_a_wheel_comes_before_that_of_a_checkout(name):
     in_wheel, in_checkout = files.folders(name)

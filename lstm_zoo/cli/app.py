@@ -76,15 +76,16 @@ def demo(
     out: Out = "out",
 ):
     """Train before your eyes, beside honest baselines."""
-    _writable(out)
     _start()
     from lstm_zoo.cli import demo as demos
 
+    name = demos.ALIASES.get(name, name)
+    if name is not None:
+        _or_usage_error(_recipe, name)
+    _writable(out)
     if name is None:
         _watched(demos.memory, out=out)
         name = "mnist1d"
-    name = demos.ALIASES.get(name, name)
-    _or_usage_error(_recipe, name)
     _watched(demos.preset, name, seeds=seeds, out=out)
 
 
@@ -96,12 +97,12 @@ def train(
     out: Out = "out",
 ):
     """Train a preset again from its recipe, write the model and compare it with the card."""
-    _writable(out)
     _start()
     from lstm_zoo import presets, training
     from lstm_zoo.presets.card import OURS, recorded
 
     recipe = _or_usage_error(presets.read_recipe, name)
+    _writable(out)
     with _progress() as progress:
         watch = _Watch(progress)(name, recipe.training["epochs"])
         model = _or_usage_error(

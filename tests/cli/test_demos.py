@@ -103,10 +103,11 @@ def test_predict_writes_csv(tmp_path):
 
 @pytest.mark.parametrize("command", ["card", "evaluate", "train", "demo"])
 def test_an_unknown_preset_is_refused_with_the_nearest(command, tmp_path):
-    options = ["--out", tmp_path] if command in ("train", "demo") else []
+    options = ["--out", tmp_path / "out"] if command in ("train", "demo") else []
     result = run(command, "electricty", *options)
     assert result.exit_code == 2
     assert "electricity" in result.output
+    assert not any(tmp_path.iterdir())  # no folder is made for it
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path):

@@ -1,18 +1,29 @@
-"""A training that a test kills: writes its final weights and history to a file.
+"""A training that is killed over and over (SIGKILL), and goes on to the end of a whole one.
 
-python killed.py CHECKPOINT_DIR RESULT.npz [SECONDS_A_STEP]
+python killed.py [--kills 100] [--seed 0] [--folder FOLDER]
+
+Every training is a fork of this process, which has imported TensorFlow and computed nothing. One
+kill in two comes while a checkpoint is being written; those that left a half-written one are counted.
 """
 
+import argparse
 import json
-import sys
+import os
+import pathlib
+import random
+import shutil
+import signal
+import tempfile
 import time
 
 import keras
 import numpy as np
 
 import lstm_zoo as lz
+from lstm_zoo.training import checkpoint
 
-EPOCHS = 8
+EPOCHS = 14  # EarlyStopping ends it sooner
+A_RUN = 8  # kills of one training
 
 
 class Forever(keras.metrics.Metric):
@@ -56,7 +67,7 @@ def train(folder, seconds=0.0, every=2):
     metrics = ["accuracy", Forever(name="forever")]
     model.compile(keras.optimizers.AdamW(0.05), "sparse_categorical_crossentropy", metrics=metrics)
     callbacks = [
-        keras.callbacks.EarlyStopping("loss", patience=6, restore_best_weights=True),
+        keras.callbacks.EarlyStopping("loss", min_delta=0.02, patience=3),
         keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.5),
         Slow(seconds),
     ]
@@ -76,8 +87,118 @@ def train(folder, seconds=0.0, every=2):
     return model, history.history
 
 
+class Killed:
+    """Trainings in one folder, each a process of its own, and what came of them."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.dice = pathlib.Path(folder), random.Random(seed)
+        self.kills = self.in_writing = self.runs = 0
+        self.whole_seconds = None
+
+    def run(self, kills=0):
+        """Train from nothing to the end, after up to so many kills; the file of the result."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        result = self.folder.with_suffix(".npz")
+        result.unlink(missing_ok=True)
+        while not result.exists():
+            if kills > 0:
+                kills -= self._killed_training(result)
+            else:
+                start = time.monotonic()
+                process = _start(self.folder, result)
+                assert os.waitpid(process, 0)[1] == 0, "a training failed"
+                self.whole_seconds = self.whole_seconds or time.monotonic() - start
+        self.runs += 1
+        left = sorted(path.name.rsplit("-", 1)[0] for path in self.folder.iterdir())
+        assert left == ["checkpoint"] * checkpoint.KEPT, left
+        with np.load(result) as stored:
+            return dict(stored)
+
+    def _killed_training(self, result):
+        """Go on for a while, then kill: at any time, or while a checkpoint is written."""
+        process = _start(self.folder, result)
+        if self.dice.random() < 0.5:
+            ended = _ended_within(process, self.dice.uniform(0, self.whole_seconds))
+        else:
+            ended = self._wait_for_writing(process)
+            if not ended:
+                time.sleep(self.dice.uniform(0, 0.004))
+        if not ended:
+            os.kill(process, signal.SIGKILL)
+            ended = os.waitpid(process, 0)[1]
+        if ended == "well":
+            return 0
+        assert ended == signal.SIGKILL, f"a training failed: {ended}"
+        self.kills += 1
+        self.in_writing += any(self.folder.glob(".checkpoint-*"))
+        return 1
+
+    def _wait_for_writing(self, process):
+        """Let up to ten checkpoints be written, then wait for the next to begin."""
+        wanted = _newest(self.folder) + self.dice.randrange(10)
+        while _newest(self.folder) < wanted or not any(self.folder.glob(".checkpoint-*")):
+            if ended := _ended_within(process, 0):
+                return ended
+            time.sleep(0.0005)
+        return None
+
+
+def _start(folder, result):
+    process = os.fork()
+    if process:
+        return process
+    try:
+        model, history = train(folder)
+        weights = {f"w{n}": w for n, w in enumerate(model.get_weights())}
+        temporary = result.with_suffix(".part.npz")
+        np.savez(temporary, history=json.dumps(history), **weights)
+        temporary.rename(result)
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _ended_within(process, seconds):
+    """How it ended: "well", or what the system says; None if it has not."""
+    until = time.monotonic() + seconds
+    while True:
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            return status or "well"
+        if time.monotonic() >= until:
+            return None
+        time.sleep(min(0.001, seconds))
+
+
+def _newest(folder):
+    return max((int(path.name[-6:]) for path in folder.glob("checkpoint-*")), default=0)
+
+
+def main(kills, seed, folder):
+    """Kill so many times, over several trainings, each of which must end as a whole one."""
+    killed = Killed(pathlib.Path(folder) / "run", seed)
+    whole = killed.run()
+    assert 4 < len(json.loads(str(whole["history"]))["loss"]) < EPOCHS
+    while killed.kills < kills:
+        got = killed.run(min(A_RUN, kills - killed.kills))
+        assert got.keys() == whole.keys()
+        for name, expected in whole.items():
+            np.testing.assert_array_equal(got[name], expected, err_msg=name)
+        print(
+            f"{killed.kills} kills, {killed.in_writing} of them in a write, "
+            f"{killed.runs - 1} trainings, each ended bit for bit as the whole one",
+            flush=True,
+        )
+
+
 if __name__ == "__main__":
-    folder, result, *seconds = sys.argv[1:]
-    model, history = train(folder, float(seconds[0]) if seconds else 0.0)
-    weights = {f"w{n}": w for n, w in enumerate(model.get_weights())}
-    np.savez(result, history=json.dumps(history), **weights)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", help="where to put the checkpoints")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        main(options.kills, options.seed, folder)
