@@ -3,7 +3,7 @@
 python killed.py [--kills 100] [--seed 0] [--folder FOLDER]
 
 Every training is a fork of this process, which has imported TensorFlow and computed nothing. One
-kill in two comes while a checkpoint is being written; those that left a half-written one are counted.
+kill in two comes while a checkpoint is being written; those that left a part of one are counted.
 """
 
 import argparse
