@@ -4,7 +4,7 @@
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make lab    open the notebooks in JupyterLab
-# make badges  write the address in pyproject.toml into the notebooks
+# make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
@@ -50,6 +50,7 @@ bench: .venv/installed
 
 badges: .venv/installed
 	$(VENV) notebooks/stamp_address.py
+	$(VENV) notebooks/describe_figures.py
 
 format: .venv/installed
 	$(VENV) -m ruff check --fix .
