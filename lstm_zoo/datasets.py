@@ -207,9 +207,9 @@ class Dataset:
     name: str
     task: str
     x_train: np.ndarray
-    y_train: np.ndarray | None
+    y_train: np.ndarray | Any  # or None, where there is nothing to index
     x_test: np.ndarray
-    y_test: np.ndarray | None
+    y_test: np.ndarray | Any
     lengths_train: np.ndarray | None
     lengths_test: np.ndarray | None
     class_names: tuple[str, ...] | None

@@ -9,6 +9,7 @@ import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "docs" / "inspection.md"]
 
 
 @pytest.mark.slow
@@ -29,6 +30,55 @@ def test_python_example_runs_as_written_and_is_right_about_the_motions(tmp_path)
 def test_example_is_about_ten_lines():
     (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert len(example.strip().splitlines()) <= 11
+
+
+def checked(code, tmp_path):
+    """What a type checker says of a program: a list of its errors, each with the line."""
+    path = tmp_path / "program.py"
+    path.write_text(code)
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-error-summary", "--show-error-codes", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not result.stderr, result.stderr
+    return [
+        f"{code.splitlines()[int(number) - 1].strip()}: {error}"
+        for number, error in re.findall(r"program\.py:(\d+): error: (.*)", result.stdout)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_type_checker_passes_the_code_of_the_pages(page, tmp_path):
+    code = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    assert checked("\n".join(code), tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_type_checker_finds_a_misspelt_name(tmp_path):
+    program = """
+import numpy as np
+
+import lstm_zoo as lz
+
+x = np.zeros((2, 5, 3))
+inside = lz.trace(lz.LSTM(4), x)
+print(inside.forgett)
+lz.plots.plot_trce(inside)
+lz.buld_classifier((5, 3), 2)
+print(inside.forget_gate.mean(), inside.forward.hidden_state)
+lz.plots.plot_trace(inside)
+"""
+    errors = checked(program, tmp_path)
+    found = [error.split(":")[0] for error in errors]
+    assert sorted(set(found)) == [
+        "lz.buld_classifier((5, 3), 2)",
+        "lz.plots.plot_trce(inside)",
+        "print(inside.forgett)",
+    ], errors
 
 
 def test_commands_are_targets_of_the_makefile():
