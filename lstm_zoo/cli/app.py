@@ -79,8 +79,8 @@ def demo(
     _start()
     from lstm_zoo.cli import demo as demos
 
-    name = demos.ALIASES.get(name, name)
     if name is not None:
+        name = demos.ALIASES.get(name, name)
         _or_usage_error(_recipe, name)
     _writable(out)
     if name is None:
