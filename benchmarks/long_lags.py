@@ -11,27 +11,20 @@ stopped and started again, the script goes on in the newest such file (`--new` s
 """
 
 import argparse
-import csv
-import datetime
 import itertools
 import os
-import platform
-import subprocess
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import rows
 import tensorflow as tf
 
 import lstm_zoo as lz
-from lstm_zoo.files import replacing
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 SEEDS = {"1997": range(5), "lags": range(3)}
 PAPER = {100: 74_000, 500: 209_000, 1000: 853_000}  # sequences, Hochreiter & Schmidhuber, table 7
 
@@ -230,38 +223,10 @@ def batches(make, batch, timesteps, rng, drawn_at_once=100):
         yield x[start : start + batch], y[start : start + batch]
 
 
-def machine():
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
-    return (
-        f"{cpu} of {os.cpu_count()} cores; TensorFlow {tf.__version__}; Keras {keras.__version__}"
-    )
-
-
-def commit():
-    try:
-        command = ["git", "-C", HERE, "rev-parse", "--short", "HEAD"]
-        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-class Table:
-    """Rows in a file, written whole after each, and known again when the script goes on."""
+class Table(rows.Table):
+    """The trainings that were done."""
 
     KEY = ("leaderboard", "problem", "network", "timesteps", "seed")
-
-    def __init__(self, path):
-        self.path, self.rows = path, []
-        if path.exists():
-            with open(path, newline="") as file:
-                self.rows = list(csv.DictReader(file))
-
-    def find(self, **wanted):
-        wanted = {name: str(value) for name, value in wanted.items()}
-        return [r for r in self.rows if all(r[name] == value for name, value in wanted.items())]
 
     def measure(self, key, train):
         """Train unless there is such a row; `train` returns solved, sequences, score, model."""
@@ -270,28 +235,23 @@ class Table:
             return
         start = time.process_time()
         solved, sequences, score, model = train()
-        row = key | {
-            "solved": int(solved),
-            "sequences": sequences,
-            "score": f"{score:.4g}",
-            "parameters": model.count_params(),
-            "cpu_seconds": f"{time.process_time() - start:.1f}",
-            "commit": commit(),
-            "machine": machine(),
-        }
+        self.add(
+            key
+            | {
+                "solved": int(solved),
+                "sequences": sequences,
+                "score": f"{score:.4g}",
+                "parameters": model.count_params(),
+                "cpu_seconds": f"{time.process_time() - start:.1f}",
+            }
+        )
         keras.backend.clear_session()
-        print(*list(row.values())[:9], flush=True)
-        self.rows.append({name: str(value) for name, value in row.items()})
-        with replacing(self.path) as path, open(path, "w", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            writer.writeheader()
-            writer.writerows(self.rows)
 
     def nobody_solved(self, problem, network, timesteps):
         """Whether all seeds failed at this lag or at a shorter one."""
         lags = [lag for lag in LAGS if lag < timesteps]
         found = [self.find(problem=problem, network=network, timesteps=lag) for lag in lags]
-        return any(rows and not any(int(row["solved"]) for row in rows) for rows in found)
+        return any(seeds and not any(int(row["solved"]) for row in seeds) for seeds in found)
 
 
 def run(table, parts):
@@ -318,9 +278,7 @@ def main():
     parser.add_argument("--new", action="store_true", help="start another file")
     parser.add_argument("--draw", action="store_true", help="draw what was measured, train nothing")
     options = parser.parse_args()
-    found = sorted(RESULTS.glob("*-long-lags.csv"))
-    today = RESULTS / f"{datetime.date.today().isoformat()}-long-lags.csv"
-    table = Table(found[-1] if found and not options.new else today)
+    table = Table(rows.newest("long-lags", options.new))
     if not options.draw:
         run(table, options.parts or list(SEEDS))
     draw(table)
@@ -345,8 +303,10 @@ def draw(table):
     axes[0].set(title="the adding problem of 1997", ylabel="sequences until solved")
     for axis, problem in zip(axes[1:], PROBLEMS):
         for k, network in enumerate(NETWORKS):
-            rows = table.find(leaderboard="lags", problem=problem, network=network, solved=1)
-            points = [(int(r["timesteps"]) * 1.06 ** (k - 1.5), int(r["sequences"])) for r in rows]
+            solved = table.find(leaderboard="lags", problem=problem, network=network, solved=1)
+            points = [
+                (int(r["timesteps"]) * 1.06 ** (k - 1.5), int(r["sequences"])) for r in solved
+            ]
             x, y = zip(*points) if points else ((), ())
             axis.plot(x, y, style.MARKERS[k], color=style.CYCLE[k], label=network)
         axis.set(title=problem, ylim=(1000, LIMIT * 1.3), xlim=(LAGS[0] / 1.5, LAGS[-1] * 1.5))

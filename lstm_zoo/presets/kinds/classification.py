@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from lstm_zoo import builders
+from lstm_zoo import builders, checks
 from lstm_zoo.presets.kinds.base import Kind, flat
+
+BUILDERS = {"classifier": builders.build_classifier, "lstm_fcn": builders.build_lstm_fcn}
 
 
 class Classification(Kind):
+    """`model` may name its `builder`; sequences of unequal length are masked, or, by "lstm_fcn",
+    read with the zeros behind them."""
+
     metric = "test accuracy"
     higher_is_better = True
     loss = "sparse_categorical_crossentropy"
@@ -17,14 +22,14 @@ class Classification(Kind):
 
     def build(self, cell=None):
         x = self.data.x_train
-        masked = {} if self.data.lengths_train is None else {"mask_value": 0.0}
-        return builders.build_classifier(
-            (None if masked else x.shape[1], x.shape[2]),
-            len(self.data.class_names),
-            normalise=x,
-            name=self.recipe.name,
-            **masked,
-            **self.arguments(cell),
+        arguments = self.arguments(cell)
+        builder = arguments.pop("builder", "classifier")
+        checks.one_of("builder", builder, BUILDERS)
+        shape = x.shape[1:]
+        if builder == "classifier" and self.data.lengths_train is not None:
+            shape, arguments["mask_value"] = (None, x.shape[2]), 0.0
+        return BUILDERS[builder](
+            shape, len(self.data.class_names), normalise=x, name=self.recipe.name, **arguments
         )
 
     def scores(self, model):

@@ -1,0 +1,64 @@
+"""What the leaderboards share: rows in a dated CSV file, and the commit and machine they are of."""
+
+import csv
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from lstm_zoo.files import replacing
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+
+def machine():
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
+    return (
+        f"{cpu} of {os.cpu_count()} cores; TensorFlow {tf.__version__}; Keras {keras.__version__}"
+    )
+
+
+def commit():
+    try:
+        command = ["git", "-C", HERE, "rev-parse", "--short", "HEAD"]
+        return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def newest(name, new=False):
+    """The newest `results/DATE-name.csv`, or, where there is none or `new`, that of today."""
+    found = sorted(RESULTS.glob(f"*-{name}.csv"))
+    return found[-1] if found and not new else RESULTS / f"{datetime.date.today()}-{name}.csv"
+
+
+class Table:
+    """Rows in a file, written whole after each, and known again when the script goes on."""
+
+    def __init__(self, path):
+        self.path, self.rows = path, []
+        if path.exists():
+            with open(path, newline="") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def find(self, **wanted):
+        wanted = {name: str(value) for name, value in wanted.items()}
+        return [r for r in self.rows if all(r[name] == value for name, value in wanted.items())]
+
+    def add(self, row):
+        """Append a row, with the commit and the machine behind it."""
+        row = row | {"commit": commit(), "machine": machine()}
+        self.rows.append({name: str(value) for name, value in row.items()})
+        print(*list(row.values())[:-2], flush=True)
+        with replacing(self.path) as path, open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            writer.writeheader()
+            writer.writerows(self.rows)
