@@ -11,6 +11,7 @@ from lstm_zoo import datasets
 from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
 
 OURS = "LSTM"
+NAMES = {"lstm_fcn": "LSTM-FCN"}  # of ours, by its builder
 
 
 def preset_card(name: str) -> str:
@@ -49,6 +50,7 @@ def preset_card(name: str) -> str:
     rows += metrics["scores"].items()
     for label, scores in rows:
         bold = "**" if label == OURS else ""
+        label = NAMES.get(recipe.model.get("builder"), OURS) if bold else label
         several = len(scores) > 1
         spread = f"{_figure(min(scores))} to {_figure(max(scores))}" if several else ""
         mean = f"{bold}{_figure(np.mean(scores))}{bold}"
