@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 
+from lstm_zoo.backend import tf
 from lstm_zoo.training import distribute, step
 from lstm_zoo.training.diagnosis import diagnosis
 
@@ -77,7 +78,7 @@ class Loop:
         for batch in self.source.epoch(epoch, progress.step, self.steps):
             number = progress.step
             told.on_train_batch_begin(number)
-            logs = {name: float(value) for name, value in self._step(batch).items()}
+            logs = _numbers(self._step(batch))
             if self._is_finite(logs):
                 self._add(logs, _length(batch))
             else:
@@ -115,8 +116,7 @@ class Loop:
         if not logs:
             return logs
         if self.several and not self.own:
-            results = self.model.get_metrics_result()
-            logs = {name: float(value) for name, value in results.items()} | logs
+            logs = _numbers(self.model.get_metrics_result()) | logs
         if sums["norms"]:
             logs["grad_norm"] = sums["norm"] / sums["norms"]
         if self.on_nan == "skip":
@@ -173,12 +173,17 @@ class Loop:
             told.on_test_batch_end(number, {})
         if samples:
             logs = {**model.get_metrics_result(), "loss": loss / samples}
-        logs = {name: float(value) for name, value in logs.items()}
+        logs = _numbers(logs)
         told.on_test_end(logs)
         return {f"val_{name}": value for name, value in logs.items()}
 
     def _steps_an_epoch(self):
         return self.steps or self.source.steps
+
+
+def _numbers(logs):
+    """Floats; a metric's result may be a variable that several replicas share."""
+    return {name: float(tf.convert_to_tensor(value)) for name, value in logs.items()}
 
 
 def _length(batch):

@@ -1,0 +1,137 @@
+"""Two processes that train models together, one of which is killed, beside one process alone.
+
+python two_workers.py FOLDER writes the weights and histories of each to FOLDER/NAME-PROCESS.npz.
+
+Every process is a fork of this one, which has imported TensorFlow and computed nothing.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+import traceback
+
+import keras
+import numpy as np
+
+import lstm_zoo as lz
+from lstm_zoo.training import distribute
+
+UNEVEN = {"65": 65, "67": 67}  # samples, of which the last batch has 1 or 3
+EPOCHS = 4
+
+
+class Counting(keras.metrics.Metric):
+    """How many samples there were, and the sum of their targets: none is lost or there twice."""
+
+    def __init__(self, what, **options):
+        super().__init__(name=what, **options)
+        self.what = what
+        self.total = self.add_weight(name="total", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = keras.ops.cast(y_true, "float32")
+        counted = y_true if self.what == "targets" else keras.ops.ones_like(y_true)
+        self.total.assign_add(keras.ops.sum(counted))
+
+    def result(self):
+        return self.total.value
+
+
+class Slow(keras.callbacks.Callback):
+    """Leaves time to be killed."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.05)
+
+
+def train(strategy, samples, **options):
+    """The weights and the history of a training in batches of 32."""
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(samples + 35, 5, 3)).astype("float32")
+    y = np.round(8 * x[:, :, :1].sum(axis=1))
+    with strategy.scope():
+        model = lz.build_regressor((5, 3), lstm_units=(4,), dense_units=())
+        metrics = [Counting("samples"), Counting("targets"), "mae"]
+        model.compile(keras.optimizers.SGD(0.2, momentum=0.5), "mse", metrics=metrics)
+    history = lz.fit(
+        model,
+        *(x[:samples], y[:samples]),
+        validation_data=(x[samples:], y[samples:]),
+        batch_size=32,
+        seed=0,
+        strategy=strategy,
+        verbose=0,
+        **{"epochs": 2} | options,
+    ).history
+    return model.get_weights(), {name: h for name, h in history.items() if name != "seconds"}
+
+
+def work(folder, process, addresses=None, resumed=False):
+    """All trainings of one process, alone or the `process`-th of those at the addresses."""
+    import tensorflow as tf
+
+    strategy = distribute.workers(addresses, process) if addresses else tf.distribute.get_strategy()
+    name = str(process) if addresses else "alone"
+    if not resumed:
+        for label, samples in UNEVEN.items():
+            _write(folder / f"{label}-{name}.npz", *train(strategy, samples))
+    options = {"epochs": EPOCHS}
+    if addresses:
+        options |= {"checkpoint_dir": folder / "checkpoints", "checkpoint_every": 1}
+        options |= {"callbacks": [Slow()]}
+    _write(folder / f"killed-{name}.npz", *train(strategy, 65, **options))
+
+
+def _write(path, weights, history):
+    np.savez(path, history=json.dumps(history), **{f"w{n:02d}": w for n, w in enumerate(weights)})
+
+
+def main(folder):
+    addresses = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
+    _well(_fork(work, folder, 0))
+    first = [_fork(work, folder, index, addresses) for index in range(2)]
+    checkpoint = folder / "checkpoints" / "checkpoint-000004"  # in the second epoch
+    while not checkpoint.exists():
+        assert os.waitpid(-1, os.WNOHANG) == (0, 0), "a worker failed"
+        time.sleep(0.005)
+    os.kill(first[1], signal.SIGKILL)
+    os.waitpid(first[1], 0)
+    start = time.monotonic()
+    assert os.waitpid(first[0], 0)[1] != 0, "the other went on alone"
+    print(f"the other worker ended {time.monotonic() - start:.1f} s after the kill", flush=True)
+    assert not list(folder.glob("killed-[01].npz"))
+    for process in [_fork(work, folder, index, addresses, True) for index in range(2)]:
+        _well(process)
+
+
+def _fork(function, *arguments):
+    process = os.fork()
+    if process:
+        return process
+    try:
+        function(*arguments)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _well(process):
+    assert os.waitpid(process, 0)[1] == 0, "a training failed"
+
+
+def _free_ports(number):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
