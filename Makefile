@@ -5,6 +5,7 @@
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
+# make docs   write docs/api.md from the docstrings and the pictures of docs/gallery.md
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
@@ -15,7 +16,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-quick test-browser test-native lab bench badges format
+.PHONY: demo test test-quick test-browser test-native lab docs bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -44,6 +45,10 @@ test-native:
 
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
+
+docs: .venv/installed
+	$(VENV) docs/make_api.py
+	$(VENV) docs/make_gallery.py
 
 bench: .venv/installed
 	$(VENV) benchmarks/speed.py

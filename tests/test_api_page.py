@@ -1,0 +1,36 @@
+"""docs/api.md is what docs/make_api.py makes of the docstrings as they are now."""
+
+import importlib.util
+import pathlib
+import re
+
+import lstm_zoo as lz
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def test_page_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs" / "make_api.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    assert maker.page() == PAGE, "the docstrings have changed: make docs"
+
+
+def test_page_has_every_name_of_the_package():
+    headings = re.findall(r"^### `(.+)`$", PAGE, flags=re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    missing = [name for name in lz.__all__ if f"lz.{name}" not in headings]
+    rooms = re.findall(r"^## (.+)$", PAGE, flags=re.MULTILINE)
+    modules = {"inspection", "monitor"}  # the second is where a class was in 0.1.0
+    assert {name for name in missing if name not in rooms} <= modules
+
+
+def test_page_shows_defaults_and_no_address_of_memory():
+    assert "lz.fit(model, x, y=None, *, " in PAGE
+    assert " at 0x" not in PAGE
+
+
+def test_every_link_leads_somewhere():
+    for link in re.findall(r"\]\(([^)#]+)\)", PAGE):
+        assert (ROOT / "docs" / link).exists(), link

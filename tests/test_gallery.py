@@ -1,0 +1,34 @@
+"""docs/gallery.md shows every function that draws, by the lines of docs/make_gallery.py."""
+
+import importlib.util
+import pathlib
+import re
+
+from PIL import Image
+
+from lstm_zoo import plots
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "gallery.md").read_text(encoding="utf-8")
+
+
+def test_gallery_shows_every_function_that_draws():
+    assert set(re.findall(r"^## `(\w+)`$", PAGE, flags=re.MULTILINE)) == set(dir(plots))
+
+
+def test_pictures_are_there_can_be_read_and_are_small():
+    pictures = [DOCS / link for link in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGE)]
+    assert sorted(pictures) == sorted((DOCS / "gallery").iterdir())
+    for picture in pictures:
+        width, height = Image.open(picture).size
+        assert width > 400, picture
+        assert height > 200, picture
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+
+
+def test_each_picture_is_drawn_by_the_line_beside_it():
+    spec = importlib.util.spec_from_file_location("make_gallery", DOCS / "make_gallery.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    code = re.findall(r"```python\n(.*?)\n```", PAGE, flags=re.DOTALL)
+    assert code[1:] == [maker.lines_of(entry) for entry in maker.ENTRIES]
