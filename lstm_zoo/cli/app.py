@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lstm_zoo.cli.quiet import start
+from lstm_zoo.cli.quiet import quiet, start
 
 app = typer.Typer(
     help="LSTM Zoo: LSTMs built from their equations, trained on real data.",
@@ -95,19 +95,37 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of the weights and the order.")] = 0,
     cell: Annotated[str | None, typer.Option(help="In place of the recipe's: gru, ...")] = None,
     out: Out = "out",
+    checkpoints: Annotated[
+        str | None, typer.Option(help="Folder to go on from after an interruption.")
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="host:port,host:port of every process that takes part.")
+    ] = None,
+    index: Annotated[int | None, typer.Option(help="Which of them this one is, from 0.")] = None,
 ):
     """Train a preset again from its recipe, write the model and compare it with the card."""
-    _start()
+    _start(compute=workers is None)
     from lstm_zoo import presets, training
     from lstm_zoo.presets.card import OURS, recorded
 
     recipe = _or_usage_error(presets.read_recipe, name)
     _writable(out)
+    strategy = _or_usage_error(_strategy, workers, index)
     with _progress() as progress:
         watch = _Watch(progress)(name, recipe.training["epochs"])
         model = _or_usage_error(
-            presets.train_preset, name, seed=seed, cell=cell, callbacks=watch, verbose=0
+            presets.train_preset,
+            name,
+            seed=seed,
+            cell=cell,
+            callbacks=watch,
+            checkpoint_dir=checkpoints,
+            strategy=strategy,
+            verbose=0,
         )
+    if index:
+        console.print("trained; process 0 writes the model")
+        return
     console.print(f"wrote {training.save(model, f'{out}/{name}.keras')}", soft_wrap=True)
     for label, score in presets.evaluate_preset(name, model).items():
         console.print(f"{label}: {score:.4g}")
@@ -187,9 +205,21 @@ def doctor():
     console.print("Nothing is wrong.")
 
 
-def _start():
+def _start(compute=True):
     with console.status("Starting TensorFlow"):
-        start()
+        start(compute)
+
+
+def _strategy(workers, index):
+    """That of one process of several, which waits for the others; None for one alone."""
+    if workers is None and index is None:
+        return None
+    if workers is None:
+        raise ValueError("--index needs --workers, the addresses of all processes")
+    from lstm_zoo.training import distribute
+
+    with console.status("Waiting for the other processes"), quiet():
+        return distribute.workers(workers, index)
 
 
 def _recipe(name):

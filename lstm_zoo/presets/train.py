@@ -1,5 +1,8 @@
 """Training a preset again from its recipe, and scoring it."""
 
+import contextlib
+import pathlib
+
 import keras
 
 from lstm_zoo import checks, training
@@ -9,7 +12,14 @@ from lstm_zoo.presets.recipe import Recipe, read_recipe
 
 
 def train_preset(
-    name: str | Recipe, *, seed: int = 0, cell: str | None = None, callbacks=None, verbose: int = 1
+    name: str | Recipe,
+    *,
+    seed: int = 0,
+    cell: str | None = None,
+    callbacks=None,
+    checkpoint_dir: str | pathlib.Path | None = None,
+    strategy=None,
+    verbose: int = 1,
 ) -> keras.Model:
     """Train a preset from its recipe; its score must land within the spread of its card.
 
@@ -17,13 +27,13 @@ def train_preset(
         name: one of `list_presets()`, or a `Recipe` of your own.
         seed: of the weights and of the order of the samples.
         cell: in place of the recipe's, such as "simple_rnn", to compare.
-        callbacks, verbose: as in `lstm_zoo.fit`.
+        callbacks, checkpoint_dir, strategy, verbose: as in `lstm_zoo.fit`.
 
     Returns:
         The trained model, as `load_preset` gives it.
 
     Raises:
-        ValueError: an unknown name or cell.
+        ValueError: an unknown name or cell, or a `checkpoint_dir` of another training.
 
     >>> import dataclasses
     >>> recipe = read_recipe("italy_power")
@@ -32,7 +42,7 @@ def train_preset(
     (None, 2)
     """
     recipe = name if isinstance(name, Recipe) else read_recipe(name)
-    model, _ = run(kind_of(recipe), seed, cell, callbacks, verbose)
+    model, _ = run(kind_of(recipe), seed, cell, callbacks, verbose, checkpoint_dir, strategy)
     return model
 
 
@@ -50,7 +60,15 @@ def evaluate_preset(name: str, model: keras.Model | None = None) -> dict[str, fl
     return kind.scores(load_preset(name) if model is None else model)
 
 
-def run(kind: Kind, seed: int, cell=None, callbacks=None, verbose: int = 0):
+def run(
+    kind: Kind,
+    seed: int,
+    cell=None,
+    callbacks=None,
+    verbose: int = 0,
+    checkpoint_dir=None,
+    strategy=None,
+):
     """The trained model of a recipe and its `keras.callbacks.History`."""
     keras.utils.set_random_seed(checks.count("seed", seed, least=0))
     x, y = kind.training_part()
@@ -58,8 +76,9 @@ def run(kind: Kind, seed: int, cell=None, callbacks=None, verbose: int = 0):
     epochs, batch_size = settings.pop("epochs"), settings.pop("batch_size")
     steps = epochs * -(-len(y) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(settings.pop("learning_rate"), steps)
-    model = kind.build(cell)
-    kind.compile(model, rate)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = kind.build(cell)
+        kind.compile(model, rate)
     history = training.fit(
         model,
         x,
@@ -68,7 +87,13 @@ def run(kind: Kind, seed: int, cell=None, callbacks=None, verbose: int = 0):
         batch_size=batch_size,
         seed=seed,
         callbacks=callbacks,
+        checkpoint_dir=checkpoint_dir,
+        strategy=strategy,
         verbose=verbose,
         **settings,
     )
+    if strategy:  # a model that needs no other process
+        trained, model = model, kind.build(cell)
+        kind.compile(model, rate)
+        model.set_weights(trained.get_weights())
     return model, history

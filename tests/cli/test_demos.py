@@ -117,6 +117,20 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path)
     assert "cannot be written to" in " ".join(result.output.replace("│", " ").split())
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--workers", "localhost", "--index", "0"), "addresses must be host:port"),
+        (("--workers", "a:1,b:1"), "index must be a whole number from 0 to 1, got None"),
+        (("--index", "1"), "--index needs --workers"),
+    ],
+)
+def test_wrong_workers_are_named_before_any_waiting(tmp_path, options, message):
+    result = run("train", "italy_power", "--out", tmp_path, *options)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
 def test_bad_seeds_are_named(tmp_path):
     with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
         demos.preset("fat", seeds=0, out=tmp_path)

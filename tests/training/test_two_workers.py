@@ -25,7 +25,9 @@ def trained(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr[-4000:]
 
-    def result(name, process):
+    def result(name, process=None):
+        if name == "command":
+            return done.stdout, folder
         with np.load(folder / f"{name}-{process}.npz") as stored:
             history = json.loads(str(stored["history"]))
             return [stored[key] for key in sorted(stored) if key != "history"], history
@@ -62,3 +64,11 @@ def test_no_sample_is_lost_or_there_twice(trained, name):
         assert history["val_samples"] == [35] * 2
         np.testing.assert_allclose(history["targets"], [y[:samples].sum()] * 2, rtol=1e-6)
         np.testing.assert_allclose(history["val_targets"], [y[samples:].sum()] * 2, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_command_trains_a_preset_with_two_workers_and_one_writes_it(trained):
+    said, folder = trained("command")
+    assert float(said.split("accuracy: ")[1].split()[0]) > 0.93
+    assert [path.name for path in (folder / "out-0").iterdir()] == ["italy_power.keras"]
+    assert not list((folder / "out-1").iterdir())

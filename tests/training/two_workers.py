@@ -2,7 +2,8 @@
 
 python two_workers.py FOLDER writes the weights and histories of each to FOLDER/NAME-PROCESS.npz.
 
-Every process is a fork of this one, which has imported TensorFlow and computed nothing.
+At the end both run the command `lstm-zoo train`. Every process is a fork of this one, which has
+imported TensorFlow and computed nothing.
 """
 
 import json
@@ -107,6 +108,17 @@ def main(folder):
     assert not list(folder.glob("killed-[01].npz"))
     for process in [_fork(work, folder, index, addresses, True) for index in range(2)]:
         _well(process)
+    for process in [_fork(command, folder, index, addresses) for index in range(2)]:
+        _well(process)
+
+
+def command(folder, process, addresses):
+    """A preset, trained by the command."""
+    from lstm_zoo.cli import app
+
+    arguments = ["train", "italy_power", "--workers", addresses, "--index", str(process)]
+    app([*arguments, "--out", str(folder / f"out-{process}")], standalone_mode=False)
+    sys.stdout.flush()
 
 
 def _fork(function, *arguments):
