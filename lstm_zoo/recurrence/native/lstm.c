@@ -39,29 +39,40 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 
 #define JOIN(a, b) a##b
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma")
 #define V 16
+#define MIN(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define MAX(a, b) (vec) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define ROWS 6
 #define NAME(f) JOIN(f, _avx512)
 #include "kernel.inc"
 #undef V
+#undef MIN
+#undef MAX
 #undef ROWS
 #undef NAME
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #define V 8
+#define MIN(a, b) (vec) _mm256_min_ps((__m256)(a), (__m256)(b))
+#define MAX(a, b) (vec) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define ROWS 3
 #define NAME(f) JOIN(f, _avx2)
 #include "kernel.inc"
 #undef V
+#undef MIN
+#undef MAX
 #undef ROWS
 #undef NAME
 #pragma GCC pop_options
 #define HAS_AVX 1
 #endif
 #define V 4
+#define MIN(a, b) NAME(select)(a < b, a, b)
+#define MAX(a, b) NAME(select)(a > b, a, b)
 #if defined(__aarch64__)
 #define ROWS 6
 #else
@@ -70,6 +81,8 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 #define NAME(f) JOIN(f, _plain)
 #include "kernel.inc"
 #undef V
+#undef MIN
+#undef MAX
 #undef ROWS
 #undef NAME
 
