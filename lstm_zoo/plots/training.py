@@ -140,17 +140,17 @@ def plot_gradient_flow(
     ax = axes_for(ax, height=3.0 + 0.22 * len(lines))
     several_layers = len({name for _, name, _ in lines}) > 1
     for k, (label, name, one) in enumerate(lines):
-        norms = np.asarray(one.mean(name, state), float)
-        if not np.nanmax(norms) > 0:
+        norms = norms_to_draw(one, name, state)
+        if np.isnan(norms).all():
             raise ValueError(f"flow of {label or name!r} must rise above 0 somewhere, is 0")
         parts = [label, name] if label and several_layers else [label or name]
         ax.plot(
-            np.where(norms > 0, norms, np.nan),
+            norms,
             LINES[k % len(LINES)],
             color=CYCLE[k],
             marker=MARKERS[k],
             markevery=max(1, len(norms) // 8),
-            label=f"{', '.join(parts)}: horizon {one.horizon(name, state)} steps",
+            label=line_label(", ".join(parts), one, name, state),
         )
     symbol = "h" if state == "hidden" else "c"
     ax.set(yscale="log", xlabel="time step")
@@ -158,3 +158,14 @@ def plot_gradient_flow(
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     legend_below(ax, ncols=1)
     return ax
+
+
+def norms_to_draw(flow, layer=None, state="hidden"):
+    """The mean norm at each step, where a logarithmic scale has a place for it."""
+    norms = np.asarray(flow.mean(layer, state), float)
+    return np.where(norms > 0, norms, np.nan)
+
+
+def line_label(title, flow, layer=None, state="hidden"):
+    """What the legend says of a line."""
+    return f"{title}: horizon {flow.horizon(layer, state)} steps"

@@ -50,7 +50,7 @@ def preset_card(name: str) -> str:
     rows += metrics["scores"].items()
     for label, scores in rows:
         bold = "**" if label == OURS else ""
-        label = NAMES.get(recipe.model.get("builder"), OURS) if bold else label
+        label = NAMES.get(recipe.model.get("builder", ""), OURS) if bold else label
         several = len(scores) > 1
         spread = f"{_figure(min(scores))} to {_figure(max(scores))}" if several else ""
         mean = f"{bold}{_figure(np.mean(scores))}{bold}"

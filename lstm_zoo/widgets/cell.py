@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 
 from lstm_zoo.cells.in_numpy import lstm_steps
 from lstm_zoo.plots.cell import GATES, HEIGHT, CellDiagram, completed
 from lstm_zoo.plots.style import WIDTH, styled, words
 from lstm_zoo.widgets.explorer import Explorer, ipywidgets, signed, table
+from lstm_zoo.widgets.picture import Picture
 
 DOT = "\N{MIDDLE DOT}"
 
@@ -59,8 +59,9 @@ def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
     for gate, symbol, b in zip(GATES, "ifgo", bias):
         controls[f"b_{symbol}"] = _slider(f"bias of the {words(gate)}", b, max(5.0, abs(b)))
 
-    figure = Figure(figsize=(WIDTH, HEIGHT))
-    diagram = styled(CellDiagram)(figure.add_axes((0, 0, 1, 1)))
+    picture = Picture(WIDTH, HEIGHT)
+    diagram = styled(CellDiagram)(picture.axes(0, 0, 0, 0))
+    picture.keep([diagram.ax])
 
     def look(x, h, c, **biases):
         b = np.array([*biases.values()])
@@ -75,7 +76,7 @@ def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
             f"{_two(w)} {DOT} {_two(x)} + {_two(u)} {DOT} {_two(h)} + {_two(one)}"
             for w, u, one in zip(kernel[0], recurrent_kernel[0], b)
         ]
-        return numbers, figure, table(_equations(numbers, inner, c))
+        return numbers, picture, table(_equations(numbers, inner, c))
 
     return Explorer(controls, look, text_below=True, presets=PRESETS)
 

@@ -6,11 +6,10 @@ The widgets get `ipywidgets` from here, where its absence is answered.
 from __future__ import annotations
 
 import base64
-import io
 
 import numpy as np
 
-from lstm_zoo.plots.style import colour_of, styled, words
+from lstm_zoo.plots.style import colour_of, words
 
 try:
     import ipywidgets
@@ -19,19 +18,16 @@ except ImportError as problem:
         "lstm_zoo.widgets needs ipywidgets: run `pip install ipywidgets` and restart the notebook"
     ) from problem
 
-PIXELS_AN_INCH = 110
-
 
 class Explorer(ipywidgets.VBox):
     """Controls, a picture that follows them, and its numbers, from `explore_cell` and its likes.
-
-    Figures are made without `matplotlib.pyplot`, which would keep every one of them.
 
     Attributes:
         controls: by name, the ipywidgets to move.
         buttons: by name, buttons that set several controls at once; "reset" sets all as they were.
         numbers: by name, the numbers of the picture, as they are now.
         picture: the `ipywidgets.Image` that shows it, a PNG.
+        drawing: what draws it; its `figure` is matplotlib's.
         text: the `ipywidgets.HTML` with the numbers.
     """
 
@@ -86,17 +82,9 @@ class Explorer(ipywidgets.VBox):
         if self._held:
             return
         settings = {name: control.value for name, control in self.controls.items()}
-        self.numbers, figure, text = self._look(**settings)
-        self.picture.value = _png(figure)  # first, as it takes longest: both change together
+        self.numbers, self.drawing, text = self._look(**settings)
+        self.picture.value = self.drawing.png()  # first, as it takes longest: both change together
         self.text.value = text
-
-
-@styled
-def _png(figure):
-    drawn = io.BytesIO()
-    fast = {"compress_level": 1}  # the picture goes as far as the next window
-    figure.savefig(drawn, format="png", dpi=PIXELS_AN_INCH, pil_kwargs=fast)
-    return drawn.getvalue()
 
 
 def table(rows):

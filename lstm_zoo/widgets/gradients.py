@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from lstm_zoo import inspection
 from lstm_zoo.cells.in_numpy import lstm_gradients, rnn_gradients
-from lstm_zoo.plots.style import NOTE, WIDTH
-from lstm_zoo.plots.training import plot_gradient_flow
+from lstm_zoo.plots.style import NOTE, WIDTH, styled
+from lstm_zoo.plots.training import line_label, norms_to_draw, plot_gradient_flow
 from lstm_zoo.widgets.explorer import Explorer, ipywidgets
+from lstm_zoo.widgets.picture import Picture
 
 BATCH, FEATURES, UNITS, MOST_TIMESTEPS = 8, 4, 16, 200
+
+PRESETS = {
+    "vanishing": {"scale": 0.6, "forget_bias": 0.0},
+    "exploding": {"scale": 1.8, "forget_bias": 1.0},
+    "open forget gate": {"scale": 0.6, "forget_bias": 6.0},
+}
 
 
 def explore_gradients() -> Explorer:
@@ -26,7 +32,8 @@ def explore_gradients() -> Explorer:
         An `Explorer` with controls scale, timesteps and forget_bias. Its `numbers` are, for the
         SimpleRNN's hidden state and the LSTM's hidden state and cell state, the norm of the
         gradient at every step, `(timesteps,)`, averaged over the sequences. The picture is that of
-        `lstm_zoo.plots.plot_gradient_flow`.
+        `lstm_zoo.plots.plot_gradient_flow`. Buttons set weights under which both vanish, under
+        which the SimpleRNN's explodes, and under which only the cell state keeps it.
 
     Sources:
         Bengio, Simard & Frasconi 1994, https://doi.org/10.1109/72.279181;
@@ -48,27 +55,56 @@ def explore_gradients() -> Explorer:
     for control, description in zip(controls.values(), described):
         control.description = description
 
+    picture = _FlowPicture(_flows(**{name: control.value for name, control in controls.items()}))
+
     def look(scale, timesteps, forget_bias):
-        x, rnn, lstm = example_networks(scale, timesteps, forget_bias)
-        hidden, cell = lstm_gradients(x, *lstm)
-        norms = {
-            "SimpleRNN, hidden state": rnn_gradients(x, *rnn),
-            "LSTM, hidden state": hidden,
-            "LSTM, cell state": cell,
-        }
-        flows = {name: inspection.GradientFlow({"": n}, {}) for name, n in norms.items()}
-        figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
-        ax = plot_gradient_flow(flows, ax=figure.subplots())
-        ax.set(ylim=(1e-10, 1e3), ylabel="gradient norm")
-        ax.set_title("mean of 8 sequences", loc="right", color=NOTE)
+        flows = _flows(scale, timesteps, forget_bias)
+        picture.show(flows)
         numbers = {name: flow.mean() for name, flow in flows.items()}
         reach = "".join(
             f"<div>{name}: norm {curve[0]:.2g} at step 0, {curve[-1]:.2g} at the last step</div>"
             for name, curve in numbers.items()
         )
-        return numbers, figure, reach
+        return numbers, picture, reach
 
-    return Explorer(controls, look)
+    return Explorer(controls, look, presets=PRESETS)
+
+
+def _flows(scale, timesteps, forget_bias):
+    """The gradient flow of the three states, by the name of their line."""
+    x, rnn, lstm = example_networks(scale, timesteps, forget_bias)
+    hidden, cell = lstm_gradients(x, *lstm)
+    norms = {
+        "SimpleRNN, hidden state": rnn_gradients(x, *rnn),
+        "LSTM, hidden state": hidden,
+        "LSTM, cell state": cell,
+    }
+    return {name: inspection.GradientFlow({"": n}, {}) for name, n in norms.items()}
+
+
+class _FlowPicture(Picture):
+    """That of `plot_gradient_flow`, whose lines follow."""
+
+    def __init__(self, flows):
+        super().__init__(WIDTH, 3.8)
+        styled(self._draw)(flows)
+
+    def _draw(self, flows):
+        self._ax = plot_gradient_flow(flows, ax=self.axes(0.8, 1.4, 0.1, 0.3))
+        self._ax.set(ylim=(1e-10, 1e3), ylabel="gradient norm")
+        self._ax.set_title("mean of 8 sequences", loc="right", color=NOTE)
+        legend = self._ax.get_legend()
+        self._lines = list(zip(self._ax.lines, legend.get_texts()))
+        self.keep([self._ax.xaxis, *self._ax.lines, legend])
+
+    def show(self, flows):
+        for (line, text), (name, flow) in zip(self._lines, flows.items()):
+            norms = norms_to_draw(flow)
+            line.set_data(np.arange(len(norms)), norms)
+            line.set_markevery(max(1, len(norms) // 8))
+            text.set_text(line_label(name, flow))
+        last = len(norms) - 1
+        self._ax.set_xlim(-0.03 * last, 1.03 * last)
 
 
 def example_networks(scale, timesteps, forget_bias):

@@ -6,13 +6,16 @@ import itertools
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lstm_zoo import inspection
 from lstm_zoo.inspection.finding import Inputs
-from lstm_zoo.plots.cell import HEIGHT, has_a_diagram, plot_cell_diagram, walk_through
+from lstm_zoo.plots.cell import HEIGHT, CellDiagram, completed, has_a_diagram, walk_through
 from lstm_zoo.plots.style import CURSOR, LINES, WIDTH, axes_for, colour_of, styled, words
 from lstm_zoo.widgets.explorer import Explorer, ipywidgets, table
+from lstm_zoo.widgets.picture import Picture
+
+PANEL = 2.1  # inches
 
 
 def explore_trace(
@@ -54,6 +57,8 @@ def explore_trace(
     if len(traces) > 1:
         controls["direction"] = ipywidgets.Dropdown(options=[*traces], description="direction")
 
+    picture = _TracePicture(first)
+
     def look(sample, unit, step, direction=""):
         trace = traces[direction]
         series = {
@@ -66,41 +71,68 @@ def explore_trace(
         heading = ", ".join(filter(None, [trace.layer, direction, f"unit {unit}, step {step}"]))
         if masked:
             heading += ": masked, the layer leaves this step out"
-        figure, ax = _trace_figure(series, step, has_a_diagram(trace))
-        if ax is not None:
-            walk = None if masked else walk_through(trace, sample, unit)[step]
-            plot_cell_diagram(walk, ax=ax)
-        return numbers, figure, f"{heading}{table(numbers.items())}"
+        picture.show_series(series, step)
+        if picture.diagram:
+            walk = None if masked else completed(walk_through(trace, sample, unit)[step])
+            picture.diagram.show(walk)
+        return numbers, picture, f"{heading}{table(numbers.items())}"
 
     play = ipywidgets.Play(max=first.timesteps - 1, interval=400, description="step")
     ipywidgets.jslink((play, "value"), (controls["step"], "value"))
     return Explorer(controls, look, extra=[play])
 
 
-@styled
-def _trace_figure(series, step, with_cell):
-    """A figure of gates and states over time, and the Axes above them for the cell, if any."""
-    gates = {name: v for name, v in series.items() if name.endswith("_gate")}
-    states = {name: v for name, v in series.items() if name not in gates}
-    panels = [part for part in (gates, states) if part]
-    heights = [HEIGHT] * with_cell + [2.1 * len(panels)]
-    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-    parts = figure.subfigures(len(heights), height_ratios=heights, squeeze=False).ravel()
-    axes = parts[-1].subplots(len(panels), squeeze=False).ravel()
-    for ax, part in zip(axes, panels):
-        axes_for(ax)
-        for (name, values), line in zip(part.items(), itertools.cycle(LINES)):
-            ax.plot(values, line, color=colour_of(name), label=words(name))
-        ax.axvline(step, color=CURSOR, linewidth=2, zorder=1)
-        ax.set(xlim=(-0.5, len(values) - 0.5), ylabel="value")
-        ax.legend(
-            loc="lower left",
-            ncols=3,
-            bbox_to_anchor=(-0.12, 1),
-            handlelength=1.5,
-            columnspacing=1,
-        )
-        if part is gates:
-            ax.set(ylim=(-0.05, 1.05))
-    axes[-1].set_xlabel("time step")
-    return figure, axes_for(parts[0].subplots()) if with_cell else None
+class _TracePicture(Picture):
+    """Gates and states over time, and above them the cell of an LSTM, from the first Trace."""
+
+    def __init__(self, trace):
+        self.diagram = None
+        gates = [name for name in trace.values if name.endswith("_gate")]
+        states = [name for name in trace.values if name not in gates]
+        panels = [part for part in (gates, states) if part]
+        top = HEIGHT if has_a_diagram(trace) else 0.0
+        height = PANEL * len(panels) + 0.25
+        super().__init__(WIDTH, height + top)
+        styled(self._draw)(panels, trace.timesteps, top)
+
+    def _draw(self, panels, timesteps, top):
+        self._lines, self._cursors, moving = {}, [], []
+        height = self.figure.get_figheight()
+        for k, names in enumerate(panels):
+            above = top + PANEL * k
+            ax = axes_for(self.axes(0.8, height - above - PANEL + 0.25, 0.1, above + 0.55))
+            for name, line in zip(names, itertools.cycle(LINES)):
+                [self._lines[name]] = ax.plot(
+                    [], [], line, color=colour_of(name), label=words(name)
+                )
+            self._cursors.append(ax.axvline(0, color=CURSOR, linewidth=2, zorder=1))
+            ax.set(xlim=(-0.5, timesteps - 0.5), ylabel="value")
+            ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+            ax.legend(
+                loc="lower left",
+                ncols=3,
+                bbox_to_anchor=(-0.12, 1),
+                handlelength=1.5,
+                columnspacing=1,
+            )
+            if names[0].endswith("_gate"):
+                ax.set(ylim=(-0.05, 1.05))
+            else:
+                self._free = ax  # its scale follows what it shows
+                moving.append(ax.yaxis)
+            moving += [self._cursors[-1], *ax.lines[:-1]]
+        ax.set_xlabel("time step")
+        if top:
+            diagram_height = height - top
+            self.diagram = CellDiagram(self.axes(0, diagram_height, 0, 0))
+            moving.append(self.diagram.ax)
+        self.keep(moving)
+
+    def show_series(self, series, step):
+        for name, line in self._lines.items():
+            values = series.get(name, [])
+            line.set_data(np.arange(len(values)), values)
+        for cursor in self._cursors:
+            cursor.set_xdata([step, step])
+        self._free.relim()
+        self._free.autoscale_view(scalex=False)

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 
 import keras
 import matplotlib.pyplot as plt
@@ -164,26 +165,63 @@ def test_trace_of_an_lstm_obeys_the_equations_from_step_to_step(speech):
 
 
 @pytest.mark.slow
-def test_trace_draws_the_cell_of_an_lstm_at_that_step_and_a_line_there(speech, monkeypatch):
+def test_trace_draws_the_cell_of_an_lstm_at_that_step_and_a_line_there(speech):
     model, x, _ = speech
-    drawn = []
-    module = sys.modules["lstm_zoo.widgets.trace"]
-    real = module.plot_cell_diagram
-
-    def watch(values, ax):
-        drawn.append((values, ax.figure))
-        return real(values, ax=ax)
-
-    monkeypatch.setattr(module, "plot_cell_diagram", watch)
     seen = widgets.explore_trace(model, x, "memory")
     move(seen, sample=2, unit=1, step=6)
-    values, part = drawn[-1]
-    expected = walk_through(lz.trace(model, x, "memory"), sample=2, unit=1)[6]
-    assert values == pytest.approx(expected)
-    panels = part.figure.subfigs[1].axes
+    trace = lz.trace(model, x, "memory")
+    *panels, cell = seen.drawing.figure.axes
+    written = " ".join(text.get_text() for text in cell.texts).replace("\N{MINUS SIGN}", "-")
+    for value in walk_through(trace, sample=2, unit=1)[6].values():
+        assert f"{value:.2f}".replace("-0.00", "0.00") in written
     assert [panel.lines[-1].get_xdata()[0] for panel in panels] == [6, 6]
+    for panel in panels:
+        for line in panel.lines[:-1]:
+            expected = trace.values[line.get_label().replace(" ", "_")][2, :, 1]
+            np.testing.assert_array_equal(line.get_ydata(), expected)
+            low, high = panel.get_ylim()
+            assert low <= np.nanmin(expected)
+            assert np.nanmax(expected) <= high
     labels = [text.get_text() for panel in panels for text in panel.get_legend().get_texts()]
     assert sorted(labels) == sorted(name.replace("_", " ") for name in seen.numbers)
+
+
+@pytest.mark.slow
+def test_what_is_drawn_in_place_is_what_is_drawn_at_once(speech):
+    model, x, _ = speech
+    moved, fresh = (widgets.explore_trace(model, x, "memory") for _ in range(2))
+    move(moved, sample=5, unit=4, step=11)
+    move(moved, sample=2, unit=1, step=6)
+    move(fresh, sample=2, unit=1, step=6)
+    np.testing.assert_array_equal(pixels(moved), pixels(fresh))
+    moved, fresh = widgets.explore_gradients(), widgets.explore_gradients()
+    move(moved, scale=2.0, timesteps=30)
+    moved.buttons["reset"].click()
+    np.testing.assert_array_equal(pixels(moved), pixels(fresh))
+
+
+def _cpu_of_a_redraw(explorer, name, values):
+    """The least CPU time of moving a slider, in milliseconds."""
+    taken = []
+    for value in values * 4:
+        start = time.process_time()
+        explorer.controls[name].value = value
+        taken.append(1000 * (time.process_time() - start))
+    return min(taken)
+
+
+@pytest.mark.slow
+def test_a_redraw_takes_little_time(speech):
+    model, x, _ = speech
+    seen = widgets.explore_trace(model, x, "memory")
+    for explorer, name, values in (
+        (widgets.explore_cell(), "b_f", [-2.0, 0.0, 2.0]),
+        (widgets.explore_gradients(), "forget_bias", [-2.0, 0.0, 2.0]),
+        (seen, "step", [1, 2, 3]),
+        (seen, "unit", [1, 2, 3]),
+    ):
+        # 28 to 45 ms where drawn anew it was 65 to 250; a slower machine may take twice as long
+        assert _cpu_of_a_redraw(explorer, name, values) < 100
 
 
 def test_trace_says_that_a_step_is_masked(speech):
@@ -280,6 +318,23 @@ def test_controls_picture_and_numbers_are_what_a_notebook_shows():
         *shown, text = [*column.children, *below]
         assert [*shown[:number], text] == [*explorer.controls.values(), explorer.text]
         assert list(shown[number].children) == list(explorer.buttons.values())
+
+
+def test_presets_of_the_gradients_do_what_they_say():
+    explorer = widgets.explore_gradients()
+
+    def first(preset):
+        explorer.buttons[preset].click()
+        return [norms[0] for norms in explorer.numbers.values()]
+
+    assert max(first("vanishing")) < 1e-10
+    simple, *lstm = first("exploding")
+    assert simple > 10
+    assert max(lstm) < 1
+    simple, _, cell = first("open forget gate")
+    assert simple < 1e-10
+    assert cell > 0.1
+    assert first("reset") == [norms[0] for norms in widgets.explore_gradients().numbers.values()]
 
 
 def test_buttons_set_several_controls_with_one_picture_and_reset_them():
