@@ -3,6 +3,7 @@
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
+# make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
 # make docs   write docs/api.md from the docstrings and the pictures of docs/gallery.md
@@ -16,7 +17,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-quick test-browser test-native lab docs bench badges format
+.PHONY: demo test test-quick test-browser test-native test-backends lab docs bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -43,6 +44,10 @@ test-native:
 	    tests/native/check.c -o build-check -lm -pthread && LSTM_ZOO_SIMD=$$simd ./build-check \
 	    || exit 1; done; done; rm build-check
 
+test-backends: .venv-jax/installed .venv-torch/installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest --confcutdir=tests/backends tests/backends
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest --confcutdir=tests/backends tests/backends
+
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
 
@@ -67,3 +72,11 @@ format: .venv/installed
 	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
 	touch .venv/installed
+
+# Keras on another backend, and TensorFlow nowhere.
+.venv-%/installed: requirements.txt tests/backends/requirements.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c requirements.txt -r tests/backends/requirements.txt $*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch .venv-$*/installed

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+# Keras hands masks to losses and metrics beside the tensors, and has no public way to them.
+from keras.src.backend import get_keras_mask, set_keras_mask
+
 from lstm_zoo import checks
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.layers import CRF
@@ -117,7 +120,7 @@ class ChainTagger(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the sequences of the negative log likelihood, and the regularizers."""
-        likelihood = self.crf.log_likelihood(y_pred, _labels(y, y_pred), _mask(y_pred))
+        likelihood = self.crf.log_likelihood(y_pred, _labels(y, y_pred), get_keras_mask(y_pred))
         if sample_weight is not None:
             likelihood = likelihood * ops.cast(sample_weight, likelihood.dtype)
         return ops.sum(self.losses) - ops.mean(likelihood) if self.losses else -ops.mean(likelihood)
@@ -126,22 +129,21 @@ class ChainTagger(keras.Model):
         """Of the likeliest labels."""
         return super().compute_metrics(x, y, self._likeliest(y_pred), sample_weight)
 
-    def predict_step(self, data):
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._likeliest(self(x, training=False))
+    def predict_step(self, *given):
+        if keras.backend.backend() != "jax":
+            return self._likeliest(super().predict_step(*given))
+        (weights, _), _ = given
+        scores, state = super().predict_step(*given)
+        with keras.StatelessScope(zip(self.trainable_variables, weights)):
+            return self._likeliest(scores), state
 
     def _likeliest(self, scores):
-        mask = _mask(scores)
+        mask = get_keras_mask(scores)
         tags = self.crf.best_path(scores, mask)
         result = ops.one_hot(tags, self.crf.num_tags, dtype=scores.dtype)
-        result._keras_mask = mask
+        set_keras_mask(result, mask)
         return result
 
 
 def _labels(y, scores):
     return y[..., 0] if len(y.shape) == len(scores.shape) else y
-
-
-def _mask(outputs):
-    # Keras hands a mask to losses and metrics by this attribute; there is no other way to it.
-    return getattr(outputs, "_keras_mask", None)

@@ -197,6 +197,12 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         """How wide `z` is where nothing is drawn; of a built cell."""
         return self._aside + (sum(self.gate_sizes) if "kernel" in self.z_weights else 0)
 
+    @property
+    def width_of_x(self) -> int:
+        """How many features the input has where nothing is drawn; of a built cell."""
+        kernel = self.weight_of_z("kernel")
+        return self._aside + (0 if kernel is None else kernel.shape[0])
+
     def weight_of_z(self, name: str):
         """A weight of this name if it makes `z`, else None."""
         return getattr(self, name) if name in self.z_weights else None
@@ -249,14 +255,21 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
 
     def values(self, inputs, states, training: bool = False) -> dict:
         """Every quantity of one step by its name; arguments as in a call of the cell."""
+        drawn, features = None, self.width_of_x
+        if (
+            training and inputs.shape[-1] > features
+        ):  # the loop drew for all steps, before the first
+            inputs, drawn = inputs[..., :features], inputs[..., features:]
+        elif training:
+            drawn = self.draw(ops.shape(inputs)[0], 1)
+            drawn = None if drawn is None else drawn[:, 0]
         input_mask = recurrent_mask = None
         if training and 0.0 < self.dropout < 1.0:
             input_mask = self.get_dropout_mask(inputs)
         if training and 0.0 < self.recurrent_dropout < 1.0:
             recurrent_mask = self.get_recurrent_dropout_mask(self.recurrent_part(states))
         z = self.project(inputs, input_mask) + self.recur(states, recurrent_mask)
-        drawn = self.draw(ops.shape(inputs)[0], 1) if training else None
-        return self.step(z if drawn is None else ops.concatenate([z, drawn[:, 0]], -1), states)
+        return self.step(z if drawn is None else ops.concatenate([z, drawn], -1), states)
 
     def call(self, inputs, states, training=False):
         now = self.values(inputs, states, training)

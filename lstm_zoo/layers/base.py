@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import recurrence
+from lstm_zoo.cells import Cell
 from lstm_zoo.recurrence import portable, scan
 from lstm_zoo.recurrence.engines import engine_of
 
@@ -35,9 +36,14 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
         return _finished(layer, outputs, states, mask)
     if engine == "cudnn":
         return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
-    if engine == "keras":
-        return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
     cell = layer.cell
+    drawn = None
+    if training and isinstance(cell, Cell):
+        drawn = cell.draw(*ops.shape(sequences)[:2])
+    if engine == "keras":
+        if drawn is not None:  # no loop of JAX may draw
+            sequences = ops.concatenate([sequences, ops.cast(drawn, sequences.dtype)], axis=-1)
+        return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
     in_parallel = engine == "parallel" and scan.serves(cell, sequences)
     dropout = training and 0.0 < cell.dropout < 1.0
     recurrent = training and 0.0 < cell.recurrent_dropout < 1.0
@@ -63,7 +69,7 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
             if recurrent
             else None
         ),
-        drawn=cell.draw(*ops.shape(sequences)[:2]) if training else None,
+        drawn=drawn,
         training=training,
         return_sequences=layer.return_sequences,
         go_backwards=layer.go_backwards,

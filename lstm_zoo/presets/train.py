@@ -6,11 +6,13 @@ import pathlib
 import keras
 
 from lstm_zoo import checks, training
+from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.presets.kinds import Kind, kind_of
 from lstm_zoo.presets.load import load_preset
 from lstm_zoo.presets.recipe import Recipe, read_recipe
 
 
+@needs_tensorflow
 def train_preset(
     name: str | Recipe,
     *,

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.presets.kinds import kind_of
 from lstm_zoo.presets.recipe import Recipe, read_recipe
 from lstm_zoo.presets.train import run
 
 
+@needs_tensorflow
 def tune(
     recipe: str | Recipe,
     *,

@@ -1,6 +1,6 @@
 """`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
 
-from lstm_zoo.backend import tf
+from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.recurrence import bptt, native, portable
 from lstm_zoo.recurrence.bptt import Rows, Shared
 from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
@@ -14,6 +14,7 @@ if tf is not None:
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 
+@needs_tensorflow
 def run(
     cell,
     sequences,
