@@ -11,7 +11,10 @@ from lstm_zoo import datasets
 from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
 
 OURS = "LSTM"
-NAMES = {"lstm_fcn": "LSTM-FCN"}  # of ours, by its builder
+NAMES = {  # of ours where it is more than that, by its builder or its task
+    "lstm_fcn": "LSTM-FCN",
+    "forecasting a day by a hybrid": "exponential smoothing and LSTM",
+}
 
 
 def preset_card(name: str) -> str:
@@ -50,7 +53,7 @@ def preset_card(name: str) -> str:
     rows += metrics["scores"].items()
     for label, scores in rows:
         bold = "**" if label == OURS else ""
-        label = NAMES.get(recipe.model.get("builder", ""), OURS) if bold else label
+        label = NAMES.get(recipe.model.get("builder", recipe.task), OURS) if bold else label
         several = len(scores) > 1
         spread = f"{_figure(min(scores))} to {_figure(max(scores))}" if several else ""
         mean = f"{bold}{_figure(np.mean(scores))}{bold}"

@@ -10,6 +10,7 @@ import pytest
 import lstm_zoo as lz
 from lstm_zoo import presets
 from lstm_zoo.presets import card, load, predict, recipe
+from lstm_zoo.presets.kinds import smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
 
@@ -93,6 +94,27 @@ def test_a_recipe_of_ones_own_trains_and_its_cell_can_be_exchanged():
         lz.train_preset(dataclasses.replace(own, task="clasification"))
 
 
+def test_smoothing_of_a_series_is_what_is_reckoned_by_hand():
+    # seasons of 1 and 2 steps; level 3, d = 0, w = (-1, 1), then x = 4: error 4 - (3 + 0 - 1) = 2
+    series = np.array([[2.0], [4.0], [4.0]])
+    alpha, delta, omega, phi = 0.25, 0.125, 0.5, 0.5
+    level, day, week = 3 + 0.25 * 2, 0.125 * 2, [-1 + 0.5 * 2, 1]
+    wanted = [level + day + week[1] + 0.5 * 2, level + day + week[0] + 0.25 * 2]
+    found = smoothing.forecasts(series, (alpha, delta, omega, phi), 1, 2, horizon=2)
+    np.testing.assert_allclose(found[:, 0], wanted)
+
+
+def test_smoothing_foretells_a_series_of_two_seasons_and_is_a_matrix():
+    days, weeks = np.random.default_rng(0).normal(size=4), np.random.default_rng(1).normal(size=12)
+    series = 5 + np.tile(days, 15) + np.tile(weeks, 5)
+    parameters = (0.1, 0.2, 0.3, 0.9)
+    found = smoothing.forecasts(series[:48, None], parameters, 4, 12, horizon=12)
+    np.testing.assert_allclose(found[:, 0], series[48:])
+    other = np.random.default_rng(2).normal(size=(48, 3))
+    found = smoothing.forecasts(other, parameters, 4, 12, horizon=5)
+    np.testing.assert_allclose(other.T @ smoothing.matrix(parameters, 48, 4, 12, 5), found.T)
+
+
 def test_the_verdict_says_who_is_better():
     def verdict(ours, **others):
         scores = {card.OURS: ours, **others}
@@ -150,7 +172,7 @@ def test_predict_forecasts_from_the_last_rows(tmp_path):
     series = lz.datasets.load("electricity").x_train
     path = write(tmp_path / "demand.csv", None, series.tolist())
     found = answers("electricity", path)
-    expected = lz.load_preset("electricity").predict(series[None, -672:], verbose=0)[0]
+    expected = lz.load_preset("electricity").predict(series[None, -1344:], verbose=0)[0]
     assert [row["step"] for row in found] == list(range(1, 49))
     np.testing.assert_allclose([row["0.5"] for row in found], expected[:, 1], atol=1e-2)
 

@@ -8,7 +8,7 @@ from lstm_zoo import checks
 from lstm_zoo.presets.kinds.base import Kind
 from lstm_zoo.presets.kinds.classification import Classification, Words
 from lstm_zoo.presets.kinds.regression import Regression
-from lstm_zoo.presets.kinds.series import Anomaly, DailyForecasting, Forecasting
+from lstm_zoo.presets.kinds.series import Anomaly, DailyForecasting, Forecasting, HybridForecasting
 from lstm_zoo.presets.kinds.text import Dates, LanguageModel
 from lstm_zoo.presets.recipe import Recipe
 
@@ -18,6 +18,7 @@ KINDS: dict[str, type[Kind]] = {
     "regression": Regression,
     "forecasting": Forecasting,
     "forecasting a day": DailyForecasting,
+    "forecasting a day by a hybrid": HybridForecasting,
     "anomaly detection": Anomaly,
     "language model": LanguageModel,
     "translation": Dates,

@@ -1,10 +1,14 @@
 """A series: how it goes on, and where it is not like itself."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import layers as kl
+from keras import ops
 
 from lstm_zoo import builders, datasets
+from lstm_zoo.presets.kinds import smoothing
 from lstm_zoo.presets.kinds.base import RIDGE, Kind
 
 
@@ -68,11 +72,12 @@ class Forecasting(Kind):
         season = x[:, -self.season :, 0]
         repeated = np.tile(season, -(-self.horizon // self.season))[:, : self.horizon]
         past, future = self.training_part()
-        ridge = RidgeCV(RIDGE).fit(past[..., 0] - self.mean, future)
+        two = -2 * self.season  # more steps do not make it better
+        ridge = RidgeCV(RIDGE).fit(past[:, two:, 0] - self.mean, future)
         return {
             "last value repeated": self._error(x[:, -1:, 0]),
             "last season repeated": self._error(repeated),
-            "linear model (ridge)": self._error(ridge.predict(x[..., 0] - self.mean)),
+            "linear model (ridge)": self._error(ridge.predict(x[:, two:, 0] - self.mean)),
         }
 
 
@@ -104,6 +109,62 @@ class DailyForecasting(Forecasting):
     def scores(self, model):
         found = super().scores(model)
         return {"mape": found.pop("mae"), **found}
+
+
+class HybridForecasting(DailyForecasting):
+    """A day ahead, by exponential smoothing of the logarithm and an LSTM on what that leaves.
+
+    The smoothing, fitted to the training part, is a fixed layer; the LSTM reads the last week as in
+    `DailyForecasting` and starts from no correction, with the smoothing's own quantiles.
+
+    Source:
+        Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks,
+        https://doi.org/10.1016/j.ijforecast.2019.03.017.
+    """
+
+    @functools.cached_property
+    def smoothing(self):
+        """`(input_steps, horizon)`, of logarithms."""
+        seasons = self.horizon, self.season
+        parameters = smoothing.fitted(self._log_of_training(), *seasons, self.horizon)
+        return smoothing.matrix(parameters, self.input_steps, *seasons, self.horizon)
+
+    def _log_of_training(self):
+        return np.log(self.data.x_train[:, 0].astype("float64"))
+
+    def build(self, cell=None):
+        day = self.horizon
+        days = self.input_steps // day
+        matrix = self.smoothing
+        inputs = keras.Input((self.input_steps, 1), name="past")
+        logarithm = kl.Reshape((self.input_steps,), name="logarithm")(ops.log(inputs))
+        smoothed = kl.Dense(day, use_bias=False, trainable=False, name="smoothing")
+        forecast = kl.Reshape((day, 1), name="smoothed")(smoothed(logarithm))
+        smoothed.set_weights([matrix])
+
+        series = self._log_of_training()
+        change = (series[self.season :] - series[: -self.season]).std()
+        past, future = self.training_part()
+        left = np.log(future) - np.log(past[..., 0]) @ matrix
+        by_day = kl.Reshape((days, day), name="days")(logarithm)
+        week = kl.Cropping1D((days - 7, 0), name="week")(by_day)
+        before = kl.Cropping1D((days - 14, 7), name="week_before")(by_day)
+        level = kl.Rescaling(1 / series.std(), -series.mean() / series.std(), name="level")(week)
+        changes = kl.Rescaling(1 / change, name="change")(kl.Subtract()([week, before]))
+        core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
+        head = core.get_layer("forecast")
+        quantiles = np.quantile(left, self.quantiles, axis=0).T / left.std()
+        quantiles[:, self.quantiles.index(0.5)] = 0
+        head.set_weights([np.zeros(head.kernel.shape), quantiles.ravel()])
+        correction = core(kl.Concatenate()([level, changes]))
+        correction = kl.Rescaling(left.std(), name="correction")(correction)
+        forecast = ops.exp(kl.Add(name="corrected")([forecast, correction]))
+        return keras.Model(inputs, forecast, name=self.recipe.name)
+
+    def baselines(self):
+        x, _ = self.test
+        smoothed = np.exp(np.log(x[..., 0]) @ self.smoothing)
+        return super().baselines() | {"its exponential smoothing alone": self._error(smoothed)}
 
 
 class Anomaly(Kind):

@@ -1,0 +1,100 @@
+r"""Exponential smoothing with two seasons, and an autoregression of what it leaves (Taylor 2003).
+
+A level :math:`l`, a value :math:`d` of each step of the short season and :math:`w` of each of the
+long one; every step corrects them by the error :math:`e`, which fades over the steps ahead:
+
+.. math::
+    e_t &= x_t - (l_{t-1} + d_{t-D} + w_{t-W}) \\
+    l_t &= l_{t-1} + \alpha e_t \\
+    d_t &= d_{t-D} + \delta e_t \\
+    w_t &= w_{t-W} + \omega e_t \\
+    \hat x_{t+h} &= l_t + d_{t+h} + w_{t+h} + \varphi^h e_t
+
+Other than in the paper, the whole error corrects the seasons, and not only what the autoregression
+had not foreseen. All of it is linear in the series, so that a window's forecast is a product with a
+matrix.
+
+Source:
+    Taylor 2003, Short-term electricity demand forecasting using double seasonal exponential
+    smoothing, https://doi.org/10.1057/palgrave.jors.2601589.
+"""
+
+import numpy as np
+
+STARTS = ((0.02, 0.4, 0.3, 0.5), (0.002, 0.3, 0.3, 0.9), (0.05, 0.1, 0.1, 0.95))
+
+
+def forecasts(x, parameters, short, long, horizon, every=None):
+    """How series go on, after all of their steps, or after every so many.
+
+    Args:
+        x: `(timesteps, n)`, n series of more than `long` steps, which start level and seasons.
+        parameters: alpha, delta, omega and phi, each in [0, 1].
+        short, long: steps of the seasons; `long` is a multiple of `short`.
+        horizon: steps to forecast.
+        every: None, or the steps from one forecast to the next, the first after `2 * long`.
+
+    Returns:
+        `(horizon, n)`; with `every`, `(forecasts, horizon, n)`.
+    """
+    alpha, delta, omega, phi = parameters
+    level = x[:long].mean(axis=0)
+    day = x[:long].reshape(-1, short, x.shape[1]).mean(axis=0) - level
+    week = x[:long] - level - np.tile(day, (long // short, 1))
+    error = np.zeros_like(level)
+    ahead = np.arange(horizon)
+    fading = phi ** (ahead + 1)[:, None]
+
+    def now(t):
+        return level + day[(t + ahead) % short] + week[(t + ahead) % long] + fading * error
+
+    found = []
+    for t in range(long, len(x)):
+        if every and t >= 2 * long and t % every == 0:
+            found.append(now(t))
+        i, j = t % short, t % long
+        error = x[t] - level - day[i] - week[j]
+        level = level + alpha * error
+        day[i] += delta * error
+        week[j] += omega * error
+    return np.array(found) if every else now(len(x))
+
+
+def fitted(series, short, long, horizon):
+    """The parameters of the smallest mean absolute error, of forecasts a short season apart.
+
+    Args:
+        series: `(timesteps,)`, at least three long seasons.
+        short, long, horizon: as in `forecasts`.
+
+    Returns:
+        alpha, delta, omega, phi.
+    """
+    from scipy.optimize import minimize
+
+    at = range(2 * long, len(series), short)
+    truth = [series[t : t + horizon] for t in at if t + horizon <= len(series)]
+
+    def error(logits):
+        found = forecasts(series[:, None], _sigmoid(logits), short, long, horizon, every=short)
+        return np.mean(np.abs(found[: len(truth), :, 0] - truth))
+
+    tried = [
+        minimize(
+            error,
+            np.log(start) - np.log1p(-np.array(start)),
+            method="Nelder-Mead",
+            options={"maxfev": 200, "xatol": 0.01, "fatol": 1e-7},
+        )
+        for start in STARTS
+    ]
+    return _sigmoid(min(tried, key=lambda one: one.fun).x)
+
+
+def matrix(parameters, input_steps, short, long, horizon):
+    """`(input_steps, horizon)`: a window times it is the window's forecast."""
+    return forecasts(np.eye(input_steps), parameters, short, long, horizon).T
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
