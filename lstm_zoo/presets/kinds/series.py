@@ -156,6 +156,7 @@ class HybridForecasting(DailyForecasting):
         quantiles = np.quantile(left, self.quantiles, axis=0).T / left.std()
         quantiles[:, self.quantiles.index(0.5)] = 0
         head.set_weights([np.zeros(head.kernel.shape), quantiles.ravel()])
+        core = keras.Model(core.input, core.output, name="correcting")  # without an optimizer
         correction = core(kl.Concatenate()([level, changes]))
         correction = kl.Rescaling(left.std(), name="correction")(correction)
         forecast = ops.exp(kl.Add(name="corrected")([forecast, correction]))
