@@ -2,6 +2,7 @@
 
     python benchmarks/real_data.py                       all data sets, the quick ones first
     python benchmarks/real_data.py motions fat           some
+    python benchmarks/real_data.py --models LSTM LSTM-FCN
     python benchmarks/real_data.py --draw                the table and the figure alone
 
 Every score is on the test part, after one training with the settings below: they are the same for
@@ -126,6 +127,9 @@ RATES = {"bidirectional SimpleRNN": 0.001, "LSTM-FCN": 0.001}  # 0.003 for all o
 FCN = {"builder": "lstm_fcn", "lstm_units": [8], "filters": [64, 128, 64], "dropout": 0.8}
 
 
+LABELS = [*MODELS, "LSTM-FCN"]
+
+
 class Vote:
     """What several models say together."""
 
@@ -161,13 +165,15 @@ def models(name):
         yield "LSTM-FCN", FCN
 
 
-def measure(table, name):
+def measure(table, name, wanted):
     task = TASKS[name]
     simple = kind(name, task.model, "LSTM")
     if not table.find(task=name, seed=""):
         for label, score in simple.baselines().items():
             table.add(row(simple, name, label, "", score, "", ""))
     for label, settings in models(name):
+        if label not in wanted:
+            continue
         trained = kind(name, settings, label)
         missing = [s for s in range(task.seeds) if not table.find(task=name, model=label, seed=s)]
         voting = label == "LSTM-FCN" and not table.find(task=name, model=VOTE)
@@ -325,11 +331,12 @@ def main():
     parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], help="all if none is named")
     parser.add_argument("--new", action="store_true", help="start another file")
     parser.add_argument("--draw", action="store_true", help="show what was measured, train nothing")
+    parser.add_argument("--models", nargs="*", choices=LABELS, default=LABELS, metavar="MODEL")
     options = parser.parse_args()
     table = rows.Table(rows.newest("real-data", options.new))
     if not options.draw:
         for name in options.tasks or TASKS:
-            measure(table, name)
+            measure(table, name, options.models)
     write(table)
     draw(table)
 
