@@ -18,6 +18,8 @@ except ImportError as problem:
         "lstm_zoo.widgets needs ipywidgets: run `pip install ipywidgets` and restart the notebook"
     ) from problem
 
+WHOLE = "calc(100% - 4px)"  # of the page's width; widgets have margins of 2 pixels
+
 
 class Explorer(ipywidgets.VBox):
     """Controls, a picture that follows them, and its numbers, from `explore_cell` and its likes.
@@ -39,22 +41,28 @@ class Explorer(ipywidgets.VBox):
             for name, settings in {**(presets or {}), "reset": {}}.items()
         }
         self.picture = ipywidgets.Image(format="png")
-        self.picture.layout.width = "480px"
+        self.picture.layout.flex = "1 1 300px"  # beside the sliders where there is room
+        self.picture.layout.max_width = "480px"
+        self.picture.layout.min_width = "0"
         self.text = ipywidgets.HTML()
         self.text.layout.max_width = "100%"
         self.text.layout.overflow = "auto"  # a wide table scrolls on a small screen
         for control in controls.values():
             control.style.description_width = "150px"
-            control.layout.width = "530px"  # leaves a track of 300
-            control.layout.max_width = "100%"
+            control.layout.width = "550px"  # leaves a track of 300
+            control.layout.max_width = WHOLE
             control.observe(self._follow, names="value")
         self._follow()
         row = ipywidgets.Box([*self.buttons.values(), *extra])
         row.layout.flex_flow = "row wrap"
-        column, below = [*controls.values(), row], []
+        column: list[ipywidgets.Widget] = [*controls.values(), row]
+        below: list[ipywidgets.Widget] = []
         (below if text_below else column).append(self.text)
-        beside = ipywidgets.Box([ipywidgets.VBox(column), self.picture])
+        sliders = ipywidgets.VBox(column)
+        sliders.layout.max_width = WHOLE
+        beside = ipywidgets.Box([sliders, self.picture])
         beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
+        beside.layout.align_items = "flex-start"  # and keeps its shape
         super().__init__([beside, *below])
 
     def _repr_mimebundle_(self, **options):
@@ -92,13 +100,14 @@ def table(rows):
 
     A row is the quantity's name, any texts, and its value.
     """
-    style = "padding: 0 10px; white-space: nowrap"
+    style = "padding: 0 10px"
+    whole = f"{style}; white-space: nowrap"
     lines = []
     for name, *texts, value in rows:
         cells = "".join(f'<td style="{style}">{text}</td>' for text in texts)
         lines.append(
-            f'<tr><td style="{style}; border-left: 6px solid {colour_of(name)}">{words(name)}</td>'
-            f'{cells}<td style="{style}"><b class="{name}">{_shown(value)}</b></td></tr>'
+            f'<tr><td style="{whole}; border-left: 6px solid {colour_of(name)}">{words(name)}</td>'
+            f'{cells}<td style="{whole}"><b class="{name}">{_shown(value)}</b></td></tr>'
         )
     return f'<table style="line-height: 1.5">{"".join(lines)}</table>'
 

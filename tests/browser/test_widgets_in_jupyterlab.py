@@ -225,6 +225,57 @@ def test_explore_gradients_follows_the_forget_bias(page):
     flow.screenshot(path=OUT / "explore_gradients.png")
 
 
+MEASURE = """([widget, handle]) => {
+  const once = {once: true, capture: true};
+  let pressed;
+  window.measured = null;
+  handle.addEventListener("keydown", () => { pressed = performance.now(); }, once);
+  widget.querySelector("img").addEventListener(
+    "load", () => { window.measured = performance.now() - pressed; }, once);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "slider"), [(2, "bias of the forget gate"), (4, "step"), (5, "forget bias")]
+)
+def test_a_picture_follows_a_key_within_a_second(page, cell, slider):
+    widget = output(page, cell)
+    row = widget.locator(".widget-slider", has_text=slider)
+    handle = row.locator(".noUi-handle")
+    taken = []
+    for key in ("ArrowRight", "ArrowLeft") * 4:
+        page.evaluate(MEASURE, [widget.element_handle(), handle.element_handle()])
+        handle.press(key)
+        page.wait_for_function("window.measured !== null")
+        taken.append(page.evaluate("window.measured"))
+    print(f"cell {cell}, {slider}: {min(taken):.0f} to {max(taken):.0f} ms from key to picture")
+    assert min(taken) < 1000
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_widgets_fit_the_page(page, width):
+    page.set_viewport_size({"width": width, "height": 1400})
+    try:
+        page.wait_for_timeout(1000)
+        for cell in (2, 4, 5):
+            widget = output(page, cell)
+            widget.scroll_into_view_if_needed()
+            widget.screenshot(path=OUT / f"cell_{cell}_at_{width}.png")
+            page.screenshot(path=OUT / f"page_{cell}_at_{width}.png")
+            overhang = widget.evaluate(
+                """widget => {
+                  const edge = widget.getBoundingClientRect().right;
+                  const parts = [...widget.querySelectorAll("img, .widget-slider, button")];
+                  return Math.max(...parts.map(p => p.getBoundingClientRect().right - edge));
+                }"""
+            )
+            assert overhang <= 1
+            track = widget.locator(".noUi-target").first.bounding_box()["width"]
+            assert track >= (300 if width == 1400 else 70)  # where the file browser is open
+    finally:
+        page.set_viewport_size({"width": 1300, "height": 1400})
+
+
 def test_no_cell_of_the_notebook_failed(page):
     page.screenshot(path=OUT / "page.png")
     assert page.locator(".jp-Notebook .jp-Cell").count() == 6
