@@ -40,6 +40,7 @@ PRIVATE = {
     "builders/tagger.py": "keras.src",
     "cells/base.py": "keras.src",
     "recurrence/run.py": "tensorflow.python",
+    "training/tracing.py": "tensorflow.python",
 }
 
 

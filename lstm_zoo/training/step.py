@@ -6,6 +6,7 @@ import keras
 
 from lstm_zoo.backend import tf
 from lstm_zoo.training import distribute
+from lstm_zoo.training.tracing import not_differentiated
 
 unpack = keras.utils.unpack_x_y_sample_weight
 
@@ -162,7 +163,8 @@ def _halves(model, clipnorm, replicas):
         return {"loss": loss, "grad_norm": norm / replicas}, finite, gradients
 
     def apply(gradients):
-        optimizer.apply(gradients, weights)
+        with not_differentiated():
+            optimizer.apply(gradients, weights)
 
     return backward, apply
 

@@ -224,6 +224,21 @@ def test_nothing_keeps_a_trained_model_alive():
     assert model() is None
 
 
+def test_no_graph_stays_behind_a_training():
+    """TensorFlow would keep each for good: 3 MB a call."""
+
+    def graphs():
+        gc.collect()
+        return sum(isinstance(one, tf.Graph) for one in gc.get_objects())
+
+    model = regressor()
+    lz.fit(model, X, TARGETS, epochs=1, verbose=0)
+    before = graphs()
+    for _ in range(2):
+        lz.fit(model, X, TARGETS, epochs=1, verbose=0)
+    assert graphs() == before
+
+
 def test_callbacks_may_be_one_or_none():
     seen = []
     one = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))

@@ -1,0 +1,41 @@
+"""What TensorFlow keeps of every trace for good, and need not."""
+
+import contextlib
+from collections.abc import Iterator
+
+from lstm_zoo.backend import tf
+
+if tf is not None:
+    # The gradients of operations by name; TensorFlow has no public way to take one out.
+    from tensorflow.python.framework.ops import gradient_registry
+
+
+@contextlib.contextmanager
+def not_differentiated() -> Iterator[None]:
+    """Forget how to differentiate what the block adds to the graph, so that the graph can go.
+
+    A Keras optimizer adds up the replicas' gradients in a `tf.custom_gradient`, which TensorFlow
+    keeps by its name for ever, and with it the graph of the whole step: 3 MB a call of `fit`.
+    """
+    if tf.executing_eagerly():
+        yield
+        return
+    registered, graphs = gradient_registry._registry, [tf.compat.v1.get_default_graph()]
+    while outer := getattr(graphs[-1], "outer_graph", None):
+        graphs.append(outer)
+    known = set(registered)
+    yield
+    for name in registered.keys() - known:  # another thread may have added some too
+        if _is_of(graphs, registered[name]["type"]):
+            del registered[name]
+
+
+def _is_of(graphs, function):
+    """Whether a function, or one that it calls, has closed over tensors of these graphs."""
+    for cell in getattr(function, "__closure__", None) or ():
+        value = cell.cell_contents
+        if isinstance(value, list) and any(getattr(t, "graph", None) in graphs for t in value):
+            return True
+        if callable(value) and _is_of(graphs, value):
+            return True
+    return False
