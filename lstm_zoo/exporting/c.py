@@ -61,7 +61,7 @@ def write(step_model: keras.Model, path: pathlib.Path) -> None:
         raise ValueError(f"path's name must be a C name, such as model.h, got {path.name!r}")
     function, specs = signature_of(step_model, batch_size=1)
     graph = tf.function(function, autograph=False).get_concrete_function(*specs)
-    code = Code(name, constants=_variables(graph))
+    code = Code(name, constants=_variables(graph), wanted=_wanted(graph))
     step, *states = graph.inputs[: len(specs)]
     code.place(step, "step")
     fields = [_c_name(spec.name) for spec in specs[1:]]
@@ -99,6 +99,15 @@ def _variables(graph):
         tensor.name: np.asarray(by_handle.get(id(captured), captured))
         for tensor, captured in zip(inside, graph.captured_inputs)
     }
+
+
+def _wanted(graph):
+    """The names of the tensors from which the results are made."""
+    wanted = {tensor.name for tensor in graph.outputs}
+    for operation in reversed(graph.graph.get_operations()):
+        if any(tensor.name in wanted for tensor in operation.outputs):
+            wanted |= {tensor.name for tensor in operation.inputs}
+    return wanted
 
 
 def _size(tensor):

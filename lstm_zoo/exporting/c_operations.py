@@ -3,14 +3,14 @@
 import numpy as np
 
 from lstm_zoo.backend import tf
-from lstm_zoo.exporting.c_tables import NOTHING, ONE, REDUCTIONS, SAME, TWO
+from lstm_zoo.exporting.c_tables import FOLDED, NOTHING, ONE, REDUCTIONS, SAME, TWO
 
 
 class Code:
     """The statements of a function in C, written one operation after the other."""
 
-    def __init__(self, prefix, constants):
-        self.prefix, self.given = prefix, constants
+    def __init__(self, prefix, constants, wanted):
+        self.prefix, self.given, self.wanted = prefix, constants, wanted
         self.lines, self.names, self.constants = [], {}, {}
 
     def place(self, tensor, name):
@@ -55,7 +55,9 @@ class Code:
     def add(self, operation):
         """Write what an operation does."""
         kind, outputs = operation.type, operation.outputs
-        if kind in NOTHING.split() or all(self.value_of(one) is not None for one in outputs):
+        if not any(one.name in self.wanted and self.value_of(one) is None for one in outputs):
+            return
+        if kind in NOTHING.split():
             return
         if kind in SAME.split():
             for source, output in zip(operation.inputs, outputs):
@@ -63,6 +65,8 @@ class Code:
                     self.given[output.name] = self.given[source.name]
                 else:
                     self.place(output, self.name_of(source))
+        elif kind in FOLDED and all(self.value_of(one) is not None for one in operation.inputs):
+            self._fold(operation)
         elif kind in ONE:
             self._each(operation, f"const float x = {{0}}; {{y}} = {ONE[kind]};")
         elif kind == "LeakyRelu":
@@ -83,10 +87,23 @@ class Code:
             self._softmax(operation)
         elif kind in ("ConcatV2", "Pack"):
             self._join(operation)
+        elif kind == "Pad":
+            self._pad(operation)
         elif kind in ("GatherV2", "ResourceGather") and self.value_of(operation.inputs[1]) is None:
             self._look_up(operation)
         else:
             self._move(operation)
+
+    def _fold(self, operation):
+        """What comes of known numbers is known: parts of a weight, and where they begin."""
+        computed = FOLDED[operation.type]
+        if computed is None:
+            source, places = self._places(operation)
+            values = [np.ravel(self.value_of(source))[np.asarray(place)] for place in places]
+        else:
+            values = [computed(*map(self.value_of, operation.inputs))]
+        for output, value in zip(operation.outputs, values):
+            self.given[output.name] = value
 
     def _constant(self, what, value):
         name = f"{self.prefix}_{what}_{len(self.constants)}"
@@ -217,6 +234,18 @@ class Code:
             self.line(f"for (int i = 0; i < {size}; i++) {y}[{at}] = {name}[{taken}];")
         self.place(output, y)
 
+    def _pad(self, operation):
+        source, around = operation.inputs
+        [output] = operation.outputs
+        place = np.arange(int(np.prod(output.shape))).reshape(output.shape)
+        inside = zip(self.value_of(around), source.shape)
+        place = place[tuple(slice(before, before + size) for (before, _), size in inside)]
+        name, y = self.name_of(source), self._new(output)
+        self.line(f"memset({y}, 0, sizeof {y});")
+        at = self._index(place)
+        self.line(f"for (int i = 0; i < {place.size}; i++) {y}[{at}] = {name}[i];")
+        self.place(output, y)
+
     def _look_up(self, operation):
         """Rows of a table by numbers that the data gives, as an embedding does."""
         table, rows, *_ = operation.inputs
@@ -240,7 +269,8 @@ class Code:
         source, places = self._places(operation)
         name = self.name_of(source)
         for output, place in zip(operation.outputs, places):
-            self.place(output, self._moved(name, np.asarray(place)))
+            if output.name in self.wanted:
+                self.place(output, self._moved(name, np.asarray(place)))
 
     def _places(self, operation):
         """Its input, and for each output the places that its elements come from."""

@@ -1,5 +1,7 @@
 """Elementwise operations and reductions of TensorFlow as expressions in C."""
 
+import numpy as np
+
 ONE = {  # of x
     "Sigmoid": "1.0f / (1.0f + expf(-x))",
     "Tanh": "tanhf(x)",
@@ -64,3 +66,8 @@ SAME = (
     "Squeeze ReadVariableOp"
 )
 NOTHING = "Placeholder Const NoOp VarHandleOp Assert"
+FOLDED = {  # what is computed here where all it takes is known; None: it only takes elements
+    **dict.fromkeys(("StridedSlice", "Slice", "Split", "SplitV", "Transpose", "Unpack")),
+    **{"Sub": np.subtract, "AddV2": np.add, "Mul": np.multiply},
+    "ConcatV2": lambda *given: np.concatenate(given[:-1], int(given[-1])),
+}
