@@ -68,6 +68,8 @@ SAME = (
 NOTHING = "Placeholder Const NoOp VarHandleOp Assert"
 FOLDED = {  # what is computed here where all it takes is known; None: it only takes elements
     **dict.fromkeys(("StridedSlice", "Slice", "Split", "SplitV", "Transpose", "Unpack")),
-    "Sub": np.subtract, "AddV2": np.add, "Mul": np.multiply,
+    "Sub": np.subtract,
+    "AddV2": np.add,
+    "Mul": np.multiply,
     "ConcatV2": lambda *given: np.concatenate(given[:-1], int(given[-1])),
 }
