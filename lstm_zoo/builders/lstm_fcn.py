@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
@@ -18,6 +19,8 @@ def build_lstm_fcn(
     dimension_shuffle: bool = True,
     cell: str | type = "lstm",
     dropout: float = 0.8,
+    noise: float = 0.0,
+    mask_value: float | None = None,
     normalise=None,
     loss=None,
     metrics=None,
@@ -35,6 +38,10 @@ def build_lstm_fcn(
         dimension_shuffle: whether the recurrent branch reads the features one after another, each
             with all its timesteps, as in the paper, and not the timesteps one after another.
         dropout: of the recurrent branch.
+        noise: standard deviation of the Gaussian noise that training adds to what both branches
+            read, behind `normalise`; against overfitting small sets.
+        mask_value: steps at which every feature has this value are left out, of the convolutions
+            and of their mean too; not with `dimension_shuffle`. None leaves none out.
         normalise, loss, metrics, optimizer, learning_rate, name: as in `build_classifier`.
 
     Returns:
@@ -58,10 +65,19 @@ def build_lstm_fcn(
         raise ValueError(
             f"kernel_sizes must be as many as filters, {len(filters)}, got {len(kernel_sizes)}"
         )
-    inputs, x = sequence_input(input_shape, normalise=normalise)
-    if dimension_shuffle and x.shape[1] is None:
-        raise ValueError("dimension_shuffle must be False where timesteps is None")
-    y = x
+    noise = checks.number("noise", noise)
+    if noise < 0:
+        raise ValueError(f"noise must be at least 0, got {noise!r}")
+    inputs, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
+    if dimension_shuffle and (x.shape[1] is None or mask_value is not None):
+        wrong = "timesteps is None" if x.shape[1] is None else "mask_value is given"
+        raise ValueError(f"dimension_shuffle must be False where {wrong}")
+    if noise:
+        x = keras.layers.GaussianNoise(noise, name="noise")(x)
+    mask = None
+    if mask_value is not None:
+        mask = ops.any(ops.not_equal(inputs, mask_value), axis=-1)
+    y = _only(x, mask)
     for number, (width, size) in enumerate(zip(filters, kernel_sizes), start=1):
         y = keras.layers.Conv1D(
             width,
@@ -70,9 +86,9 @@ def build_lstm_fcn(
             kernel_initializer="he_uniform",
             name=f"convolution_{number}",
         )(y)
-        y = keras.layers.BatchNormalization(name=f"normalised_{number}")(y)
-        y = keras.layers.Activation("relu", name=f"activation_{number}")(y)
-    y = keras.layers.GlobalAveragePooling1D(name="mean")(y)
+        y = keras.layers.BatchNormalization(name=f"normalised_{number}")(y, mask=mask)
+        y = _only(keras.layers.Activation("relu", name=f"activation_{number}")(y), mask)
+    y = keras.layers.GlobalAveragePooling1D(name="mean")(y, mask=mask)
     if dimension_shuffle:
         x = keras.layers.Permute((2, 1), name="dimension_shuffle")(x)
     x = recurrent(x, lstm_units, cell, dropout=dropout, return_sequences=False)
@@ -87,3 +103,8 @@ def build_lstm_fcn(
         optimizer=optimizer,
         learning_rate=learning_rate,
     )
+
+
+def _only(x, mask):
+    """Zeros at the steps that are masked, so that a convolution adds nothing of them."""
+    return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]

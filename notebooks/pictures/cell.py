@@ -12,7 +12,7 @@ import numpy as np
 import lstm_zoo as lz
 
 voices = lz.datasets.load("japanese_vowels").x_test[:1]
-trace = lz.trace(lz.load_preset("speakers"), voices).forward
+trace = lz.trace(lz.load_preset("speakers"), voices)
 states = trace.cell_state[0]
 unit = int(np.argmax(states.max(axis=0) - states.min(axis=0)))  # the one that moves most
 page = lz.plots.animate_trace(trace, unit=unit, most_steps=20)

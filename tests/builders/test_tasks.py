@@ -235,6 +235,8 @@ def test_lstm_fcn_has_the_layers_of_the_paper():
         (lambda: lz.build_seq2seq(5, 5, lstm_units=(3, 4)), "lstm_units must be a whole number"),
         (lambda: lz.build_seq2seq(1, 5), "source_vocabulary must be"),
         (lambda: lz.build_lstm_fcn((None, 1), 2), "dimension_shuffle must be False"),
+        (lambda: lz.build_lstm_fcn((5, 1), 2, mask_value=0.0), "dimension_shuffle must be False"),
+        (lambda: lz.build_lstm_fcn((5, 1), 2, noise=-1), "noise must be at least 0, got -1"),
         (lambda: lz.build_lstm_fcn((5, 1), 2, filters=8), "kernel_sizes must be as many"),
         (lambda: lz.translate(Chain(np.eye(4)), [3], start=1, end=2), "source must have 2 axes"),
         (lambda: lz.translate(Chain(np.eye(4)), [[3]], start=9, end=2), "start must be"),

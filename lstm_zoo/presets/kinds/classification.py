@@ -9,8 +9,7 @@ BUILDERS = {"classifier": builders.build_classifier, "lstm_fcn": builders.build_
 
 
 class Classification(Kind):
-    """`model` may name its `builder`; sequences of unequal length are masked, or, by "lstm_fcn",
-    read with the zeros behind them."""
+    """`model` may name its `builder`; sequences of unequal length are masked."""
 
     metric = "test accuracy"
     higher_is_better = True
@@ -26,8 +25,10 @@ class Classification(Kind):
         builder = arguments.pop("builder", "classifier")
         checks.one_of("builder", builder, BUILDERS)
         shape = x.shape[1:]
-        if builder == "classifier" and self.data.lengths_train is not None:
+        if self.data.lengths_train is not None:
             shape, arguments["mask_value"] = (None, x.shape[2]), 0.0
+            if builder == "lstm_fcn":
+                arguments["dimension_shuffle"] = False
         return BUILDERS[builder](
             shape, len(self.data.class_names), normalise=x, name=self.recipe.name, **arguments
         )
