@@ -26,6 +26,7 @@ NOTEBOOKS = (
     "03_lstm_architecture",
     "05_step_by_step",
     "06_backpropagation_through_time",
+    "02_the_gradient_problem",
     "04_the_gates",
     "00_quickstart",
 )
