@@ -79,6 +79,7 @@ from .sequences import (
 )
 from .training import (
     fit,
+    load,
     save,
 )
 
@@ -120,6 +121,7 @@ __all__ = [
     "labels",
     "layers",
     "list_presets",
+    "load",
     "load_preset",
     "lstm_in_numpy",
     "monitor",

@@ -1,8 +1,16 @@
 """No public path runs what it reads: no pickle, no eval, no Lambda, no unsafe loading."""
 
 import ast
+import io
+import json
+import os
 import pathlib
+import pickle
+import subprocess
+import sys
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -50,16 +58,107 @@ def test_the_search_finds_what_it_looks_for():
         assert list(unsafe(ast.parse(text))), text
 
 
-def test_model_file_with_code_in_it_is_refused_and_runs_nothing(tmp_path):
-    marker = tmp_path / "ran"
-    name, inputs = str(marker), keras.Input((2,))
-    layer = keras.layers.Lambda(lambda x: (open(name, "w").close(), x)[1])  # noqa: SIM115
-    model = keras.Model(inputs, layer(inputs))
-    model.save(tmp_path / "evil.keras")
-    marker.unlink()
-    with pytest.raises(ValueError, match="unsafe|Lambda"):
-        keras.models.load_model(tmp_path / "evil.keras")
-    assert not marker.exists()
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """The parts of a good file, by name."""
+    path = tmp_path_factory.mktemp("good") / "model.keras"
+    layers = [keras.Input((3, 2)), lz.LSTM(2), keras.layers.Dense(1, name="head")]
+    model = keras.Sequential(layers)
+    lz.save(model, path)
+    assert lz.load(path).count_params() == model.count_params()
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def with_head(parts, **changes):
+    """The same file, but that the configuration of the last layer is changed."""
+    config = json.loads(parts["config.json"])
+    config["config"]["layers"][-1].update(changes)
+    return parts | {"config.json": json.dumps(config).encode()}
+
+
+def with_arrays(parts, change):
+    """The same file, but that its arrays are changed by a function of the HDF5 file."""
+    content = io.BytesIO(parts["model.weights.h5"])
+    with h5py.File(content, "r+") as file:
+        group = file["layers/dense/vars"]
+        change(group)
+    return parts | {"model.weights.h5": content.getvalue()}
+
+
+def oversized(group):
+    del group["0"]
+    group.create_dataset("0", (50_000, 50_000), "float32", chunks=(1000, 1000))
+
+
+def linked(group):
+    del group["0"]
+    group["0"] = h5py.ExternalLink("/etc/hostname", "/")
+
+
+def outside(group):
+    del group["0"]
+    group.create_dataset("0", (2, 1), "float32", external=[("/etc/hostname", 0, 8)])
+
+
+FUNCTION = {"module": "os", "class_name": "function", "config": "system", "registered_name": "f"}
+LAMBDA = {"module": "keras.layers", "class_name": "Lambda", "registered_name": None}
+CODE = {"class_name": "__lambda__", "config": {"code": "4wAA", "defaults": None, "closure": None}}
+HOSTILE = {
+    "a class of another module": lambda p, _: with_head(
+        p, module="evil_module", class_name="Evil", registered_name="Evil"
+    ),
+    "code in a Lambda": lambda p, _: with_head(p, **LAMBDA, config={"function": CODE}),
+    "a function of the system": lambda p, _: with_head(
+        p, config={"units": 1, "activation": FUNCTION}
+    ),
+    "a parent path": lambda p, marker: p | {"../" + marker.name: b"x"},
+    "an absolute path": lambda p, marker: p | {str(marker): b"x"},
+    "a path out of its assets": lambda p, marker: p | {"assets/../../" + marker.name: b"x"},
+    "a pickle beside": lambda p, marker: p | {"model.pkl": pickled(marker)},
+    "a pickle for arrays": lambda p, marker: p | {"model.weights.h5": pickled(marker)},
+    "a pickle for the configuration": lambda p, marker: p | {"config.json": pickled(marker)},
+    "an oversized array": lambda p, _: with_arrays(p, oversized),
+    "arrays of another file": lambda p, _: with_arrays(p, linked),
+    "bytes of another file": lambda p, _: with_arrays(p, outside),
+    "a bomb": lambda p, _: p | {"assets/zeros": bytes(2**28 + 1)},
+    "no configuration": lambda p, _: {"metadata.json": p["metadata.json"]},
+    "deep nesting": lambda p, _: p | {"config.json": b"[" * 100_000},
+}
+
+
+def pickled(marker):
+    class Evil:
+        def __reduce__(self):
+            return marker.touch, ()
+
+    return pickle.dumps(Evil())
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_model_file_with_more_than_a_model_is_refused_and_runs_nothing(
+    tmp_path, monkeypatch, parts, what
+):
+    marker, folder = tmp_path / "ran", tmp_path / "deep"
+    folder.mkdir()
+    (tmp_path / "evil_module.py").write_text(f"open({str(marker)!r}, 'w')\nclass Evil: pass")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = folder / "evil.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in HOSTILE[what](parts, marker).items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="evil.keras can't be loaded: "):
+        lz.load(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["deep", "evil_module.py"]
+    assert list(folder.iterdir()) == [path]
+
+
+def test_what_is_no_model_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file .*model.keras"):
+        lz.load(tmp_path / "model.keras")
+    (tmp_path / "model.keras").write_text("no archive")
+    with pytest.raises(ValueError, match="model.keras is no .keras file"):
+        lz.load(tmp_path / "model.keras")
 
 
 def test_arrays_of_objects_are_refused_and_run_nothing(tmp_path):
@@ -73,3 +172,55 @@ def test_arrays_of_objects_are_refused_and_run_nothing(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         np.load(tmp_path / "evil.npy")
     assert not marker.exists()
+
+
+LOADING = """
+import pathlib, sys
+import safetensors.numpy
+import lstm_zoo as lz
+from lstm_zoo.presets.predict import predict_file
+
+folder, found = pathlib.Path(sys.argv[1]), set()
+x, y = lz.tasks.adding(8, timesteps=5, seed=0)
+model = lz.build_regressor((5, 2), lstm_units=(4,), dense_units=())
+lz.fit(model, x, y, epochs=1, checkpoint_dir=folder / "checkpoints", seed=0, verbose=0)
+lz.save(model, folder / "model.keras")
+model.save_weights(folder / "a.weights.h5")
+layer = lz.LSTM(4)
+layer.build((None, None, 2))
+lz.weights.to_torch(layer, folder / "torch.safetensors")
+(folder / "day.csv").write_text("demand\\n" + "1.0\\n" * 24)
+
+OF_NO_FILE = ("importlib._bootstrap", "autograph", "dataclasses", "collections/__init__", "inspect")
+
+def listen(event, arguments):
+    if event in ("pickle.find_class", "exec", "marshal.loads", "os.system"):
+        frame, stack = sys._getframe(1), []
+        while frame:
+            stack.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+            frame = frame.f_back
+        if event.startswith("pickle") or not any(n in line for n in OF_NO_FILE for line in stack):
+            found.add((event, *stack[:3]))
+
+sys.addaudithook(listen)
+lz.load(folder / "model.keras")
+model.load_weights(folder / "a.weights.h5")
+lz.fit(model, x, y, epochs=2, checkpoint_dir=folder / "checkpoints", seed=0, verbose=0)
+preset = lz.load_preset("italy_power")
+kind = lz.presets.kind_of(lz.presets.read_recipe("italy_power"))
+list(predict_file(kind, preset, folder / "day.csv"))
+for name in lz.datasets.names():
+    lz.datasets.load(name)
+lz.weights.from_torch(layer, folder / "torch.safetensors")
+print("found:", sorted(found))
+"""
+
+
+@pytest.mark.slow
+def test_loading_models_checkpoints_weights_data_and_files_evaluates_nothing(tmp_path):
+    """Python itself tells of every unpickled class and every text or code that is executed."""
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(lz.__file__).parents[1])}
+    command = [sys.executable, "-c", LOADING, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "found: []"

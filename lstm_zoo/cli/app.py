@@ -175,13 +175,12 @@ def export(
 ):
     """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT."""
     _start()
-    import keras
-
+    from lstm_zoo import training
     from lstm_zoo.exporting import export
 
     try:
-        written = export(keras.models.load_model(model), path, format, streaming=streaming)
-    except ValueError as problem:
+        written = export(training.load(model), path, format, streaming=streaming)
+    except (ValueError, FileNotFoundError) as problem:
         console.print(str(problem), soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
     console.print(f"wrote {written}", soft_wrap=True)

@@ -3,5 +3,6 @@
 from lstm_zoo.files import replacing
 from lstm_zoo.training.data import check_data
 from lstm_zoo.training.fit import fit, save
+from lstm_zoo.training.loading import load
 
-__all__ = ["check_data", "fit", "replacing", "save"]
+__all__ = ["check_data", "fit", "load", "replacing", "save"]
