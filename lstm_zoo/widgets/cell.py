@@ -110,10 +110,10 @@ def _equations(numbers, inner, c):
     for k, squash, numbers_in in zip("ifgo", ("σ", "σ", "tanh", "σ"), inner):
         z = f"W<sub>{k}</sub> x + U<sub>{k}</sub> h + b<sub>{k}</sub>"
         formulas.append(f"{k}<sub>t</sub> = {squash}({z})")
-        filled.append(f"= {squash}({numbers_in}) =")
+        filled.append(f"= {squash}({numbers_in})")
     formulas.append(f"c<sub>t</sub> = f<sub>t</sub> {DOT} c + i<sub>t</sub> {DOT} g<sub>t</sub>")
     formulas.append(f"h<sub>t</sub> = o<sub>t</sub> {DOT} tanh(c<sub>t</sub>)")
-    filled += [f"= {f} {DOT} {_two(c)} + {i} {DOT} {g} =", f"= {o} {DOT} tanh({now}) ="]
+    filled += [f"= {f} {DOT} {_two(c)} + {i} {DOT} {g}", f"= {o} {DOT} tanh({now})"]
     return [
         (name, formula, part, value)
         for (name, value), formula, part in zip(numbers.items(), formulas, filled)

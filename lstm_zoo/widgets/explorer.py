@@ -98,18 +98,23 @@ class Explorer(ipywidgets.VBox):
 def table(rows):
     """HTML with a row a quantity, marked in its colour; the number has the name as its class.
 
-    A row is the quantity's name, any texts, and its value.
+    A row is the quantity's name, any texts, and its value. The texts stand last, side by side
+    where there is room, so that a narrow page cuts off nothing.
     """
-    style = "padding: 0 10px"
-    whole = f"{style}; white-space: nowrap"
+    style = "padding: 0 8px; white-space: nowrap"
     lines = []
     for name, *texts, value in rows:
-        cells = "".join(f'<td style="{style}">{text}</td>' for text in texts)
-        lines.append(
-            f'<tr><td style="{whole}; border-left: 6px solid {colour_of(name)}">{words(name)}</td>'
-            f'{cells}<td style="{whole}"><b class="{name}">{_shown(value)}</b></td></tr>'
+        beside = "".join(
+            f'<span style="display: inline-block; min-width: min(15em, 100%)">{text}</span>'
+            for text in texts
         )
-    return f'<table style="line-height: 1.5">{"".join(lines)}</table>'
+        lines.append(
+            f'<tr><td style="{style}; width: 100px; border-left: 6px solid {colour_of(name)}">'
+            f'{words(name)}</td><td style="{style}; width: 60px">'
+            f'<b class="{name}">{_shown(value)}</b></td><td>{beside}</td></tr>'
+        )
+    whole = "table-layout: fixed; width: 100%" if beside else ""
+    return f'<table style="line-height: 1.5; {whole}">{"".join(lines)}</table>'
 
 
 def signed(text):

@@ -265,7 +265,7 @@ def test_widgets_fit_the_page(page, width):
             overhang = widget.evaluate(
                 """widget => {
                   const edge = widget.getBoundingClientRect().right;
-                  const parts = [...widget.querySelectorAll("img, .widget-slider, button")];
+                  const parts = [...widget.querySelectorAll("img, .widget-slider, button, b")];
                   return Math.max(...parts.map(p => p.getBoundingClientRect().right - edge));
                 }"""
             )
