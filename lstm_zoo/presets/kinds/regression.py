@@ -23,9 +23,11 @@ class Regression(Kind):
         inputs = keras.Input(self.data.x_train.shape[1:], name="sequence")
         # Each sequence by itself: how much light scattered is taken out of a spectrum
         # (Barnes, Dhanoa & Lister 1989, doi:10.1366/0003702894202201).
-        scaled = kl.LayerNormalization(
-            axis=1, center=False, scale=False, epsilon=1e-7, name="standard_normal_variate"
-        )(inputs)
+        turned = kl.Permute((2, 1))(inputs)  # with PyTorch Keras normalises over last axes only
+        normal = kl.LayerNormalization(
+            center=False, scale=False, epsilon=1e-7, name="standard_normal_variate"
+        )(turned)
+        scaled = kl.Permute((2, 1))(normal)
         # Its slope and curvature beside it, as chemometrics does (Savitzky & Golay 1964).
         before, here, after = (kl.Cropping1D(cut)(scaled) for cut in ((0, 2), (1, 1), (2, 0)))
         slope = kl.Subtract(name="slope")([after, before])
