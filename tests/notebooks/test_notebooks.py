@@ -76,6 +76,17 @@ def test_notebook_is_stored_as_it_ran(path):
             assert output.get("name") != "stderr", output["text"]
 
 
+@pytest.mark.parametrize("name", ["electricity", "fat"])
+def test_spread_that_the_prose_gives_of_a_preset_is_that_of_its_card(name):
+    """So that a preset that is trained anew does not leave a wrong sentence behind."""
+    package = NOTEBOOKS[0].parents[1] / "lstm_zoo"
+    metrics = json.loads((package / "presets" / name / "metrics.json").read_text())
+    scores = metrics["scores"]["LSTM"]
+    [path] = [path for path in NOTEBOOKS if path.name.startswith("09")]
+    [text] = [text for text in cells_of(path, "markdown") if f"preset `{name}`" in text]
+    assert f"{min(scores):.3f} to {max(scores):.3f}" in text
+
+
 def test_stamping_a_new_address_reaches_every_place(tmp_path, monkeypatch):
     module = stamp_address()
     old = module.address()
