@@ -28,6 +28,18 @@ def count(argument, value, least=1, below=None):
     return whole
 
 
+def listing(argument, value):
+    """What can be gone through, as a list.
+
+    >>> listing("names", ("a", "b"))
+    ['a', 'b']
+    """
+    try:
+        return list(value)
+    except TypeError:
+        raise ValueError(f"{argument} must be a list, got {value!r:.80}") from None
+
+
 def counts(argument, value, least=0):
     """A tuple of whole numbers, at least `least` of them.
 

@@ -242,8 +242,11 @@ def panel(
         >>> many.ids, [one[:, 0].tolist() for one in many.series]
         (('a', 'b'), [[6.0, 7.0], [5.0]])
     """
-    names = [y, *known_future, *past]
-    known = list(getattr(table, "columns", table))
+    static = checks.listing("static", static)
+    names = [y, *checks.listing("known_future", known_future), *checks.listing("past", past)]
+    known = checks.listing("table", getattr(table, "columns", table))
+    if not hasattr(table, "columns") and not isinstance(table, Mapping):
+        raise ValueError(f"table must be a dict of columns or a data frame, got {table!r:.80}")
     for name in (unique_id, ds, *names, *static):
         checks.one_of("column", name, known)
     who, when = np.asarray(table[unique_id]), np.asarray(table[ds])
@@ -298,7 +301,7 @@ def pad(
         ([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]], [3, 1])
     """
     value = checks.number("value", value)
-    each = [checks.finite("sequences", one, 1, 2) for one in sequences]
+    each = [checks.finite("sequences", s, 1, 2) for s in checks.listing("sequences", sequences)]
     if not each:
         raise ValueError("sequences must hold at least one sequence, got none")
     each = [one[:, None] if one.ndim == 1 else one for one in each]
@@ -392,15 +395,18 @@ def batches_by_length(
         >>> [x.shape for x, _ in (data[0], data[1])]
         [(2, 3), (2, 9)]
     """
-    each = [checks.finite("sequences", one, 1, 2) for one in sequences]
+    each = [checks.finite("sequences", s, 1, 2) for s in checks.listing("sequences", sequences)]
     if not each:
         raise ValueError("sequences must hold at least one sequence, got none")
     for one in each:
         checks.shape("sequences", one.shape[1:], each[0].shape[1:])
-    if len(y) != len(each):
-        raise ValueError(f"y must be as many as sequences, {len(each)}, got {len(y)}")
+    count = len(checks.listing("y", y))
+    if count != len(each):
+        raise ValueError(f"y must be as many as sequences, {len(each)}, got {count}")
     by_step = isinstance(y, (list, tuple)) and np.ndim(y[0]) > 0
     targets: Any = [np.asarray(one) for one in y] if by_step else np.asarray(y)
+    if not by_step and targets.ndim == 0:
+        raise ValueError(f"y must be an array or a list, got {type(y).__name__}")
     if by_step:
         for one, target in zip(each, targets):
             checks.shape("y", target.shape[:1], one.shape[:1])

@@ -97,7 +97,9 @@ def build_classifier(
     if output == "sigmoid" and num_classes != 2:
         raise ValueError(f"num_classes must be 2 where output is 'sigmoid', got {num_classes}")
     if pooling is None:
-        timesteps = input_shape[0] if isinstance(input_shape, (tuple, list)) else None
+        timesteps = (
+            input_shape[0] if isinstance(input_shape, (tuple, list)) and input_shape else None
+        )
         pooling = "last" if timesteps is None else "max"
     inputs, x = sequence_input(
         input_shape,

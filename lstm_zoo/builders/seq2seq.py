@@ -118,12 +118,16 @@ def teacher_forcing(target: npt.ArrayLike, start: int) -> tuple[np.ndarray, np.n
     Returns:
         Two arrays `(samples, timesteps)` int32.
 
+    Raises:
+        ValueError: a target that is no such array, a start that is no whole number.
+
     Example:
         >>> reads, says = teacher_forcing([[5, 6, 2, 0]], start=1)
         >>> reads.tolist(), says.tolist()
         ([[1, 5, 6, 2]], [[5, 6, 2, 0]])
     """
     says = checks.array("target", target, 2).astype("int32")
+    start = checks.count("start", start, least=0, below=2**31)
     reads = np.concatenate([np.full((len(says), 1), start, "int32"), says[:, :-1]], axis=1)
     return reads, says
 

@@ -41,9 +41,14 @@ class Recipe:
 def list_presets(pattern: str = "*") -> list[str]:
     """The names of the presets, all or those that a pattern fits: their name or their task.
 
+    Raises:
+        ValueError: the pattern is no text.
+
     >>> list_presets("*forecast*")
     ['electricity', 'sunspots']
     """
+    if not isinstance(pattern, str):
+        raise ValueError(f"pattern must be a text such as '*forecast*', got {pattern!r:.80}")
     found = []
     for path in sorted(HOME.glob("*/recipe.json")):
         recipe = _read(path)

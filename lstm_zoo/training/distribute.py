@@ -69,7 +69,8 @@ def cluster(addresses: Sequence[str] | str, index: int | None) -> dict:
         >>> distribute.cluster("a:1,b:1", 1)["task"]
         {'type': 'worker', 'index': 1}
     """
-    listed = addresses.split(",") if isinstance(addresses, str) else list(addresses)
+    several = addresses.split(",") if isinstance(addresses, str) else addresses
+    listed = checks.listing("addresses", several)
     for address in listed:
         port = re.fullmatch(r"\S+:(\d{1,5})", address) if isinstance(address, str) else None
         if not port or not 0 < int(port[1]) < 2**16:
