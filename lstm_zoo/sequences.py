@@ -143,6 +143,8 @@ def windows(
     input_steps = checks.count("input_steps", input_steps)
     horizon, stride = checks.count("horizon", horizon), checks.count("stride", stride)
     each = _as_panel(series)
+    if not each:
+        raise ValueError("series must hold at least one series, got none")
     features = each[0].shape[1]
     for one in each:
         checks.shape("series", one.shape, ("timesteps", features))

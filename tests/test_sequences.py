@@ -152,3 +152,15 @@ def test_batches_pad_targets_of_each_step_too():
 def test_bad_data_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_is_no_list_of_sequences_is_named():
+    for call, what in (
+        (lambda: lz.windows(np.zeros((0, 5, 2)), 2, 1), "series must hold at least one series"),
+        (lambda: lz.pad(None), "sequences must be a list, got None"),
+        (lambda: lz.batches_by_length([[1.0]], None), "y must be a list, got None"),
+        (lambda: lz.panel(None), "table must be"),
+        (lambda: lz.panel({"unique_id": [0]}, static=None), "static must be a list, got None"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            call()
