@@ -129,17 +129,41 @@ class ChainTagger(keras.Model):
         """Of the likeliest labels."""
         return super().compute_metrics(x, y, self._likeliest(y_pred), sample_weight)
 
+    # JAX hands a step its weights, (state, data), and the variables hold none meanwhile.
+    _weights = None
+
+    def train_step(self, *given):
+        return self._keeping_weights(super().train_step, given)
+
+    def test_step(self, *given):
+        return self._keeping_weights(super().test_step, given)
+
     def predict_step(self, *given):
+        return self._keeping_weights(self._predict, given)
+
+    def _keeping_weights(self, step, given):
         if keras.backend.backend() != "jax":
-            return self._likeliest(super().predict_step(*given))
-        (weights, _), _ = given
-        scores, state = super().predict_step(*given)
-        with keras.StatelessScope(zip(self.trainable_variables, weights)):
-            return self._likeliest(scores), state
+            return step(*given)
+        self._weights = list(zip(self.trainable_variables, given[0][0]))
+        try:
+            return step(*given)
+        finally:
+            self._weights = None
+
+    def _predict(self, *given):
+        said = super().predict_step(*given)
+        if keras.backend.backend() != "jax":
+            return self._likeliest(said)
+        scores, state = said
+        return self._likeliest(scores), state
 
     def _likeliest(self, scores):
         mask = get_keras_mask(scores)
-        tags = self.crf.best_path(scores, mask)
+        if self._weights is None:
+            tags = self.crf.best_path(scores, mask)
+        else:
+            with keras.StatelessScope(self._weights):
+                tags = self.crf.best_path(scores, mask)
         result = ops.one_hot(tags, self.crf.num_tags, dtype=scores.dtype)
         set_keras_mask(result, mask)
         return result

@@ -30,11 +30,13 @@ def test_tensorflow_is_neither_there_nor_needed():
 
 @pytest.mark.parametrize("name", ["zoneout", "candidate_dropout"])
 def test_cell_that_draws_at_each_step_trains(name):
+    keras.utils.set_random_seed(0)
     layer = lz.layers.layer_for(name, 4)
     model = keras.Sequential([keras.Input(cases.SHAPE), layer, keras.layers.Dense(2)])
     model.compile("adam", "mse")
-    history = model.fit(cases.X, cases.Y, epochs=30, verbose=0).history["loss"]
-    assert history[-1] < history[0]
+    before = model.evaluate(cases.X, cases.Y, verbose=0)
+    model.fit(cases.X, cases.Y, epochs=30, verbose=0)
+    assert model.evaluate(cases.X, cases.Y, verbose=0) < before
     a, b = (cases.numbers(layer(cases.X, training=True)) for _ in range(2))
     assert np.abs(a - b).max() > 1e-3  # each call draws anew
     a, b = (cases.numbers(layer(cases.X)) for _ in range(2))
