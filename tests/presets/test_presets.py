@@ -130,6 +130,7 @@ def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path
     own = presets.read_recipe("italy_power")
     own = dataclasses.replace(
         own,
+        model={"lstm_units": [32], "dense_units": [16], "dropout": 0.2},
         training=own.training | {"epochs": 1},
         space={"training.learning_rate": [1e-6, 1e-2], "model.dropout": [0.0]},
     )
