@@ -42,6 +42,7 @@ class Regression(Kind):
             name="regressor",
             **self.arguments(cell),
         )
+        core = keras.Model(core.input, core.output, name="regressor")  # without an optimizer
         scale_back = kl.Rescaling(self.deviation, self.mean, name="units")
         return keras.Model(inputs, scale_back(core(features)), name=self.recipe.name)
 
