@@ -185,16 +185,12 @@ def measure(table, name, wanted):
             seconds = time.process_time() - start
             spent += seconds
             if seed in missing:
-                table.add(row(trained, name, label, seed, score_of(trained, model), model, seconds))
+                table.add(row(trained, name, label, seed, trained.score(model), model, seconds))
             if voting:
                 kept.append(model)
         if voting and len(kept) == 5:
             vote = Vote(kept)
-            table.add(row(trained, name, VOTE, "0 to 4", score_of(trained, vote), vote, spent))
-
-
-def score_of(trained, model):
-    return next(iter(trained.scores(model).values()))
+            table.add(row(trained, name, VOTE, "0 to 4", trained.score(vote), vote, spent))
 
 
 def row(of, name, label, seed, score, model, seconds):

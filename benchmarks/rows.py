@@ -2,13 +2,11 @@
 
 import csv
 import datetime
+import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
-
-import keras
-import tensorflow as tf
 
 from lstm_zoo.files import replacing
 
@@ -16,14 +14,18 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
-def machine():
-    cpu = platform.processor() or platform.machine()
+def cpu():
+    """What the processor is called."""
+    name = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
-    return (
-        f"{cpu} of {os.cpu_count()} cores; TensorFlow {tf.__version__}; Keras {keras.__version__}"
-    )
+        name = next((li.split(": ")[1] for li in lines if li.startswith("model name")), name)
+    return name
+
+
+def machine():
+    versions = (importlib.metadata.version(name) for name in ("tensorflow", "keras"))
+    return "{} of {} cores; TensorFlow {}; Keras {}".format(cpu(), os.cpu_count(), *versions)
 
 
 def commit():

@@ -28,6 +28,8 @@ import textwrap
 import time
 from pathlib import Path
 
+from rows import cpu
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 RESULTS = Path(__file__).parent / "results"
 GRID = [  # batch, timesteps, features, units
@@ -297,15 +299,11 @@ def machine(others):
     import keras
 
     backend = keras.backend.backend()
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((li.split(": ")[1] for li in lines if li.startswith("model name")), cpu)
     versions = f"{backend} {importlib.metadata.version(backend)}, keras {keras.__version__}"
     for name, other in others.items():
         versions += f", {name} {other.version}"
     load = f"load {os.getloadavg()[0]:.1f} at the start"
-    return f"{cpu}, {os.cpu_count()} cores, {load}, {platform.system()}, {versions}"
+    return f"{cpu()}, {os.cpu_count()} cores, {load}, {platform.system()}, {versions}"
 
 
 def geometric_mean(numbers):

@@ -246,9 +246,9 @@ def panel(
     """
     static = checks.listing("static", static)
     names = [y, *checks.listing("known_future", known_future), *checks.listing("past", past)]
-    known = checks.listing("table", getattr(table, "columns", table))
     if not hasattr(table, "columns") and not isinstance(table, Mapping):
         raise ValueError(f"table must be a dict of columns or a data frame, got {table!r:.80}")
+    known = checks.listing("table", getattr(table, "columns", table))
     for name in (unique_id, ds, *names, *static):
         checks.one_of("column", name, known)
     who, when = np.asarray(table[unique_id]), np.asarray(table[ds])

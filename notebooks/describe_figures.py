@@ -46,8 +46,8 @@ def alt_of(cells, at: int) -> str | None:
     return cells[at]["metadata"].get("alt")
 
 
-def main():
-    for path in sorted(HERE.glob("*.ipynb")):
+def main(folder=HERE):
+    for path in sorted(folder.glob("*.ipynb")):
         old = path.read_text()
         notebook = json.loads(old)
         cells = notebook["cells"]

@@ -256,9 +256,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     def values(self, inputs, states, training: bool = False) -> dict:
         """Every quantity of one step by its name; arguments as in a call of the cell."""
         drawn, features = None, self.width_of_x
-        if (
-            training and inputs.shape[-1] > features
-        ):  # the loop drew for all steps, before the first
+        if training and inputs.shape[-1] > features:  # drawn for all steps, before the loop
             inputs, drawn = inputs[..., :features], inputs[..., features:]
         elif training:
             drawn = self.draw(ops.shape(inputs)[0], 1)

@@ -173,7 +173,7 @@ def export(
     format: Annotated[str | None, typer.Option(help="If the ending does not say it.")] = None,
     streaming: Annotated[bool, typer.Option(help="One step and its states at a time.")] = False,
 ):
-    """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT."""
+    """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT, C."""
     _start()
     from lstm_zoo import training
     from lstm_zoo.exporting import export

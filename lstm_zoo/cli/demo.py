@@ -137,7 +137,7 @@ def preset(name, seeds=1, out="out", watch=None):
         label = f"{name}, {seed + 1} of {seeds}" if seeds > 1 else name
         callbacks = [watch(label, epochs)] if watch else []
         model, history = run(kind, seed, callbacks=callbacks)
-        report.scores[OURS].append(next(iter(kind.scores(model).values())))
+        report.scores[OURS].append(kind.score(model))
     curve = plots.plot_history(history)
     pictures = {"test": draw(kind, model)} if drawable(kind) else {}
     _keep(report, out, name, model, **pictures, learning_curve=curve)

@@ -78,7 +78,7 @@ class Loop:
         for batch in self.source.epoch(epoch, progress.step, self.steps):
             number = progress.step
             told.on_train_batch_begin(number)
-            logs = _numbers(self._step(batch))
+            logs = {name: float(value) for name, value in self._step(batch).items()}
             if self._is_finite(logs):
                 self._add(logs, _length(batch))
             else:

@@ -1,22 +1,13 @@
-import importlib.util
 import inspect
 import pathlib
+import runpy
 
 import pytest
 
 from lstm_zoo import course
 from lstm_zoo.course import exercises
 
-
-def answers_to_try():
-    path = pathlib.Path(__file__).with_name("answers_to_try.py")
-    spec = importlib.util.spec_from_file_location("answers_to_try", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ANSWERS
-
-
-ANSWERS = answers_to_try()
+ANSWERS = runpy.run_path(str(pathlib.Path(__file__).with_name("answers_to_try.py")))["ANSWERS"]
 
 
 def each_exercise(test):

@@ -18,6 +18,7 @@ import time
 
 import keras
 import numpy as np
+from forked import fork, well
 
 import lstm_zoo as lz
 from lstm_zoo.training import checkpoint
@@ -105,8 +106,8 @@ class Killed:
                 kills -= self._killed_training(result)
             else:
                 start = time.monotonic()
-                process = _start(self.folder, result)
-                assert os.waitpid(process, 0)[1] == 0, "a training failed"
+                process = fork(_train_and_write, self.folder, result)
+                well(process)
                 self.whole_seconds = self.whole_seconds or time.monotonic() - start
         self.runs += 1
         left = sorted(path.name.rsplit("-", 1)[0] for path in self.folder.iterdir())
@@ -116,7 +117,7 @@ class Killed:
 
     def _killed_training(self, result):
         """Go on for a while, then kill: at any time, or while a checkpoint is written."""
-        process = _start(self.folder, result)
+        process = fork(_train_and_write, self.folder, result)
         if self.dice.random() < 0.5:
             ended = _ended_within(process, self.dice.uniform(0, self.whole_seconds))
         else:
@@ -143,22 +144,12 @@ class Killed:
         return None
 
 
-def _start(folder, result):
-    process = os.fork()
-    if process:
-        return process
-    try:
-        model, history = train(folder)
-        weights = {f"w{n}": w for n, w in enumerate(model.get_weights())}
-        temporary = result.with_suffix(".part.npz")
-        np.savez(temporary, history=json.dumps(history), **weights)
-        temporary.rename(result)
-        os._exit(0)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    os._exit(1)
+def _train_and_write(folder, result):
+    model, history = train(folder)
+    weights = {f"w{n}": w for n, w in enumerate(model.get_weights())}
+    temporary = result.with_suffix(".part.npz")
+    np.savez(temporary, history=json.dumps(history), **weights)
+    temporary.rename(result)
 
 
 def _ended_within(process, seconds):

@@ -13,10 +13,10 @@ import signal
 import socket
 import sys
 import time
-import traceback
 
 import keras
 import numpy as np
+from forked import fork, well
 
 import lstm_zoo as lz
 from lstm_zoo.training import distribute
@@ -94,8 +94,8 @@ def _write(path, weights, history):
 
 def main(folder):
     addresses = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
-    _well(_fork(work, folder, 0))
-    first = [_fork(work, folder, index, addresses) for index in range(2)]
+    well(fork(work, folder, 0))
+    first = [fork(work, folder, index, addresses) for index in range(2)]
     checkpoint = folder / "checkpoints" / "checkpoint-000004"  # in the second epoch
     while not checkpoint.exists():
         assert os.waitpid(-1, os.WNOHANG) == (0, 0), "a worker failed"
@@ -106,10 +106,10 @@ def main(folder):
     assert os.waitpid(first[0], 0)[1] != 0, "the other went on alone"
     print(f"the other worker ended {time.monotonic() - start:.1f} s after the kill", flush=True)
     assert not list(folder.glob("killed-[01].npz"))
-    for process in [_fork(work, folder, index, addresses, True) for index in range(2)]:
-        _well(process)
-    for process in [_fork(command, folder, index, addresses) for index in range(2)]:
-        _well(process)
+    for process in [fork(work, folder, index, addresses, True) for index in range(2)]:
+        well(process)
+    for process in [fork(command, folder, index, addresses) for index in range(2)]:
+        well(process)
 
 
 def command(folder, process, addresses):
@@ -119,22 +119,6 @@ def command(folder, process, addresses):
     arguments = ["train", "italy_power", "--workers", addresses, "--index", str(process)]
     app([*arguments, "--out", str(folder / f"out-{process}")], standalone_mode=False)
     sys.stdout.flush()
-
-
-def _fork(function, *arguments):
-    process = os.fork()
-    if process:
-        return process
-    try:
-        function(*arguments)
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-    os._exit(1)
-
-
-def _well(process):
-    assert os.waitpid(process, 0)[1] == 0, "a training failed"
 
 
 def _free_ports(number):

@@ -46,6 +46,10 @@ class Kind(abc.ABC):
     def build(self, cell: str | None = None) -> keras.Model:
         """The model, untrained and not compiled; `cell` in place of the recipe's."""
 
+    def score(self, model: keras.Model) -> float:
+        """The first of `scores`, which stands in the card's table."""
+        return next(iter(self.scores(model).values()))
+
     @abc.abstractmethod
     def scores(self, model: keras.Model) -> dict[str, float]:
         """Scores on the test part, the one that counts first."""

@@ -91,16 +91,21 @@ class DailyForecasting(Forecasting):
 
     def build(self, cell=None):
         day = self.horizon
-        days = self.input_steps // day
         inputs = keras.Input((self.input_steps, 1), name="past")
         level = kl.Rescaling(1 / self.deviation, -self.mean / self.deviation, name="level")(inputs)
-        by_day = kl.Reshape((days, day), name="days")(level)
-        before, week = (kl.Cropping1D(cut)(by_day) for cut in ((0, 7), (7, 0)))
+        week, before = self._last_weeks(level)
         change = kl.Subtract(name="change")([week, before])
         core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
         foretold = core(kl.Concatenate()([week, change]))
         a_week_ago = kl.Reshape((day, 1), name="a_week_ago")(kl.Cropping1D((0, 6))(week))
         return self._in_units(inputs, kl.Add(name="from_a_week_ago")([foretold, a_week_ago]))
+
+    def _last_weeks(self, series):
+        """The last week of the past and the one before it, each `(7, horizon)`, a day a row."""
+        days = self.input_steps // self.horizon
+        by_day = kl.Reshape((days, self.horizon), name="days")(series)
+        cuts = {"week": (days - 7, 0), "week_before": (days - 14, 7)}
+        return [kl.Cropping1D(cut, name=name)(by_day) for name, cut in cuts.items()]
 
     def _error(self, forecast):
         truth = self.test[1]
@@ -134,7 +139,6 @@ class HybridForecasting(DailyForecasting):
 
     def build(self, cell=None):
         day = self.horizon
-        days = self.input_steps // day
         matrix = self.smoothing
         inputs = keras.Input((self.input_steps, 1), name="past")
         logarithm = kl.Reshape((self.input_steps,), name="logarithm")(ops.log(inputs))
@@ -146,9 +150,7 @@ class HybridForecasting(DailyForecasting):
         change = (series[self.season :] - series[: -self.season]).std()
         past, future = self.training_part()
         left = np.log(future) - np.log(past[..., 0]) @ matrix
-        by_day = kl.Reshape((days, day), name="days")(logarithm)
-        week = kl.Cropping1D((days - 7, 0), name="week")(by_day)
-        before = kl.Cropping1D((days - 14, 7), name="week_before")(by_day)
+        week, before = self._last_weeks(logarithm)
         level = kl.Rescaling(1 / series.std(), -series.mean() / series.std(), name="level")(week)
         changes = kl.Rescaling(1 / change, name="change")(kl.Subtract()([week, before]))
         core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
