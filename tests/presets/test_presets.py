@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import pathlib
+import runpy
 import shutil
 
 import numpy as np
@@ -13,6 +15,8 @@ from lstm_zoo.presets import card, load, predict, recipe
 from lstm_zoo.presets.kinds import smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
+TESTS = pathlib.Path(__file__).parents[1]
+COMPUTED = runpy.run_path(str(TESTS / "backends" / "cases.py"))["computed"]
 
 
 def kind(name):
@@ -36,6 +40,14 @@ def test_a_loaded_preset_scores_what_its_card_says(name):
     found = presets.evaluate_preset(name)
     recorded = card.recorded(name)["scores"][card.OURS][0]
     assert next(iter(found.values())) == pytest.approx(recorded, rel=1e-3, abs=2e-3)
+
+
+@every_preset
+def test_other_backends_are_compared_with_this_preset(name):
+    """After a preset has changed: python tests/backends/make.py."""
+    stored = np.load(TESTS / "data" / "backends.npz")[f"preset {name}"]
+    atol = 1e-5 * max(1, np.abs(stored).max())
+    np.testing.assert_allclose(COMPUTED(f"preset {name}"), stored, rtol=0, atol=atol)
 
 
 @every_preset
