@@ -301,7 +301,7 @@ def draw(table):
 
     names = measured(table)
     lines = -(-len(names) // 2)
-    drawn, axes = plt.subplots(lines, 2, figsize=(13, 3.2 * lines), layout="constrained")
+    drawn, axes = plt.subplots(lines, 2, figsize=(13, 3.6 * lines), layout="constrained")
     for ax in axes.flat[len(names) :]:
         ax.remove()
     for ax, name in zip(axes.flat, names):
@@ -316,8 +316,9 @@ def draw(table):
             else:
                 ax.axvline(mean, color=CYCLE[2], linestyle="--")
         ax.set_yticks(range(len(shown)), [result.label for result in shown])
-        metric = textwrap.fill(table.find(task=name)[0]["metric"], 50)
-        ax.set(title=TASKS[name].title, xlabel=metric)
+        metric = textwrap.fill(table.find(task=name)[0]["metric"], 40)
+        ax.set_title(TASKS[name].title, x=1, ha="right")
+        ax.set_xlabel(metric)
         ax.grid(axis="x", alpha=0.3)
     drawn.savefig(table.path.with_suffix(".png"), dpi=90)
 

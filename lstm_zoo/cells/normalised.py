@@ -22,6 +22,10 @@ class LayerNormLSTMCell(LSTMCell):
     :math:`\alpha_3, \beta_3` `(units,)` are `state_gain` and `state_shift`. The shifts of the first
     two normalisations in the paper are one with :math:`b`.
 
+    Of an input of one feature, :math:`LN(W x_t)` keeps only the sign: :math:`W x_t` is one vector
+    times a number, and the normalisation takes the number away. Give such a series a second
+    feature, such as a constant, or a Dense layer before the cell.
+
     Args:
         units, ...: those of `LSTMCell`; `recurrent_dropout` must be 0.
 

@@ -172,6 +172,13 @@ def test_observations_carry_values_forward_and_count_the_time():
         cells.GRUDCell(2).build((None, 4))
 
 
+def test_layer_norm_keeps_only_the_sign_of_a_single_feature():
+    layer = layer_for("layer_norm", 4)
+    x = np.random.default_rng(0).normal(size=(2, 5, 1)).astype("float32")
+    np.testing.assert_allclose(layer(x), layer(np.sign(x) * 9), atol=2e-3)
+    assert np.abs(layer(x) - layer(-x)).max() > 0.1
+
+
 def test_table_of_cells_names_papers_states_and_engines():
     table = cells.list()
     assert [entry.name for entry in table] == cells.names()
