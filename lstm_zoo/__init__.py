@@ -1,9 +1,12 @@
 """LSTM cells, layers, model builders and small pretrained models for Keras 3."""
 
+import contextlib
 import os
 import sys
 
 import lazy_loader
+
+from lstm_zoo.quiet import quiet
 
 __version__ = "0.1.0"
 
@@ -17,6 +20,9 @@ def _is_the_command():
 
 
 if not _is_the_command():
-    # All that can stand in a saved file is known to Keras from here on.
-    import lstm_zoo.builders
-    import lstm_zoo.layers  # noqa: F401
+    # All that can stand in a saved file is known to Keras from here on. While TensorFlow loads, it
+    # writes lines that heed no level: where the level asks for silence, they are kept back.
+    silent = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+    with quiet() if silent else contextlib.nullcontext():
+        import lstm_zoo.builders
+        import lstm_zoo.layers  # noqa: F401

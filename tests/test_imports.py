@@ -11,7 +11,7 @@ import pytest
 import lstm_zoo
 
 PACKAGE = pathlib.Path(lstm_zoo.__file__).parent
-BASE = {"checks", "files", "backend", "display"}
+BASE = {"checks", "files", "backend", "display", "quiet"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, set()),
     "datasets": BASE,
@@ -99,6 +99,37 @@ print([name for name in late if name in set(sys.modules) - before])
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def written_on_import(level, path=""):
+    """What a fresh process writes to standard error before and after it imports the package."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": level, "PYTHONPATH": str(path)}
+    script = f"""
+import sys
+sys.path.append({str(PACKAGE.parent)!r})
+import lstm_zoo
+print("after", file=sys.stderr)
+"""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, env=environment).stderr
+
+
+@pytest.mark.slow
+def test_tensorflow_loads_without_a_word_where_its_level_asks_for_none_and_only_there():
+    assert written_on_import("3") == "after\n"
+    assert len(written_on_import("0").splitlines()) > 1
+
+
+def test_what_was_kept_back_is_shown_if_tensorflow_fails_to_load(tmp_path):
+    broken = """
+import os
+os.write(2, b"from C\\n")
+raise ImportError("no such library")
+"""
+    (tmp_path / "tensorflow.py").write_text(broken)
+    written = written_on_import("3", tmp_path).splitlines()
+    assert written[0] == "from C"
+    assert written[-1] == "ImportError: no such library"
 
 
 PATHS_OF_0_1_0 = """

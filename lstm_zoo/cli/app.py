@@ -1,6 +1,7 @@
 """The command lstm-zoo. TensorFlow is imported where a command needs it, and not before."""
 
 import csv
+import os
 import sys
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lstm_zoo.cli.quiet import quiet, start
+from lstm_zoo.quiet import quiet
 
 app = typer.Typer(
     help="LSTM Zoo: LSTMs built from their equations, trained on real data.",
@@ -205,8 +206,21 @@ def doctor():
 
 
 def _start(compute=True):
-    with console.status("Starting TensorFlow"):
-        start(compute)
+    """Import TensorFlow and let it find its devices, which it does at the first operation.
+
+    A process of several must not compute before it knows the others.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with console.status("Starting TensorFlow"), quiet():
+        import matplotlib
+
+        matplotlib.use("Agg")
+        import keras
+
+        import lstm_zoo.builders  # noqa: F401
+
+        if compute:
+            keras.ops.ones(1) + keras.ops.ones(1)
 
 
 def _strategy(workers, index):

@@ -5,7 +5,9 @@ import json
 import pathlib
 import re
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 NOTEBOOKS = sorted(pathlib.Path(__file__).parents[2].glob("notebooks/*.ipynb"))
 SCRIPT = NOTEBOOKS[0].parent / "stamp_address.py"
@@ -46,6 +48,31 @@ def test_notebook_installs_the_package_only_where_it_is_missing(path):
     address = stamp_address().address()
     assert 'if importlib.util.find_spec("lstm_zoo") is None:' in setup
     assert f'os.environ.get("LSTM_ZOO_SOURCE", "git+https://github.com/{address}")' in setup
+
+
+def written_to_stderr(setup, monkeypatch):
+    """What JupyterLab would show in red below the set-up cell, opened with `make lab`."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)  # kernels hide C code's lines in tests
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(setup)])
+    [cell] = NotebookClient(notebook, kernel_name="python3").execute().cells
+    return "".join(output.text for output in cell.outputs if output.get("name") == "stderr")
+
+
+@pytest.mark.slow
+def test_the_setup_cell_says_nothing_and_would_without_its_care(monkeypatch):
+    setup = cells_of(NOTEBOOKS[0], "code")[0]
+    assert written_to_stderr(setup, monkeypatch) == ""
+    careless = setup.replace('os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"', "")
+    assert written_to_stderr(careless, monkeypatch) != ""
+
+
+@each_notebook
+def test_notebook_loads_tensorflow_as_the_first_does(path):
+    first, this = (cells_of(path, "code")[0].splitlines() for path in (NOTEBOOKS[0], path))
+    until = first.index("import keras")
+    assert this[: until + 1] == first[: until + 1]
+    assert first[until - 1].startswith("import lstm_zoo")
 
 
 @each_notebook

@@ -9,7 +9,9 @@ import tempfile
 @contextlib.contextmanager
 def quiet():
     """Keep back what is written to standard error, by C code too; show it if the block fails."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if sys.stderr is None:  # there is none, as in a program without a console
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as text:
@@ -24,20 +26,3 @@ def quiet():
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def start(compute=True):
-    """Import TensorFlow and let it find its devices, which it does at the first operation.
-
-    A process of several must not compute before it knows the others.
-    """
-    with quiet():
-        import matplotlib
-
-        matplotlib.use("Agg")
-        import keras
-
-        import lstm_zoo.builders  # noqa: F401
-
-        if compute:
-            keras.ops.ones(1) + keras.ops.ones(1)
