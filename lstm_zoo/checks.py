@@ -6,6 +6,7 @@ Each check takes the argument's name and its value, and gives the value back, of
 import difflib
 import numbers
 import operator
+import pathlib
 
 import numpy as np
 
@@ -94,6 +95,41 @@ def rising_fractions(argument, values):
     if not fractions or not rising or not 0 < fractions[0] <= fractions[-1] < 1:
         raise wrong
     return fractions
+
+
+def generator(argument, value):
+    """A `numpy.random.Generator` from a seed, one as it came, or from None a new one each time."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{argument} must be a whole number of at least 0, a numpy.random.Generator or None, "
+            f"got {value!r:.80}"
+        ) from None
+
+
+def text(argument, value):
+    """A text, as it came."""
+    if not isinstance(value, str):
+        raise ValueError(f"{argument} must be a text, got {value!r:.80}")
+    return value
+
+
+def path(argument, value):
+    """A path of a file or a folder, as a `pathlib.Path`."""
+    try:
+        return pathlib.Path(value)
+    except TypeError:
+        raise ValueError(f"{argument} must be a path, got {value!r:.80}") from None
+
+
+def model(argument, value, *kinds):
+    """A `keras.Model`, or a layer of one of `kinds`, as it came."""
+    import keras
+
+    if not isinstance(value, (keras.Model, *kinds)):
+        raise ValueError(f"{argument} must be a keras.Model, got {value!r:.80}")
+    return value
 
 
 def one_of(argument, value, known):

@@ -8,6 +8,8 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+from lstm_zoo import checks
+
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
 
@@ -25,8 +27,14 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     So a full disk or a kill leaves what was there before. A file that is replaced keeps its mode, a
     link goes on to point to what is written. What killed processes of this machine have left of
     `path` is removed. The block may make a folder too, where there is nothing yet.
+
+    Raises:
+        ValueError: it is no path, or a folder that holds something.
+        OSError: nothing can be written there.
     """
-    path = pathlib.Path(os.path.realpath(path))
+    path = pathlib.Path(os.path.realpath(checks.path("path", path)))
+    if path.is_dir() and any(path.iterdir()):
+        raise ValueError(f"path must not be a folder that holds something, got {str(path)!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.stem}~{_host()}~{os.getpid()}{path.suffix}")

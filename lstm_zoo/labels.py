@@ -58,7 +58,7 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
         order = sorted(set(values.tolist()))
         names = tuple(dict.fromkeys(_text(value)[1] for value in order))
     else:
-        names = tuple(map(str, names))
+        names = tuple(map(str, checks.listing("names", names)))
     numbers = {name: number for number, name in enumerate(names)}
     unknown = sorted({text for _, text in texts} - set(numbers))
     if unknown:

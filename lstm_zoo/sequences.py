@@ -29,14 +29,13 @@ class Windows(keras.utils.PyDataset):
         self, series, input_steps, horizon, stride, targets, known_future, static, *rest, **kwargs
     ):
         super().__init__(**kwargs)
-        self.batch_size, self.shuffle, seed = rest
+        self.batch_size, self.shuffle, self._rng = rest
         self.series = series
         self.input_steps, self.horizon, self.stride = input_steps, horizon, stride
         self.targets, self.known_future, self.static = targets, known_future, static
         counts = [(len(one) - input_steps - horizon) // stride + 1 for one in series]
         self._ends = np.cumsum(counts)
         self.count = int(self._ends[-1])
-        self._rng = np.random.default_rng(seed)
         self._order = _in_order
         self.on_epoch_end()
 
@@ -155,7 +154,10 @@ def windows(
             )
     one_target = isinstance(targets, (int, np.integer))
     chosen = [checks.count("targets", k, least=0, below=features) for k in np.atleast_1d(targets)]
-    known_future = [checks.count("known_future", k, least=0, below=features) for k in known_future]
+    known_future = [
+        checks.count("known_future", k, least=0, below=features)
+        for k in checks.listing("known_future", known_future)
+    ]
     if static is not None:
         static = checks.finite("static", static, 2).astype("float32")
         checks.shape("static", static.shape, (len(each), None))
@@ -169,7 +171,7 @@ def windows(
         static,
         checks.count("batch_size", batch_size),
         bool(shuffle),
-        seed,
+        checks.generator("seed", seed),
     )
 
 
@@ -323,11 +325,11 @@ def pad(
 
 
 class _ByLength(keras.utils.PyDataset):
-    def __init__(self, each, y, batch_size, widths, value, shuffle, seed):
+    def __init__(self, each, y, batch_size, widths, value, shuffle, rng):
         super().__init__()
         self.each, self.y, self.value = each, y, value
         self.batch_size, self.shuffle = batch_size, shuffle
-        self._rng = np.random.default_rng(seed)
+        self._rng = rng
         lengths = np.array([len(one) for one in each])
         bucket = np.searchsorted(widths, lengths)
         self._buckets = [(w, np.flatnonzero(bucket == k)) for k, w in enumerate(widths)]
@@ -423,5 +425,5 @@ def batches_by_length(
         np.unique(lengths[ends]),
         checks.number("value", value),
         bool(shuffle),
-        seed,
+        checks.generator("seed", seed),
     )

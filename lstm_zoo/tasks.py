@@ -42,7 +42,7 @@ def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
     True
     """
     samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 2)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     values = rng.random((samples, timesteps), dtype="float32")
     first = rng.integers(0, timesteps // 2, samples)
     second = rng.integers(timesteps // 2, timesteps, samples)
@@ -81,7 +81,7 @@ def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pai
     ((1, 44, 2), True)
     """
     samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 22)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     longest, half = timesteps + timesteps // 10, timesteps // 2 - 1
     values = 2 * rng.random((samples, longest), dtype="float32") - 1
     lengths = rng.integers(timesteps, longest, samples, endpoint=True)
@@ -130,7 +130,7 @@ def copying(
     samples, symbols = checks.count("samples", samples), checks.count("symbols", symbols, 2)
     length = checks.count("length", length)
     timesteps = checks.count("timesteps", timesteps, 2 * length + 1)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     blank, signal = symbols, symbols + 1
     string = rng.integers(0, symbols, (samples, length))
     tokens = np.full((samples, timesteps), blank)
@@ -165,7 +165,7 @@ def temporal_order(samples: int, timesteps: int = 100, *, seed: Seed = None) -> 
     ('EcYbbaaYadcB', 3)
     """
     samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps, 10)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     E, B, a, d, X = 0, 1, 2, 5, 6
     tokens = rng.integers(a, d + 1, (samples, timesteps))
     tokens[:, 0], tokens[:, -1] = E, B
@@ -203,7 +203,7 @@ def delayed_echo(samples: int, timesteps: int = 50, *, delay: int = 10, seed: Se
     """
     samples, delay = checks.count("samples", samples), checks.count("delay", delay)
     timesteps = checks.count("timesteps", timesteps, delay + 1)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     x = 2 * rng.random((samples, timesteps, 1), dtype="float32") - 1
     y = np.zeros_like(x)
     y[:, delay:] = x[:, :-delay]
@@ -232,20 +232,10 @@ def parity(samples: int, timesteps: int = 20, *, seed: Seed = None) -> Pair:
     ([[1.0, 1.0, 1.0, -1.0, -1.0], [-1.0, -1.0, -1.0, -1.0, 1.0]], [1, 1])
     """
     samples, timesteps = checks.count("samples", samples), checks.count("timesteps", timesteps)
-    rng = _generator(seed)
+    rng = checks.generator("seed", seed)
     ones = rng.integers(0, 2, (samples, timesteps))
     return (2 * ones - 1)[..., None].astype("float32"), (ones.sum(axis=1) % 2).astype("int32")
 
 
 def _one_hot(tokens, classes):
     return np.eye(classes, dtype="float32")[tokens]
-
-
-def _generator(seed):
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"seed must be a whole number of at least 0, a numpy.random.Generator or None, "
-            f"got {seed!r}"
-        ) from None

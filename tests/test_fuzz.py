@@ -1,19 +1,93 @@
 """Public functions refuse what is wrong and nothing else happens; more of it by fuzz_public.py."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 import lstm_zoo as lz
 
+X = np.zeros((2, 5, 3), "float32")
+SERIES = np.arange(30.0)
+NOTHING = keras.Sequential()
+WRONG = {  # what a fuzz has found to end in something else than one sentence
+    "names must be a list": lambda: lz.encode_labels(["a"], names=0),
+    "pattern must be a text": lambda: lz.cells.names(None),
+    "x must be an array": lambda: lz.lstm_in_numpy(None, X[0], X[0], X[0, 0]),
+    "kernel must have 2 axes": lambda: lz.lstm_in_numpy(X, 1.0, X[0], X[0, 0]),
+    "known_future must be a list": lambda: lz.windows(SERIES, 5, 2, known_future=None),
+    "seed must be a whole number": lambda: lz.windows(SERIES, 5, 2, seed=-0.5),
+    "seed must be": lambda: lz.batches_by_length([SERIES], [0], seed=1.5),
+    "temperature must be": lambda: lz.sample(NOTHING, [1], 2, temperature=[]),
+    "model must be a keras.Model, got 3": lambda: lz.sample(3, [1], 2),
+    "model must be a keras.Model, got True": lambda: lz.anomaly_scores(True, X),
+    "model must be a keras.Model, got 'a'": lambda: lz.translate("a", [[1]], start=1, end=2),
+    "model must be a keras.Model, got None": lambda: lz.save(None, "model.keras"),
+    "model must be a keras.Model, got 1j": lambda: lz.trace(1j, X),
+    "model must be a keras.Model, got 2": lambda: lz.gradient_flow(2, X, X),
+    "model must be a keras.Model, got 4": lambda: lz.weights.from_keras2(4, "weights.h5"),
+    "baselines must be a list": lambda: lz.backtest(SERIES, 2, start=20, baselines=False),
+    "models must be a dict": lambda: lz.backtest(SERIES, 2, [1], start=20),
+    "optimizer must be": lambda: lz.build_regressor((5, 2), optimizer={"a": 1}),
+    "path must be a path, got None": lambda: lz.training.replacing(None).__enter__(),
+    "path must be a path, got b'a'": lambda: lz.load(b"a"),
+    "path must be a path, got 1": lambda: lz.export(NOTHING, 1),
+    "path must be a path, got True": lambda: lz.weights.from_torch(lz.LSTM(2), True),
+    "log_dir must be a path": lambda: lz.GradientMonitor(X, X, log_dir=7),
+    "recipe must be a Recipe": lambda: lz.presets.kind_of(np),
+    "class_names must be a list": lambda: lz.plots.plot_confusion([0, 1], [0, 1], 0.5),
+    "x must be of shape": lambda: lz.jacobian_norms(lz.LSTM(2), [np.zeros(2)]),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_wrong_ends_in_one_sentence(words):
+    with pytest.raises(ValueError, match=words):
+        WRONG[words]()
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path):
+    kept = tmp_path / "model.keras" / "kept"
+    kept.parent.mkdir()
+    kept.touch()
+    with pytest.raises(ValueError, match="folder that holds something"):
+        lz.save(NOTHING, kept.parent)
+    assert os.listdir(tmp_path) == ["model.keras"]
+    assert kept.exists()
+
+
+SCRIPT = pathlib.Path(__file__).with_name("fuzz_public.py")
+ROOT = pathlib.Path(lz.__file__).parents[1]
+
 
 @pytest.mark.slow
 def test_whatever_is_given_ends_in_a_result_or_a_value_error():
-    script = pathlib.Path(__file__).with_name("fuzz_public.py")
-    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(lz.__file__).parents[1])}
-    command = [sys.executable, str(script), "--cases", "600"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(SCRIPT), "--cases", "600"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_every_public_name_is_called_or_left_out_for_a_reason(tmp_path):
+    fuzz, page = _module(SCRIPT), _module(SCRIPT.parents[1] / "docs" / "make_api.py")
+    public = {
+        f"{room}.{name}"
+        for room in page.ROOMS.split()
+        for name, _ in page._public(importlib.import_module(f"lstm_zoo.{room}"))
+    }
+    called = {*fuzz.calls(), *(name for name, *_ in fuzz.loaders(tmp_path))}
+    assert public - called == set(fuzz.LEFT_OUT)
+    assert {name for name in called if name.split(".")[0] in page.ROOMS.split()} <= public
+
+
+def _module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -122,13 +122,14 @@ def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32
         of each sequence.
 
     Raises:
-        ValueError: if `x` is no such array, or the model gives something else back.
+        ValueError: if `x` is no such array, `model` is none, or gives something else back.
 
     Example:
         >>> anomaly_scores(build_autoencoder((4, 2), lstm_units=3), np.zeros((5, 4, 2))).shape
         (5, 4)
     """
-    x = checks.finite("x", x, 3)
+    checks.model("model", model)
+    x, batch_size = checks.finite("x", x, 3), checks.count("batch_size", batch_size)
     again = model.predict(x, batch_size=batch_size, verbose=0)
     if again.shape != x.shape:
         raise ValueError(f"model must give back what it reads, {x.shape}, got {again.shape}")

@@ -133,12 +133,17 @@ def backtest(
             f"got {len(series)}"
         )
     of_baselines = _baselines(series[:start], horizon, season)
-    for name in baselines or ():
-        checks.one_of("baselines", name, of_baselines)
-    chosen = of_baselines if baselines is None else {k: of_baselines[k] for k in baselines}
+    if baselines is None:
+        chosen = of_baselines
+    else:
+        wanted = checks.listing("baselines", baselines)
+        chosen = {k: of_baselines[checks.one_of("baselines", k, of_baselines)] for k in wanted}
+    models = {} if models is None else models
+    if not isinstance(models, Mapping) or not all(map(callable, models.values())):
+        raise ValueError(f"models must be a dict of functions, got {models!r:.80}")
     truth = np.stack([series[t : t + horizon] for t in origins])
     forecasts = {}
-    for name, model in {**chosen, **(models or {})}.items():
+    for name, model in {**chosen, **models}.items():
         each = []
         for t in origins:
             forecast = np.asarray(model(series[:t].copy(), horizon), dtype="float64").reshape(-1)

@@ -104,10 +104,12 @@ def sample(
         >>> sample(build_language_model(5, lstm_units=3), [1, 2], length=4, top_k=1).shape
         (4,)
     """
+    checks.model("model", model)
     prompt = checks.array("prompt", prompt, 1, 2)
     length = checks.count("length", length)
-    if isinstance(temperature, bool) or not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be a number from 0 on, got {temperature!r}")
+    temperature = checks.number("temperature", temperature)
+    if temperature < 0:
+        raise ValueError(f"temperature must be at least 0, got {temperature!r}")
     vocabulary_size = model.output_shape[-1]
     if top_k is not None:
         top_k = checks.count("top_k", top_k, below=vocabulary_size + 1)
@@ -117,7 +119,7 @@ def sample(
             f"prompt must hold whole numbers from 0 to {vocabulary_size - 1}, "
             f"got {rows.min()} to {rows.max()}, {rows.dtype}"
         )
-    rng = np.random.default_rng(seed)
+    rng = checks.generator("seed", seed)
     reader = stream(model, batch_size=len(rows))
     for token in rows.T:
         probabilities = reader.step(token)

@@ -173,7 +173,7 @@ def _optimizer(optimizer, learning_rate, own_rate):
         return keras.optimizers.Adam(learning_rate)
     try:
         made = keras.optimizers.get(optimizer)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         made = None
     if made is None:
         raise ValueError(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstm_zoo import checks
 from lstm_zoo.cells.lstm import named
 
 
@@ -59,12 +60,20 @@ def lstm_in_numpy(
     Returns:
         Hidden state and cell state at every step, each `(batch, timesteps, units)`.
 
+    Raises:
+        ValueError: what is no array of numbers, or of another shape.
+
     Example:
         >>> x = np.ones((1, 5, 2))
         >>> hidden, cell = lstm_in_numpy(x, np.ones((2, 12)), np.ones((3, 12)), np.zeros(12))
         >>> hidden.shape
         (1, 5, 3)
     """
+    x, kernel = checks.array("x", x, 3), checks.array("kernel", kernel, 2)
+    recurrent_kernel = checks.array("recurrent_kernel", recurrent_kernel, 2)
+    bias = checks.array("bias", bias, 1)
+    h = None if h is None else checks.array("h", h, 2)
+    c = None if c is None else checks.array("c", c, 2)
     steps = list(lstm_steps(x, kernel, recurrent_kernel, bias, h, c))
     hidden, cell = (
         np.stack([now[name] for now in steps], axis=1) for name in ("hidden_state", "cell_state")

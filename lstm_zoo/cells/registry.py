@@ -62,6 +62,7 @@ def names(pattern: str = "*") -> list[str]:
     >>> names("min_*")
     ['min_gru', 'min_lstm']
     """
+    checks.text("pattern", pattern)
     return [name for name in _CELLS if fnmatch.fnmatchcase(name, pattern)]
 
 

@@ -54,7 +54,7 @@ def export(
         >>> export(model, "model.onnx").name
         'model.onnx'
     """
-    path = pathlib.Path(path)
+    path = checks.path("path", path)
     if format is None:
         if path.suffix not in ENDINGS:
             raise ValueError(

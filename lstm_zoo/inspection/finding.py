@@ -13,6 +13,7 @@ Inputs = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
 
 def every_layer(model):
     """The model itself and every layer in it, however deep."""
+    checks.model("model", model, keras.layers.Layer)
     # Public are the layers of a model (`model.layers`) and not those of a layer, such as what a
     # TimeDistributed or a layer of the user's own holds.
     return model._flatten_layers()
@@ -68,6 +69,7 @@ def directions(layer):
 
 def checked_x(model, x):
     """`x` as arrays, refused unless it is what the model takes."""
+    checks.model("model", model, keras.layers.Layer)
     if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
         return keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
     x = checks.finite("x", x)

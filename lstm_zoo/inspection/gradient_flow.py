@@ -177,7 +177,7 @@ def checked_x_and_y(model, x, y, loss):
     """`x` and `y` as arrays, refused unless the model can be given a loss on them."""
     x = checked_x(model, x)
     y = keras.tree.map_structure(lambda part: checks.finite("y", part), y)
-    samples, targets = (len(keras.tree.flatten(part)[0]) for part in (x, y))
+    samples, targets = (len(np.atleast_1d(keras.tree.flatten(part)[0])) for part in (x, y))
     if samples != targets:
         raise ValueError(f"x and y must be equally long, got {samples} and {targets}")
     if loss is None and not getattr(model, "compiled", False):

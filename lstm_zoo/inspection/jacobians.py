@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import display
+from lstm_zoo import checks, display
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import checked_x
@@ -75,7 +75,7 @@ def jacobian_norms(layer: keras.layers.RNN, x: npt.ArrayLike) -> JacobianNorms:
     """
     if not isinstance(layer, keras.layers.RNN):
         raise ValueError(f"layer must be one recurrent layer, got {layer!r}")
-    x = tf.cast(checked_x(layer, x), layer.compute_dtype)
+    x = tf.cast(checked_x(layer, checks.array("x", x)), layer.compute_dtype)
     if not layer.built:
         layer.build(x.shape)
     states = layer.states if layer.stateful else layer.get_initial_state(len(x))

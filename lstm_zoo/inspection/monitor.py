@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import warnings
 from collections.abc import Callable
 
@@ -65,7 +64,7 @@ class GradientMonitor(keras.callbacks.Callback):
         super().__init__()
         self.x, self.y, self.loss = x, y, loss
         self.limit = limit if limit == float("inf") else checks.positive("limit", limit)
-        self.log_dir = log_dir and pathlib.Path(log_dir)
+        self.log_dir = checks.path("log_dir", log_dir) if log_dir else None
         self.gradient_norms: dict[str, list[float]] = {}
         self.weight_norms: dict[str, list[float]] = {}
 

@@ -63,6 +63,8 @@ def plot_confusion(
     y_true, y_pred = _labels("y_true", y_true), _labels("y_pred", y_pred)
     if len(y_true) != len(y_pred):
         raise ValueError(f"y_true and y_pred must be as long, got {len(y_true)} and {len(y_pred)}")
+    if class_names is not None:
+        class_names = checks.listing("class_names", class_names)
     seen = int(max(y_true.max(), y_pred.max())) + 1
     classes = classes or (seen if class_names is None else len(class_names))
     class_names = [str(k) for k in range(classes)] if class_names is None else class_names
@@ -235,10 +237,12 @@ def plot_embedding(
             f"labels must hold at most {CLASS_NAMES_UP_TO} classes to tell them apart, got "
             f"{len(present)}; choose the samples of some"
         )
-    if class_names is not None and len(class_names) <= present[-1]:
-        raise ValueError(
-            f"class_names must name {present[-1] + 1} classes, got {len(class_names)} names"
-        )
+    if class_names is not None:
+        class_names = checks.listing("class_names", class_names)
+        if len(class_names) <= present[-1]:
+            raise ValueError(
+                f"class_names must name {present[-1] + 1} classes, got {len(class_names)} names"
+            )
     points, shares = _principal_plane(states)
     ax = axes_for(ax, height=3.6)
     for k in present:

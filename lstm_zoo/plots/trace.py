@@ -74,7 +74,8 @@ def plot_trace(
     first = one_direction(next(iter(traces.values())))
     checks.one_of("kind", kind, ("heatmap", "lines", "steps"))
     known = ["inputs", *first.values]
-    names = [checks.one_of("values", v, known) for v in (known if values is None else values)]
+    wanted = known if values is None else checks.listing("values", values)
+    names = [checks.one_of("values", v, known) for v in wanted]
     sample = checks.count("sample", sample, 0, below=len(first.inputs))
     if not first.order(sample):
         raise ValueError(f"sample {sample} has no step to draw, its mask leaves none")

@@ -47,8 +47,7 @@ def list_presets(pattern: str = "*") -> list[str]:
     >>> list_presets("*forecast*")
     ['electricity', 'sunspots']
     """
-    if not isinstance(pattern, str):
-        raise ValueError(f"pattern must be a text such as '*forecast*', got {pattern!r:.80}")
+    checks.text("pattern", pattern)
     found = []
     for path in sorted(HOME.glob("*/recipe.json")):
         recipe = _read(path)

@@ -220,7 +220,8 @@ def save(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
         >>> lz.save(lz.build_regressor((10, 2)), tempfile.mkdtemp() + "/model.keras").name
         'model.keras'
     """
-    path = pathlib.Path(path)
+    checks.model("model", model)
+    path = checks.path("path", path)
     if path.suffix != ".keras":
         raise ValueError(f'path must end in ".keras", got {str(path)!r}')
     with replacing(path) as temporary:

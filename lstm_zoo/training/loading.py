@@ -6,6 +6,8 @@ import zipfile
 
 import keras
 
+from lstm_zoo import checks
+
 _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _UNPACKED = 2**28  # bytes that a file may unpack to, however small it is
 _RATIO = 20  # and how much larger it may become; Keras does not compress
@@ -35,7 +37,7 @@ def load(path: str | pathlib.Path) -> keras.Model:
         >>> lz.load(path).output_shape
         (None, 1)
     """
-    path = pathlib.Path(path)
+    path = checks.path("path", path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):

@@ -1,9 +1,12 @@
 """Keras 2's .h5 files: whole models and weights alone, with LSTM or CuDNNLSTM layers in them."""
 
+import contextlib
 import pathlib
 
 import keras
 import numpy as np
+
+from lstm_zoo import checks
 
 
 def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
@@ -27,6 +30,7 @@ def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
         Traceback (most recent call last):
         ValueError: path must be an .h5 file that Keras 2 wrote, got 'no.h5'
     """
+    checks.model("model", model)
     layers = [layer for layer in model.layers if layer.weights]
     groups = _groups_with_weights(path, most=model.count_params())
     if len(groups) != len(layers):
@@ -52,10 +56,10 @@ def _groups_with_weights(path, most):
 
     wrong = ValueError(f"path must be an .h5 file that Keras 2 wrote, got {str(path)!r}")
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(checks.path("path", path), "r")
     except OSError:
         raise wrong from None
-    with file:
+    with file, _whole(path):
         root = file.get("model_weights", file)
         if "layer_names" not in root.attrs:
             raise wrong
@@ -66,6 +70,17 @@ def _groups_with_weights(path, most):
             if arrays:
                 groups.append((layer, arrays))
     return groups
+
+
+@contextlib.contextmanager
+def _whole(path):
+    """A damaged file may end in any error of h5py."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as problem:
+        raise ValueError(f"{path} can't be read: {problem}") from problem
 
 
 def _numbers(dataset, file, most):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from lstm_zoo import files
+from lstm_zoo import checks, files
 from lstm_zoo.weights.placing import assign, units_of
 
 _HOW = (
@@ -107,7 +107,7 @@ def _read(path):
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    if pathlib.Path(path).suffix != ".safetensors":
+    if checks.path("path", path).suffix != ".safetensors":
         raise ValueError(f"path must be a .safetensors file, got {str(path)!r}; {_HOW}")
     try:
         return load_file(path)

@@ -29,7 +29,9 @@ def kind_of(recipe: Recipe) -> Kind:
     """The recipe's task with its data at hand.
 
     Raises:
-        ValueError: there is no such task.
+        ValueError: it is no recipe, or there is no such task.
     """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, got {recipe!r:.80}")
     checks.one_of("task", recipe.task, KINDS)
     return KINDS[recipe.task](recipe)
