@@ -322,11 +322,31 @@ class Fuzz:
 
 
 def replaced(right):
-    """Right arguments of which one to three are anything."""
+    """Right arguments of which one to three are anything, or others of their kind."""
     some = st.lists(st.sampled_from(sorted(right)), min_size=1, max_size=3, unique=True)
-    return some.flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, ANYTHING))).map(
+    each = {name: st.one_of(ANYTHING, _like(value)) for name, value in right.items()}
+    return some.flatmap(lambda names: st.fixed_dictionaries({n: each[n] for n in names})).map(
         lambda wrong: right | wrong
     )
+
+
+def _like(value):
+    """What a right value could be instead, and be right too."""
+    if value is None:
+        return st.one_of(INTS, st.floats(0, 2), TEXTS)
+    if isinstance(value, bool):
+        return st.booleans()
+    if isinstance(value, int):
+        return INTS
+    if isinstance(value, float):
+        return st.floats(0, 2)
+    if isinstance(value, (tuple, list)):
+        return st.lists(st.sampled_from(value), max_size=4) if value else st.lists(INTS, max_size=2)
+    if isinstance(value, np.ndarray):
+        others = [value[:1], value[:0], value[None], value[..., 0], -value, value * 1e30]
+        others += [value * np.nan, value.astype("float64") * 1e39, value.astype("int8")]
+        return st.sampled_from([*others, value.astype("float16"), value.T, value.tolist()])
+    return ANYTHING
 
 
 def damaged(content):

@@ -28,7 +28,7 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
         A decorator for a subclass of `Cell`.
 
     Raises:
-        ValueError: if the name is taken, or the class is no `Cell`.
+        ValueError: if the name is no text or taken, or the class is no `Cell`.
 
     Example:
         >>> @register("quiet")
@@ -40,6 +40,7 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
         'QuietCell'
         >>> del _CELLS["quiet"]
     """
+    checks.text("name", name)
 
     def decorate(cell_class):
         if not (isinstance(cell_class, type) and issubclass(cell_class, Cell)):

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from lstm_zoo import checks
+
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class WindowScale(keras.layers.Layer):
@@ -29,7 +31,7 @@ class WindowScale(keras.layers.Layer):
 
     def __init__(self, epsilon: float = 1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.epsilon = epsilon
+        self.epsilon = checks.positive("epsilon", epsilon)
         self.supports_masking = True
 
     def compute_mask(self, sequences, mask=None):
@@ -73,7 +75,7 @@ class ScaledBack(keras.layers.Layer):
 
     def __init__(self, num_targets: int, quantiles: bool, **kwargs):
         super().__init__(**kwargs)
-        self.num_targets = num_targets
+        self.num_targets = checks.count("num_targets", num_targets)
         self.quantiles = quantiles
 
     def call(self, inputs):
