@@ -132,6 +132,25 @@ def model(argument, value, *kinds):
     return value
 
 
+def of_keras(argument, value):
+    """What a name, a configuration or an object means to Keras as an initializer, optimizer, ...
+
+    The last word of the argument's name says which.
+
+    >>> of_keras("bias_initializer", "zeros").get_config()
+    {}
+    """
+    import keras
+
+    kind = argument.split("_")[-1]
+    try:
+        return getattr(keras, f"{kind}s").get(value)
+    except Exception as problem:  # where a configuration is none, Keras may raise any
+        raise ValueError(
+            f"{argument} must be one of keras.{kind}s or the name of one, got {value!r:.80}"
+        ) from problem
+
+
 def one_of(argument, value, known):
     """One of the names in `known`; a wrong one is answered with the nearest that is right.
 

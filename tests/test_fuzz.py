@@ -36,6 +36,8 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "model must be a keras.Model, got 4": lambda: lz.weights.from_keras2(4, "weights.h5"),
     "baselines must be a list": lambda: lz.backtest(SERIES, 2, start=20, baselines=False),
     "models must be a dict": lambda: lz.backtest(SERIES, 2, [1], start=20),
+    "recurrent_activation must be": lambda: lz.LSTM(2, recurrent_activation={"a": 1}),
+    "kernel_regularizer must be": lambda: lz.LSTMCell(2, kernel_regularizer=lz.LSTMCell),
     "optimizer must be": lambda: lz.build_regressor((5, 2), optimizer={"a": 1}),
     "path must be a path, got None": lambda: lz.training.replacing(None).__enter__(),
     "path must be a path, got b'a'": lambda: lz.load(b"a"),

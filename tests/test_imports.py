@@ -13,7 +13,7 @@ import lstm_zoo
 PACKAGE = pathlib.Path(lstm_zoo.__file__).parent
 BASE = {"checks", "files", "backend", "display", "quiet"}
 MAY_IMPORT = {
-    **dict.fromkeys(BASE, set()),
+    **dict.fromkeys(BASE, {"checks"}),
     "datasets": BASE,
     "tasks": BASE,
     "course": BASE,

@@ -97,9 +97,9 @@ def recurrent(
         "recurrent_dropout": checks.fraction(
             "recurrent_dropout", recurrent_dropout, below_one=True
         ),
-        "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
-        "recurrent_regularizer": keras.regularizers.get(recurrent_regularizer),
-        "bias_regularizer": keras.regularizers.get(bias_regularizer),
+        "kernel_regularizer": checks.of_keras("kernel_regularizer", kernel_regularizer),
+        "recurrent_regularizer": checks.of_keras("recurrent_regularizer", recurrent_regularizer),
+        "bias_regularizer": checks.of_keras("bias_regularizer", bias_regularizer),
     }
     options = {name: value for name, value in options.items() if value}
     for number, units in enumerate(lstm_units, start=1):
@@ -126,7 +126,7 @@ def dense(x, dense_units, dropout=0.0, kernel_regularizer=None):
     dense_units = numbers_of_units("dense_units", dense_units)
     for number, units in enumerate(dense_units, start=1):
         name = f"dense_{number}"
-        regularizer = keras.regularizers.get(kernel_regularizer)
+        regularizer = checks.of_keras("kernel_regularizer", kernel_regularizer)
         x = keras.layers.Dense(units, activation="relu", kernel_regularizer=regularizer, name=name)(
             x
         )
@@ -171,16 +171,7 @@ def _optimizer(optimizer, learning_rate, own_rate):
         learning_rate = float(checks.positive("learning_rate", learning_rate))
     if optimizer is None:
         return keras.optimizers.Adam(learning_rate)
-    try:
-        made = keras.optimizers.get(optimizer)
-    except (ValueError, TypeError, KeyError):
-        made = None
-    if made is None:
-        raise ValueError(
-            "optimizer must be a keras.optimizers.Optimizer or the name of one, such as 'sgd', "
-            f"got {optimizer!r}"
-        )
-    return type(made)(learning_rate)
+    return type(checks.of_keras("optimizer", optimizer))(learning_rate)
 
 
 def numbers_of_units(argument, value, least=0):

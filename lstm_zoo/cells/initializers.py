@@ -79,7 +79,7 @@ class EachGate(keras.initializers.Initializer):
     """
 
     def __init__(self, initializer="orthogonal"):
-        self.initializer = keras.initializers.get(initializer)
+        self.initializer = checks.of_keras("initializer", initializer)
 
     def __call__(self, shape, dtype=None):
         rows, columns = shape

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from lstm_zoo import checks
 from lstm_zoo.cells.base import Cell
 from lstm_zoo.cells.registry import derivatives_of, register
 
@@ -105,8 +106,8 @@ class LSTMCell(Cell):
             implementation=implementation,
             **kwargs,
         )
-        self.activation = keras.activations.get(activation)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.activation = checks.of_keras("activation", activation)
+        self.recurrent_activation = checks.of_keras("recurrent_activation", recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.forget_bias = forget_bias
 

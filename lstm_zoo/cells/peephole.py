@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from lstm_zoo import checks
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations, named
 from lstm_zoo.cells.registry import derivatives_of, register
 
@@ -43,7 +44,7 @@ class PeepholeLSTMCell(LSTMCell):
 
     def __init__(self, units, *args, peephole_initializer="zeros", **kwargs):
         super().__init__(units, *args, **kwargs)
-        self.peephole_initializer = keras.initializers.get(peephole_initializer)
+        self.peephole_initializer = checks.of_keras("peephole_initializer", peephole_initializer)
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -31,7 +31,7 @@ class WindowScale(keras.layers.Layer):
 
     def __init__(self, epsilon: float = 1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.epsilon = checks.positive("epsilon", epsilon)
+        self.epsilon = checks.number("epsilon", epsilon)
         self.supports_masking = True
 
     def compute_mask(self, sequences, mask=None):
