@@ -1,4 +1,4 @@
-"""The widgets in a real JupyterLab, in headless Chromium: `make test-browser`.
+"""The widgets and the formulas in a real JupyterLab, in headless Chromium: `make test-browser`.
 
 JupyterLab listens on a free port of this machine with a token, its files and settings in a
 temporary folder; the browser resolves no name but that address. Pictures of the page are left in
@@ -18,6 +18,7 @@ import time
 import urllib.request
 
 import keras
+import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -274,6 +275,31 @@ def test_widgets_fit_the_page(page, width):
             assert track >= (300 if width == 1400 else 70)  # where the file browser is open
     finally:
         page.set_viewport_size({"width": 1300, "height": 1400})
+
+
+def test_formulas_of_the_course_are_whole_on_a_narrow_page(page, lab, folder):
+    cells = []
+    for path in sorted((HERE.parents[1] / "notebooks").glob("*.ipynb")):
+        texts = [cell for cell in nbformat.read(path, as_version=4).cells if "$$" in cell.source]
+        cells += [cell for cell in texts if cell.cell_type == "markdown"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "formulas.ipynb")
+    narrow = page.context.browser.new_page()
+    try:
+        narrow.set_viewport_size({"width": 700, "height": 1400})
+        narrow.goto(lab.replace("widgets.ipynb", "formulas.ipynb") + "&reset")
+        formulas = narrow.locator('.jp-Cell mjx-container[display="true"]')
+        expect(formulas).to_have_count(sum(cell.source.count("$$") // 2 for cell in cells))
+        narrow.keyboard.press("Control+b")  # closes the file browser
+        expect(narrow.locator("#jp-left-stack")).to_be_hidden()
+        cut_off = formulas.evaluate_all(
+            """formulas => formulas.filter(formula => {
+              const edge = formula.closest(".jp-RenderedMarkdown").getBoundingClientRect().right;
+              return formula.querySelector("mjx-math").getBoundingClientRect().right > edge;
+            }).map(formula => formula.textContent)"""
+        )
+        assert cut_off == []
+    finally:
+        narrow.close()
 
 
 def test_no_cell_of_the_notebook_failed(page):

@@ -1,6 +1,7 @@
 """What every notebook of the course has; that each runs to its stored outputs, nbval tests."""
 
 import importlib.util
+import itertools
 import json
 import pathlib
 import re
@@ -89,6 +90,12 @@ def test_notebook_has_goals_exercises_a_summary_and_sources(path):
     for heading in ("Exercises", "Summary", "Sources"):
         assert re.search(rf"^## .*{heading}", text, flags=re.MULTILINE), heading
     assert "https://" in text.split("Sources")[-1]
+
+
+@pytest.mark.parametrize(("path", "following"), list(itertools.pairwise(NOTEBOOKS)))
+def test_the_summary_leads_to_the_next_notebook(path, following):
+    summary = re.split("^## Sources", "\n".join(cells_of(path, "markdown")), flags=re.MULTILINE)[0]
+    assert re.search(rf"Next: \[.+\]\({following.name}\)\.$", summary.strip())
 
 
 @each_notebook
