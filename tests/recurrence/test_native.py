@@ -163,11 +163,12 @@ def test_wrong_shapes_are_errors_and_no_crashes(place, wrong, name):
 
 
 @with_library
-@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("place", range(12))
 def test_wrong_shapes_of_the_backward_operation_are_errors(place):
     given = arguments()
-    *_, gates, _, c_before = native.OPS.lstm_zoo_forward(*given, **ALL)
-    right = [given[2], gates, c_before, tf.ones((2, 3, 5)), *given[4:7], *given[8:]]
+    *_, gates, h_before, c_before = native.OPS.lstm_zoo_forward(*given, **ALL)
+    kept = [h_before, gates, c_before]
+    right = [given[0], given[2], *kept, tf.ones((2, 3, 5)), *given[4:]]
     native.OPS.lstm_zoo_backward(*right, relu=False)
     right[place] = right[place][:1]
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be"):

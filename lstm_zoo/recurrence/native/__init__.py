@@ -15,10 +15,10 @@ import keras
 from lstm_zoo.backend import tf
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.recurrence.bptt import Passed
-from lstm_zoo.recurrence.net import kernel_gradient, product
+from lstm_zoo.recurrence.net import product
 
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
-INTERFACE = 2  # that of `lstm.c`; a library that an older version left behind has another
+INTERFACE = 3  # that of `lstm.c`; a library that an older version left behind has another
 
 
 def _load():
@@ -93,7 +93,7 @@ def forward(kind, plan, rows, shared, kept=()):
 
 
 def backward(kind, plan, rows, shared, kept):
-    """As `bptt.backward`, the products over all steps at once left to TensorFlow."""
+    """As `bptt.backward`; `dx` is made only where someone asks for it."""
     rows, (dy, (dh, dc)) = rows
     weights, cell, [kept] = shared.weights, kind.cell, kept
     if not kept:
@@ -101,30 +101,30 @@ def backward(kind, plan, rows, shared, kept):
         [kept] = forward(kind, again, rows, shared).kept
     if not plan.outputs:
         dy = dh[:, None][:, :0]
-    dz, dh, dc = OPS.lstm_zoo_backward(
+    x_drop, h_drop = _drop(cell, rows)
+    dz, dh, dc, *sums = OPS.lstm_zoo_backward(
+        rows.x,
         _four_gates(cell, weights.recurrent_kernel),
+        kept.h_before,
         kept.gates,
         kept.c_before,
         dy,
         dh,
         dc,
         _mask(rows),
-        _drop(cell, rows)[1],
+        x_drop,
+        h_drop,
         _peepholes(weights),
         relu=cell.activation is keras.activations.relu,
     )
     dz = tf.ensure_shape(dz, (None, None, 4 * cell.units))
-    h_before = tf.ensure_shape(kept.h_before, (None, None, cell.units))
     dextras = [_peephole_gradient(kept, dz)] if weights.extras else []
-    if type(cell) is CoupledLSTMCell:
-        i, f, g, o = tf.split(dz, 4, axis=-1)
-        dz = tf.concat([f - i, g, o], axis=-1)
-    drop = rows.drop or (None, None)
-    h_drop, x_drop = (None if m is None else m[:, :, None] for m in drop)  # at every step
+    dz, dkernel, drecurrent, dbias = (_of_the_gates(cell, d) for d in (dz, *sums))
+    x_drop = None if rows.drop is None or rows.drop.x is None else rows.drop.x[:, :, None]
     dx = product(dz, tf.transpose(weights.kernel), x_drop, back=True)
-    sums = [kernel_gradient(h_before, dz, h_drop), kernel_gradient(rows.x, dz, x_drop)]
+    sums = [_like(drecurrent, weights.recurrent_kernel), _like(dkernel, weights.kernel)]
     if weights.bias is not None:
-        sums.append(tf.reduce_sum(dz, axis=(0, 1)))
+        sums.append(_like(dbias, weights.bias))
     states = [_like(dh, rows.states[0]), _like(dc, rows.states[1])]
     return Passed((dx, states), [*sums, *dextras], ())
 
@@ -134,6 +134,14 @@ def _four_gates(cell, weight):
     if type(cell) is not CoupledLSTMCell:
         return weight
     return tf.concat([-weight[..., : cell.units], weight], axis=-1)
+
+
+def _of_the_gates(cell, gradient):
+    """What `_four_gates` makes of weights, back: to the gates that the cell has."""
+    if type(cell) is not CoupledLSTMCell:
+        return gradient
+    i, f, g, o = tf.split(gradient, 4, axis=-1)
+    return tf.concat([f - i, g, o], axis=-1)
 
 
 def _drop(cell, rows):

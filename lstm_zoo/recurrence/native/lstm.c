@@ -26,14 +26,24 @@ struct forward {
 };
 
 struct backward {
-  int64_t steps, units;
-  const float *gates, *c_before, *dy, *dh, *dc; /* dy is NULL where no output was wanted */
+  int64_t steps, features, units;
+  const float *x, *h_before, *gates, *c_before;
+  const float *dy, *dh, *dc; /* dy is NULL where no output was wanted */
   const uint8_t *mask;
-  const float *h_drop, *peepholes;
+  const float *x_drop, *h_drop, *peepholes;
   int relu;
   const float *packed;
   float *dz, *dh0, *dc0; /* (batch, steps, 4 * units), (batch, units) twice */
+  float *dW, *dU, *db;   /* (features, 4 * units), (units, 4 * units), (4 * units,) */
+  float *sums;           /* [dW; dU; db] of the rows of each part, and room for its work */
+  int64_t part, room;    /* rows in a part, numbers in `sums` for it */
 };
+
+/* The sums over rows and steps for [dW; dU; db]: how many are made at once, how many lines of the
+   result, the lines that its room has, and their length. */
+enum { TOGETHER = 256, LINES = 6 };
+#define LINES_OF(D, H) (((D) + (H) + LINES) / LINES * LINES)
+#define LINE(H) (4 * (H) + 4 * 16)
 
 typedef void work(void *job, int64_t lo, int64_t hi);
 
@@ -46,12 +56,14 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 #define MIN(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))
 #define MAX(a, b) (vec) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define ROWS 6
+#define WIDE 4
 #define NAME(f) JOIN(f, _avx512)
 #include "kernel.inc"
 #undef V
 #undef MIN
 #undef MAX
 #undef ROWS
+#undef WIDE
 #undef NAME
 #pragma GCC pop_options
 #pragma GCC push_options
@@ -60,12 +72,14 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 #define MIN(a, b) (vec) _mm256_min_ps((__m256)(a), (__m256)(b))
 #define MAX(a, b) (vec) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define ROWS 3
+#define WIDE 2
 #define NAME(f) JOIN(f, _avx2)
 #include "kernel.inc"
 #undef V
 #undef MIN
 #undef MAX
 #undef ROWS
+#undef WIDE
 #undef NAME
 #pragma GCC pop_options
 #define HAS_AVX 1
@@ -75,8 +89,10 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 #define MAX(a, b) NAME(select)(a > b, a, b)
 #if defined(__aarch64__)
 #define ROWS 6
+#define WIDE 4
 #else
 #define ROWS 2
+#define WIDE 2
 #endif
 #define NAME(f) JOIN(f, _plain)
 #include "kernel.inc"
@@ -84,6 +100,7 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 #undef MIN
 #undef MAX
 #undef ROWS
+#undef WIDE
 #undef NAME
 
 static struct {
@@ -161,16 +178,19 @@ static void start_pool(void) {
   }
 }
 
-static void in_parts(work *run, void *job, int64_t rows) {
+/* The rows of a part; all but the last have as many. */
+static int64_t part_of(int64_t rows) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, start_pool);
-  if (rows == 0) return;
-  if (rows < 2 || cores < 2) {
-    run(job, 0, rows);
+  return rows <= cores ? 1 : (rows + cores - 1) / cores;
+}
+
+static void in_parts(work *run, void *job, int64_t rows) {
+  struct task task = {run, job, rows, part_of(rows), 0, 0, NULL};
+  if (task.part >= rows) {
+    if (rows) run(job, 0, rows);
     return;
   }
-  int64_t parts = rows < cores ? rows : cores;
-  struct task task = {run, job, rows, (rows + parts - 1) / parts, 0, 0, NULL};
   task.unfinished = (int)((rows + task.part - 1) / task.part);
   pthread_mutex_lock(&lock);
   struct task **at = &first;
@@ -250,6 +270,42 @@ static struct room pack_transposed(const float *U, int64_t H) {
   return room;
 }
 
+/* Line by line [dW; dU; db], each the sum of what the parts have, always in the same order. */
+struct addends {
+  const struct backward *of;
+  int64_t parts;
+};
+
+static void add_up(void *job, int64_t lo, int64_t hi) {
+  const struct addends *A = job;
+  const struct backward *B = A->of;
+  const int64_t D = B->features, H = B->units;
+  for (int64_t k = lo; k < hi; k++) {
+    float *to = k < D ? B->dW + k * 4 * H : k < D + H ? B->dU + (k - D) * 4 * H : B->db;
+    memset(to, 0, sizeof(float) * 4 * H);
+    for (int64_t part = 0; part < A->parts; part++) {
+      const float *sums = B->sums + part * B->room + k * LINE(H);
+      for (int64_t j = 0; j < 4 * H; j++) to[j] += sums[j];
+    }
+  }
+}
+
+/* The whole backward pass; 0 if there is no memory for it. */
+static int backward_of(struct backward *B, const float *U, int64_t rows) {
+  const int64_t D = B->features, H = B->units, K = LINES_OF(D, H);
+  B->part = part_of(rows), B->room = K * LINE(H) + (K + 4 * 16) * TOGETHER + K;
+  struct addends addends = {B, (rows + B->part - 1) / B->part};
+  struct room packed = pack_transposed(U, H), sums = borrow(addends.parts * B->room, 0);
+  const int enough = packed.numbers && (sums.numbers || !rows);
+  if (enough) {
+    B->packed = packed.numbers, B->sums = sums.numbers;
+    in_parts(chosen.backward, B, rows);
+    in_parts(add_up, &addends, D + H + 1);
+  }
+  give_back(packed), give_back(sums);
+  return enough;
+}
+
 /* TensorFlow's C API, as far as it is used: tensorflow/c/kernels.h, ops.h, tf_tensor.h. */
 
 typedef struct TF_Status TF_Status;
@@ -290,7 +346,7 @@ extern void TF_OpDefinitionBuilderSetShapeInferenceFunction(
 extern void TF_RegisterOpDefinition(TF_OpDefinitionBuilder *, TF_Status *);
 extern void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext *, TF_Status *);
 
-enum { MOST = 10 };
+enum { MOST = 12 };
 
 /* A call of an operation: its inputs and outputs, and what went wrong. */
 struct call {
@@ -432,46 +488,50 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
   end(&call);
 }
 
-enum { B_U, GATES, C_BEFORE, DY, DH, DC, B_MASK, B_H_DROP, B_PEEPHOLES, BACKWARD_INPUTS };
+enum {
+  B_X, B_U, H_BEFORE, GATES, C_BEFORE, DY, DH, DC, B_MASK, B_X_DROP, B_H_DROP, B_PEEPHOLES,
+  BACKWARD_INPUTS
+};
 
 static void backward(void *kernel, TF_OpKernelContext *context) {
   const struct options *options = kernel;
   struct call call = begin(context, BACKWARD_INPUTS);
   TF_Tensor **in = call.in;
   check(&call, B_U, 2, -1, -1, 0, "recurrent_kernel must be (units, 4 * units)");
-  check(&call, GATES, 3, -1, -1, -1, "gates must be (batch, steps, 4 * units)");
+  check(&call, B_X, 3, -1, -1, -1, "x must be (batch, steps, features)");
   if (failed(&call)) {
     end(&call);
     return;
   }
-  const int64_t H = TF_Dim(in[B_U], 0), B = TF_Dim(in[GATES], 0), T = TF_Dim(in[GATES], 1);
+  const int64_t B = TF_Dim(in[B_X], 0), T = TF_Dim(in[B_X], 1), D = TF_Dim(in[B_X], 2);
+  const int64_t H = TF_Dim(in[B_U], 0);
   check(&call, B_U, 2, H, 4 * H, 0, "recurrent_kernel must be (units, 4 * units)");
   check(&call, GATES, 3, B, T, 4 * H, "gates must be (batch, steps, 4 * units)");
+  check(&call, H_BEFORE, 3, B, T, H, "h_before must be (batch, steps, units)");
   check(&call, C_BEFORE, 3, B, T, H, "c_before must be (batch, steps, units)");
   check(&call, DY, 3, B, -1, H, "dy must be (batch, steps or 0, units)");
   const int64_t given = failed(&call) ? 0 : TF_Dim(in[DY], 1);
   if (given) check(&call, DY, 3, B, T, H, "dy must be (batch, steps or 0, units)");
   check(&call, DH, 2, B, H, 0, "dh must be (batch, units)");
   check(&call, DC, 2, B, H, 0, "dc must be (batch, units)");
-  struct backward R = {.steps = T, .units = H, .relu = options->relu};
+  struct backward R = {.steps = T, .features = D, .units = H, .relu = options->relu};
   R.mask = optional(&call, B_MASK, 2, B, T, 0, "mask must be (batch, steps) or (0, 0)");
+  R.x_drop = optional(&call, B_X_DROP, 3, B, 4, D, "x_drop must be (batch, 4, features) or empty");
   R.h_drop = optional(&call, B_H_DROP, 3, B, 4, H, "h_drop must be (batch, 4, units) or empty");
   R.peepholes = optional(&call, B_PEEPHOLES, 2, 3, H, 0, "peepholes must be (3, units) or (0, 0)");
   R.dz = output_over(&call, GATES, B, T, 4 * H); /* a step's dz replaces its gates */
   R.dh0 = output(&call, 2, B, H, 0);
   R.dc0 = output(&call, 2, B, H, 0);
+  R.dW = output(&call, 2, D, 4 * H, 0);
+  R.dU = output(&call, 2, H, 4 * H, 0);
+  R.db = output(&call, 1, 4 * H, 1, 0);
   if (!failed(&call)) {
+    R.x = TF_TensorData(in[B_X]), R.h_before = TF_TensorData(in[H_BEFORE]);
     R.gates = in[GATES] ? TF_TensorData(in[GATES]) : R.dz, R.c_before = TF_TensorData(in[C_BEFORE]);
     R.dy = given ? TF_TensorData(in[DY]) : NULL;
     R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
-    struct room room = pack_transposed(TF_TensorData(in[B_U]), H);
-    if (room.numbers) {
-      R.packed = room.numbers;
-      in_parts(chosen.backward, &R, B);
-      give_back(room);
-    } else {
+    if (!backward_of(&R, TF_TensorData(in[B_U]), B))
       TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernel");
-    }
   }
   end(&call);
 }
@@ -504,15 +564,17 @@ __attribute__((constructor)) static void load(void) {
          (const char *[]){"keep: bool", "outputs: bool", "relu: bool", 0},
          TF_NewKernelBuilder("LstmZooForward", "CPU", create, forward, delete));
   define("LstmZooBackward",
-         (const char *[]){"recurrent_kernel: float", "gates: float", "c_before: float", "dy: float",
-                          "dh: float", "dc: float", "mask: bool", "h_drop: float", "peepholes: float", 0},
-         (const char *[]){"dz: float", "dh_first: float", "dc_first: float", 0},
+         (const char *[]){"x: float", "recurrent_kernel: float", "h_before: float", "gates: float",
+                          "c_before: float", "dy: float", "dh: float", "dc: float", "mask: bool",
+                          "x_drop: float", "h_drop: float", "peepholes: float", 0},
+         (const char *[]){"dz: float", "dh_first: float", "dc_first: float", "dkernel: float",
+                          "drecurrent_kernel: float", "dbias: float", 0},
          (const char *[]){"relu: bool", 0},
          TF_NewKernelBuilder("LstmZooBackward", "CPU", create, backward, delete));
 }
 
 /* Grows with every change of what the operations take and give; native/__init__.py has it too. */
-const int lstm_zoo_interface = 2;
+const int lstm_zoo_interface = 3;
 
 /* What the kernels were chosen for: "avx512", "avx2" or "plain". */
 const char *lstm_zoo_simd(void) { return chosen.name; }
