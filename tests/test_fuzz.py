@@ -14,6 +14,7 @@ import lstm_zoo as lz
 
 X = np.zeros((2, 5, 3), "float32")
 SERIES = np.arange(30.0)
+FLOW = lz.inspection.GradientFlow({"lstm": X[..., 0] + 1}, {})
 NOTHING = keras.Sequential()
 WRONG = {  # what a fuzz has found to end in something else than one sentence
     "names must be a list": lambda: lz.encode_labels(["a"], names=0),
@@ -46,6 +47,9 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "log_dir must be a path": lambda: lz.GradientMonitor(X, X, log_dir=7),
     "recipe must be a Recipe": lambda: lz.presets.kind_of(np),
     "class_names must be a list": lambda: lz.plots.plot_confusion([0, 1], [0, 1], 0.5),
+    "feature_names must be a list": lambda: lz.plots.plot_saliency(X, X, feature_names=0.5),
+    "layer must be one with": lambda: lz.plots.plot_gradient_flow(FLOW, layer=[1]),
+    "y must not be empty": lambda: lz.gradient_flow(lz.LSTM(2), X, [], loss="mse"),
     "x must be of shape": lambda: lz.jacobian_norms(lz.LSTM(2), [np.zeros(2)]),
 }
 

@@ -66,7 +66,7 @@ def plot_saliency(
         raise ValueError(f"sample {sample} of saliency and x must have numbers for every feature")
     steps, features = size.shape
     unnamed = [f"feature {k}" for k in range(features)]
-    names = unnamed if feature_names is None else feature_names
+    names = unnamed if feature_names is None else checks.listing("feature_names", feature_names)
     if len(names) != features:
         raise ValueError(f"feature_names must name {features} features, got {len(names)}")
     strongest = np.argsort(-np.nanmean(size, axis=0), kind="stable")

@@ -125,7 +125,7 @@ def plot_gradient_flow(
                 f"got {type(one).__name__}"
             )
     known = {name for one in flows.values() for name in getattr(one, state)}
-    if not known or (layer is not None and layer not in known):
+    if not known or (layer is not None and layer not in sorted(known)):
         raise ValueError(f"layer must be one with a {state} state, {sorted(known)}, got {layer!r}")
     lines = [
         (label, name, one)
