@@ -94,7 +94,7 @@ def calls():
     Given are those without a default, and those that want to be another.
     """
     numbers = {"samples": 3, "timesteps": 9, "seed": 0}
-    shape = {"input_shape": (2, 2), "lstm_units": (2,), "dense_units": (2,)}
+    shape = {"input_shape": (5, 2), "lstm_units": (2,), "dense_units": (2,)}
     regressor = lz.build_regressor((5, 2), lstm_units=(2,), dense_units=())
     coder = lz.build_autoencoder((5, 2), lstm_units=(2,))
     speller = lz.build_language_model(5, lstm_units=(2,), embedding_dim=2)
@@ -157,7 +157,7 @@ def calls():
         "recurrence.explain": (1, {"layer": layer}),
         "recurrence.why_not_fast": (1, {"layer": layer}),
         # builders, and what is done with their models
-        "builders.build_autoencoder": (5, {"input_shape": (2, 2), "lstm_units": (2,)}),
+        "builders.build_autoencoder": (5, {"input_shape": (5, 2), "lstm_units": (2,)}),
         "builders.build_classifier": (5, shape | {"num_classes": 3}),
         "builders.build_regressor": (5, shape),
         "builders.build_forecaster": (5, shape | {"horizon": 2, "quantiles": (0.1, 0.9)}),
@@ -165,7 +165,7 @@ def calls():
         "builders.build_language_model": (5, {"vocabulary_size": 5, "lstm_units": (2,)}),
         "builders.build_lstm_fcn": (
             5,
-            {"input_shape": (2, 2), "num_classes": 3, "lstm_units": 2}
+            {"input_shape": (5, 2), "num_classes": 3, "lstm_units": 2}
             | {"filters": (2, 2), "kernel_sizes": (3, 2)},
         ),
         "builders.build_seq2seq": (
