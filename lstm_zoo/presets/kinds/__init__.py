@@ -7,7 +7,7 @@ back are layers in it.
 from lstm_zoo import checks
 from lstm_zoo.presets.kinds.base import Kind
 from lstm_zoo.presets.kinds.classification import Classification, Words
-from lstm_zoo.presets.kinds.regression import Regression
+from lstm_zoo.presets.kinds.regression import Adding, Regression
 from lstm_zoo.presets.kinds.series import Anomaly, DailyForecasting, Forecasting, HybridForecasting
 from lstm_zoo.presets.kinds.text import Dates, LanguageModel
 from lstm_zoo.presets.recipe import Recipe
@@ -16,6 +16,7 @@ KINDS: dict[str, type[Kind]] = {
     "classification": Classification,
     "classification of words": Words,
     "regression": Regression,
+    "adding over long lags": Adding,
     "forecasting": Forecasting,
     "forecasting a day": DailyForecasting,
     "forecasting a day by a hybrid": HybridForecasting,

@@ -120,7 +120,9 @@ class HybridForecasting(DailyForecasting):
     """A day ahead, by exponential smoothing of the logarithm and an LSTM on what that leaves.
 
     The smoothing, fitted to the training part, is a fixed layer; the LSTM reads the last week as in
-    `DailyForecasting` and starts from no correction, with the smoothing's own quantiles.
+    `DailyForecasting` and starts from no correction, with the smoothing's own quantiles. It trains
+    on each window behind the first two seasons; where that lacks steps, the first season stands
+    before it again and again, which leaves the smoothing, that starts with it, as it is.
 
     Source:
         Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks,
@@ -133,6 +135,11 @@ class HybridForecasting(DailyForecasting):
         seasons = self.horizon, self.season
         parameters = smoothing.fitted(self._log_of_training(), *seasons, self.horizon)
         return smoothing.matrix(parameters, self.input_steps, *seasons, self.horizon)
+
+    def training_part(self):
+        series, season = self.data.x_train, self.season
+        before = np.tile(series[:season], (self.input_steps // season - 2, 1))
+        return datasets.windows(np.concatenate([before, series]), self.input_steps, self.horizon)
 
     def _log_of_training(self):
         return np.log(self.data.x_train[:, 0].astype("float64"))
