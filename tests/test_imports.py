@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "exporting": BASE | {"cells", "layers", "recurrence"},
     "inspection": BASE | {"cells"},
     "plots": BASE | {"cells", "inspection"},
-    "presets": BASE | {"builders", "datasets", "plots", "tasks", "training"},
+    "presets": BASE | {"builders", "cells", "datasets", "plots", "tasks", "training"},
     "weights": BASE | {"cells"},
     "widgets": BASE | {"cells", "inspection", "plots"},
     "cli": BASE
