@@ -70,7 +70,6 @@ def run(
     weights = tf.nest.map_structure(
         lambda w: None if w is None else tf.cast(w, cell.compute_dtype), variables_of(cell)
     )
-    eager = tf.executing_eagerly()
     in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
     use_native = use_native and not (in_xla or portable.target())
     if use_native:
@@ -81,8 +80,10 @@ def run(
     if drawn is not None:
         x = tf.concat([x, tf.cast(drawn, x.dtype)], axis=2)
     rows = Rows(x, states, mask, drop)
+    # One program for all sizes: C need not know them, and eager calls come in too many.
+    any_size = use_native or tf.executing_eagerly()
     plan = Plan(
-        segment=segment_of(None if eager else x.shape[1], recompute),
+        segment=segment_of(None if any_size else x.shape[1], recompute),
         training=bool(training),
         recompute=recompute,
         outputs=return_sequences,
@@ -90,11 +91,16 @@ def run(
         native=use_native,
     )
     kind = kind_of(cell)
-    specs = _of_any_size(rows) if eager else rows
+    specs = _of_any_size(rows) if any_size else rows
     tensors = [a for a in tf.nest.flatten((rows, weights)) if a is not None]
     results = _differentiable.program(kind, plan, specs, weights)(*tensors)
     outputs, *states = [tf.cast(a, cell.compute_dtype) for a in results]
-    return outputs if return_sequences else None, states
+    for state in states:
+        state.set_shape((x.shape[0], None))
+    if not return_sequences:
+        return None, states
+    outputs.set_shape((*x.shape[:2], None))
+    return outputs, states
 
 
 def _in_float32(tensors):
@@ -102,7 +108,7 @@ def _in_float32(tensors):
 
 
 def _of_any_size(rows):
-    """Eager calls come in many sizes: specifications of tensors that all of them share."""
+    """Specifications of tensors that calls of all sizes share."""
 
     def unknown(axes, structure):
         def spec(a):

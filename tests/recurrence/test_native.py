@@ -18,6 +18,7 @@ import lstm_zoo as lz
 from lstm_zoo.cells import lstm_in_numpy
 from lstm_zoo.layers import base
 from lstm_zoo.recurrence import engines, native
+from lstm_zoo.recurrence.run import _differentiable
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -255,6 +256,27 @@ def test_it_serves_in_graphs_and_fit_and_not_where_xla_or_a_file_is_made(tmp_pat
         assert b"LstmZoo" not in written
     served = tf.saved_model.load(str(tmp_path / "exported"))
     np.testing.assert_allclose(served.serve(x), layer(x), atol=1e-6)
+
+
+@with_library
+def test_trainings_on_arrays_of_many_lengths_share_one_program():
+    model = keras.Sequential([keras.Input((None, 2)), lz.PeepholeLSTM(3, return_sequences=True)])
+    model.compile("sgd", "mse")
+
+    def train(steps):
+        lz.fit(model, np.ones((5, steps, 2)), np.zeros((5, steps, 3)), epochs=1, verbose=0)
+        return set(_differentiable.programs)
+
+    first = train(4)
+    assert first
+    assert all(train(steps) == first for steps in (3, 7, 40))
+
+
+@with_library
+def test_sizes_that_a_graph_knows_are_known_of_what_comes_out():
+    layer = lz.LSTM(4, return_sequences=True, return_state=True)
+    y, h, c = tf.function(layer).get_concrete_function(tf.TensorSpec((5, 3, 2))).outputs
+    assert (y.shape, h.shape, c.shape) == ((5, 3, 4), (5, 4), (5, 4))
 
 
 def test_a_library_of_another_version_is_not_used(monkeypatch):
