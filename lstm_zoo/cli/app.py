@@ -250,13 +250,21 @@ def _or_usage_error(function, *arguments, **options):
 
 
 def _writable(folder):
-    """Whether files can be written there is known before anything is trained."""
+    """Whether files can be written there is known before anything is trained, or made for it."""
     import pathlib
     import tempfile
 
+    def is_there(path):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        return True
+
+    wanted = pathlib.Path(folder).absolute()
     try:
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
+        there = next(path for path in (wanted, *wanted.parents) if is_there(path))
+        with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"0" * 2**20)
     except OSError as error:
         raise typer.BadParameter(f"--out {folder} cannot be written to: {error.strerror}") from None

@@ -112,9 +112,11 @@ def test_an_unknown_preset_is_refused_with_the_nearest(command, tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    result = run("demo", "--out", tmp_path / "file")
-    assert result.exit_code == 2
-    assert "cannot be written to" in " ".join(result.output.replace("│", " ").split())
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for wrong in ("file", "file/below/it", "link", "n" * 300):
+        result = run("demo", "--out", tmp_path / wrong)
+        assert result.exit_code == 2
+        assert "cannot be written to" in " ".join(result.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -123,12 +125,14 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_training(tmp_path)
         (("--workers", "localhost", "--index", "0"), "addresses must be host:port"),
         (("--workers", "a:1,b:1"), "index must be a whole number from 0 to 1, got None"),
         (("--index", "1"), "--index needs --workers"),
+        (("--cell", "gruu"), "did you mean 'gru'"),
     ],
 )
-def test_wrong_workers_are_named_before_any_waiting(tmp_path, options, message):
-    result = run("train", "italy_power", "--out", tmp_path, *options)
+def test_wrong_options_of_train_are_named_before_any_waiting(tmp_path, options, message):
+    result = run("train", "italy_power", "--out", tmp_path / "new" / "out", *options)
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
+    assert not any(tmp_path.iterdir())  # no folder is made for it
 
 
 def test_bad_seeds_are_named(tmp_path):
