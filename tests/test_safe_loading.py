@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import pickle
+import re
+import resource
 import subprocess
 import sys
 import zipfile
@@ -151,6 +153,86 @@ def test_model_file_with_more_than_a_model_is_refused_and_runs_nothing(
         lz.load(path)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["deep", "evil_module.py"]
     assert list(folder.iterdir()) == [path]
+
+
+def written(path, parts):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+HUGE = {
+    "a cell": lambda units: [keras.Input((3, 2)), lz.LSTM(units)],
+    "a cell of Keras": lambda units: [keras.Input((3, 2)), keras.layers.GRU(units)],
+    "both directions": lambda units: [
+        keras.Input((3, 2)),
+        keras.layers.Bidirectional(lz.PeepholeLSTM(units)),
+    ],
+    "a dense layer": lambda units: [keras.Input((3,)), keras.layers.Dense(units)],
+    "an embedding": lambda units: [keras.Input((3,)), keras.layers.Embedding(units, 2)],
+    "a model in the model": lambda units: [
+        keras.Input((3,)),
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]),
+    ],
+    "kept states": lambda units: [
+        keras.Input(batch_shape=(units, 3, 2)),
+        lz.LSTM(7, stateful=True),
+    ],
+}
+SMALL = 5  # the size that the file is written with
+
+
+@pytest.mark.parametrize("size", [10**9, 10**8])
+@pytest.mark.parametrize("what", HUGE)
+def test_sizes_that_the_weights_do_not_have_are_refused_before_any_is_made(tmp_path, what, size):
+    model = keras.Sequential(HUGE[what](SMALL))
+    good = lz.save(model, tmp_path / "good.keras")
+    assert lz.load(good).count_params() == model.count_params()
+    with zipfile.ZipFile(good) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = re.sub(rb"\b5\b", str(size).encode(), parts["config.json"])
+    path, before = written(tmp_path / "huge.keras", parts), peak()
+    with pytest.raises(ValueError, match="huge.keras can't be loaded: its configuration asks for"):
+        lz.load(path)
+    assert peak() - before < 300  # MB; the smallest of them would be 800
+
+
+def peak():
+    """Megabytes that this process has had in memory at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def test_a_metric_larger_than_what_is_stored_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[keras.metrics.MeanIoU(5)])
+    good = lz.save(model, tmp_path / "good.keras")
+    assert lz.load(good).compiled
+    with zipfile.ZipFile(good) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = parts["config.json"].replace(
+        b'"num_classes": 5', b'"num_classes": 50000'
+    )
+    with pytest.raises(ValueError, match="asks for 2.5e[+]09 numbers"):
+        lz.load(written(tmp_path / "huge.keras", parts))
+
+
+def test_models_with_classes_of_a_scope_and_variables_from_arrays_load(tmp_path):
+    class Counting(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = keras.Variable(np.ones(2, "float32"))
+
+        def call(self, x):
+            return x * self.scale
+
+    class Twice(keras.layers.Dense):
+        pass
+
+    for layer in (Counting(), Twice(2)):
+        model = keras.Sequential([keras.Input((2,)), layer])
+        path = lz.save(model, tmp_path / "model.keras")
+        with keras.saving.CustomObjectScope({type(layer).__name__: type(layer)}):
+            assert lz.load(path).count_params() == model.count_params()
 
 
 def test_what_is_no_model_file_is_named(tmp_path):

@@ -1,5 +1,9 @@
 """`load`: a model from a file, after a look at what is in it."""
 
+import concurrent.futures
+import functools
+import json
+import math
 import pathlib
 import stat
 import zipfile
@@ -11,6 +15,7 @@ from lstm_zoo import checks
 _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _UNPACKED = 2**28  # bytes that a file may unpack to, however small it is
 _RATIO = 20  # and how much larger it may become; Keras does not compress
+_WEIGHTS = 2**26  # numbers that a configuration may ask for where fewer are stored
 
 
 def load(path: str | pathlib.Path) -> keras.Model:
@@ -28,7 +33,7 @@ def load(path: str | pathlib.Path) -> keras.Model:
     Raises:
         ValueError: naming the file, if it is no such file, is damaged, has code, a class that is
             neither Keras's nor LSTM Zoo's nor registered, a part with a path outside, or arrays
-            larger than what is stored.
+            larger than what is stored, or a configuration that asks for them.
         FileNotFoundError: if there is no file.
 
     Example:
@@ -52,15 +57,74 @@ def load(path: str | pathlib.Path) -> keras.Model:
 
 
 def _check(path):
-    """Refuse an archive that holds more than a model, or unpacks to more than there is."""
+    """Refuse an archive that holds more than a model, or would become more than there is."""
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-    for part in parts:
-        names = pathlib.PurePosixPath(part.filename.replace("\\", "/")).parts
-        if stat.S_ISLNK(part.external_attr >> 16) or not names or ".." in names:
-            raise ValueError(f"its part {part.filename!r} leads out of it")
-        if part.filename not in _PARTS and names[0] != "assets":
-            raise ValueError(f"its part {part.filename!r} is no part of a model")
-    unpacked = sum(part.file_size for part in parts)
-    if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
-        raise ValueError(f"it would unpack to {unpacked / 2**30:.1f} GB")
+        for part in parts:
+            names = pathlib.PurePosixPath(part.filename.replace("\\", "/")).parts
+            if stat.S_ISLNK(part.external_attr >> 16) or not names or ".." in names:
+                raise ValueError(f"its part {part.filename!r} leads out of it")
+            if part.filename not in _PARTS and names[0] != "assets":
+                raise ValueError(f"its part {part.filename!r} is no part of a model")
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
+            raise ValueError(f"it would unpack to {unpacked / 2**30:.1f} GB")
+        config = json.loads(archive.read("config.json"))
+    wanted = _numbers(config)
+    if wanted > max(_WEIGHTS, unpacked):
+        raise ValueError(f"its configuration asks for {wanted:.3g} numbers, which it does not hold")
+
+
+def _numbers(config):
+    """How many numbers the weights, states and metrics would be; none of them is made."""
+    with keras.saving.CustomObjectScope({}) as scope:
+        known = scope.backup  # what a scope of the caller names; another thread does not see it
+
+    def build():
+        # Variables wait here for values. That they would come later is forgotten with the thread.
+        with keras.StatelessScope(initialize_variables=False):
+            read = functools.partial(
+                keras.saving.deserialize_keras_object, custom_objects=known, safe_mode=True
+            )
+            return read(_without_arrays(config)), [read(one) for one in _metrics(config)]
+
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        try:
+            model, metrics = thread.submit(build).result()
+        except ValueError as problem:
+            if "in a stateless scope" in str(problem):  # a class of the user's starts from arrays
+                return 0
+            raise
+    variables = list(model.weights)
+    for metric in keras.tree.flatten(metrics):
+        variables += getattr(metric, "variables", ())
+    wanted = sum(math.prod(variable.shape) for variable in variables)
+    if any(one.get("stateful") for one in _dicts(config)):
+        batch = max(side.shape[0] or 0 for side in model.inputs)
+        wanted += batch * max(max(weight.shape, default=0) for weight in model.weights)
+    return wanted
+
+
+def _without_arrays(config):
+    """A configuration without what holds values at once: an optimizer, states that are kept."""
+    if isinstance(config, dict):
+        changed = {"stateful": False} if "stateful" in config else {}
+        kept = {key: _without_arrays(v) for key, v in config.items() if key != "compile_config"}
+        return kept | changed
+    return [_without_arrays(v) for v in config] if isinstance(config, list) else config
+
+
+def _metrics(config):
+    """The configurations of the metrics that models are compiled with."""
+    for one in _dicts(config):
+        compiled = one.get("compile_config") or {}
+        yield {key: compiled.get(key) for key in ("metrics", "weighted_metrics")}
+
+
+def _dicts(config):
+    """Every dict in a configuration."""
+    if isinstance(config, dict):
+        yield config
+    if isinstance(config, (dict, list)):
+        for part in config.values() if isinstance(config, dict) else config:
+            yield from _dicts(part)
