@@ -20,8 +20,10 @@ from lstm_zoo.presets.kinds import (
     Words,
 )
 
-BATCH = 256
+BATCH = 256  # samples at a time
+STEPS = 2**16  # and steps of them together
 LONGEST_LINE = 100_000  # characters
+LONGEST_DATE = 100  # characters
 LONGEST_SAMPLE = 100_000  # steps
 
 
@@ -79,27 +81,44 @@ def _forecast(kind, model, path):
 
 
 def _suspicion(kind, model, path):
-    steps = [row for _, row in _rows(path, kind.data.feature_names)]
-    if len(steps) < kind.window:
-        raise ValueError(f"{path} must have at least {kind.window} rows, got {len(steps)}")
-    for step, score in enumerate(kind.steps(model, np.array(steps, "float32")), start=1):
-        yield {"step": step, "anomaly score": round(float(score), 4)}
+    rows = (row for _, row in _rows(path, kind.data.feature_names))
+    held, scored = [], 0  # `held` begins where a window does; of its rows some are scored
+    steps, more = itertools.count(1), True
+    while more:
+        new = list(itertools.islice(rows, STEPS))
+        more = len(new) == STEPS
+        held += new
+        if len(held) < kind.window:
+            raise ValueError(f"{path} must have at least {kind.window} rows, got {len(held)}")
+        until = len(held) - kind.window if more else len(held)  # all windows of these are there
+        scores = kind.steps(model, np.array(held, "float32"))[scored:until]
+        for score in scores:
+            yield {"step": next(steps), "anomaly score": round(float(score), 4)}
+        start = max(0, until - kind.window) // kind.stride * kind.stride
+        held, scored = held[start:], until - start
 
 
 def _dates(kind, model, path):
     texts = ((line, text.strip()) for line, text in _lines(path) if text.strip())
+    empty = True
     while some := list(itertools.islice(texts, BATCH)):
+        empty = False
         for line, text in some:
+            if len(text) > LONGEST_DATE:
+                raise ValueError(f"line {line} of {path} must be a date, got {len(text)} letters")
             if unknown := sorted(set(text) - set(kind.letters)):
                 raise ValueError(f"line {line} of {path} must be a date, got {unknown[0]!r}")
         texts_of_some = [text for _, text in some]
         for text, date in zip(texts_of_some, kind.translate(model, texts_of_some), strict=True):
             yield {"text": text, "date": date}
+    if empty:
+        raise ValueError(f"{path} is empty; one date a line is wanted")
 
 
 def _continued(kind, model, path, length=200):
     """The text and what the model writes behind it, of which it reads the last 1000 characters."""
-    prompt = deque("".join(text for _, text in _lines(path)), maxlen=1000)
+    letters = itertools.chain.from_iterable(text for _, text in _lines(path))
+    prompt = deque(letters, maxlen=1000)
     numbers = {letter: n for n, letter in enumerate(kind.data.vocabulary, start=1)}
     if not prompt or (unknown := sorted(set(prompt) - set(numbers))):
         raise ValueError(
@@ -116,8 +135,9 @@ def _continued(kind, model, path, length=200):
 def _in_batches(model, samples):
     """The number of each sample and what the model says of it; samples of one length together."""
     numbered = enumerate(samples, start=1)
-    for _, alike in itertools.groupby(numbered, key=lambda pair: len(pair[1])):
-        while some := list(itertools.islice(alike, BATCH)):
+    for length, alike in itertools.groupby(numbered, key=lambda pair: len(pair[1])):
+        size = max(1, min(BATCH, STEPS // length))
+        while some := list(itertools.islice(alike, size)):
             numbers, arrays = zip(*some, strict=True)
             yield from zip(numbers, model.predict(np.stack(arrays), verbose=0), strict=True)
 
@@ -141,8 +161,9 @@ def _rows(path, features):
     """What stands in the column `sample`, or None, and the numbers of each row."""
     rows = csv.reader(line for _, line in _lines(path))
     try:
-        order, first = None, True
-        for number, cells in enumerate(rows, start=1):
+        order, first, empty = None, True, True
+        for cells in rows:
+            number = rows.line_num
             cells = [cell.strip() for cell in cells]
             if not any(cells):
                 continue
@@ -156,10 +177,11 @@ def _rows(path, features):
                 raise ValueError(
                     f"line {number} of {path} must have {len(columns)} columns, got {len(cells)}"
                 )
+            empty = False
             label = cells[columns["sample"]] if "sample" in columns else None
             yield label, [_number(path, number, cells[columns[name]]) for name in features]
-        if first:
-            raise ValueError(f"{path} is empty; rows of {', '.join(features)} are wanted")
+        if empty:
+            raise ValueError(f"{path} must hold rows of {', '.join(features)}, got none")
     except csv.Error as error:
         raise ValueError(f"{path} is not a CSV file: {error}") from None
 
@@ -182,7 +204,7 @@ def _header(path, cells, features):
 
 def _number(path, line, cell):
     try:
-        value = float(cell)
+        value = float("nan" if "_" in cell else cell)  # Python's own way to write 1_000
     except ValueError:
         value = float("nan")
     if not abs(value) < 3e38:  # what float32 holds
@@ -209,15 +231,19 @@ def _words(kind, path):
 
 def _lines(path):
     """The lines and their numbers, none of them longer than can be meant."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    # A line that is not UTF-8 comes with marks in it, which can't be written; so it has its number.
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         number = 0
-        try:
-            while line := file.readline(LONGEST_LINE + 1):
-                number += 1
-                if len(line) > LONGEST_LINE:
-                    raise ValueError(
-                        f"line {number} of {path} is longer than {LONGEST_LINE} characters"
-                    )
-                yield number, line
-        except UnicodeDecodeError:
-            raise ValueError(f"line {number + 1} of {path} must be text in UTF-8") from None
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise ValueError(
+                    f"line {number} of {path} is longer than {LONGEST_LINE} characters"
+                )
+            try:
+                line.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"line {number} of {path} must be text in UTF-8") from None
+            if "\0" in line:
+                raise ValueError(f"line {number} of {path} must be text in UTF-8, got a NUL byte")
+            yield number, line

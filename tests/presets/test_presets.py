@@ -2,9 +2,12 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import runpy
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -264,8 +267,8 @@ def test_predict_reads_words(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty"),
-        (b"\n\n", "is empty"),
+        (b"", "must hold rows of demand, got none"),
+        (b"\n\n", "must hold rows of demand, got none"),
         (b"a,b\n1,2\n", "must name the columns demand"),
         (b"demand\n1\nx\n", "line 3 of .* must hold finite numbers, got 'x'"),
         (b"1\nnan\n", "line 2 .* finite"),
@@ -274,7 +277,20 @@ def test_predict_reads_words(tmp_path):
         (b"1\n\xff\xfe\n", "must be text in UTF-8"),
         (b"1" * 200_000, "line 1 of .* is longer than"),
         (b"demand\n" + b"1\n" * 23, "must have 24 rows, got 23"),
-        (b"1\n\0\n", "finite numbers|CSV"),
+        (b"1\n\0\n", "line 2 of .* in UTF-8, got a NUL byte"),
+        (b"1_000\n", "line 1 of .* finite"),
+        (b"1\n1_000\n", "line 2 of .* finite"),
+        (b"demand\n" + b"1\n" * 9000 + b"1,5\n", "line 9002 of .* must have 1 columns, got 2"),
+        (b"demand\n" + b"1\n" * 9000 + "1 °".encode("latin-1"), "line 9002 .* UTF-8"),
+        ("demand\n1\n".encode("utf-16"), "line 1 of .* must be text in UTF-8"),
+        ("demand\n1\n".encode("utf-16-le"), "line 1 of .* in UTF-8, got a NUL byte"),
+        ("demand\n1\n".encode("utf-32"), "line 1 of .* must be text in UTF-8"),
+        (b'"1\n' + b"1\n" * 200_000, "is not a CSV file: field larger than field limit"),
+        (b"1" + b",1" * 40_000, "line 1 of .* must have 1 columns, got 40001"),
+        (b"load\n1\n", "must name the columns demand"),
+        (b"demand,demand\n1,1\n", "must name the columns demand"),
+        (b"demand\n", "must hold rows of demand, got none"),
+        (b"\xef\xbb\xbf", "must hold rows of demand, got none"),
     ],
 )
 def test_predict_answers_a_wrong_file_with_one_sentence(tmp_path, content, message):
@@ -282,6 +298,98 @@ def test_predict_answers_a_wrong_file_with_one_sentence(tmp_path, content, messa
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         answers("italy_power", path)
+
+
+def test_predict_reads_what_spreadsheets_write(tmp_path):
+    """A mark of the byte order, quotes, blanks, the ends of lines of Windows and old Macs."""
+    path = tmp_path / "file.csv"
+    demand = [f"{one:.3f}" for one in lz.datasets.load("italy_power_demand").x_test[0, :, 0]]
+    path.write_text("demand\n" + "\n".join(demand))
+    expected = answers("italy_power", path)
+    for end in ("\r\n", "\r"):
+        lines = ['"demand"', *(f' "{one}" ' if end == "\r" else one for one in demand), ""]
+        path.write_bytes(end.join(lines).replace(' "', '"').encode("utf-8-sig"))
+        assert answers("italy_power", path) == expected
+
+
+def test_predict_scores_a_long_series_in_parts_as_in_one_piece(tmp_path, monkeypatch):
+    series = lz.datasets.load("internal_bleeding").x_test
+    for steps, rows in ((100, 301), (77, 231), (64, 256), (50, 90)):
+        path = write(tmp_path / "pressure.csv", None, series[:rows].tolist())
+        monkeypatch.setattr(predict, "STEPS", 10**6)
+        expected = answers("bleeding", path)
+        monkeypatch.setattr(predict, "STEPS", steps)
+        found = answers("bleeding", path)
+        assert [row["step"] for row in found] == list(range(1, rows + 1))
+        scores = [[row["anomaly score"] for row in some] for some in (found, expected)]
+        np.testing.assert_allclose(*scores, atol=2e-4)
+
+
+def test_predict_takes_few_long_sequences_at_a_time(monkeypatch):
+    taken = []
+
+    class Model:
+        def predict(self, x, verbose):
+            taken.append(x.shape)
+            return x[:, :1, 0]
+
+    lengths = [3] * 300 + [predict.STEPS // 2] * 5 + [predict.STEPS + 1] * 2
+    numbered = predict._in_batches(Model(), (np.zeros((n, 1), "float32") for n in lengths))
+    assert [number for number, _ in numbered] == list(range(1, len(lengths) + 1))
+    assert [shape[0] for shape in taken] == [256, 44, 2, 2, 1, 1, 1]
+
+
+def test_a_line_that_is_no_date_is_named(tmp_path):
+    path = tmp_path / "dates.txt"
+    for content, message in (("1" * 5000, "line 1 of .* got 5000 letters"), ("\n\n", "is empty")):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            answers("dates", path)
+
+
+LONG = """
+import itertools, pathlib, resource, sys
+import lstm_zoo as lz
+from lstm_zoo.presets.predict import predict_file
+
+def peak(name, line, lines):
+    path = pathlib.Path(sys.argv[1]) / "long.csv"
+    with open(path, "w") as file:
+        file.writelines(itertools.repeat(line * 1000, lines // 1000))
+    kind = lz.presets.kind_of(lz.presets.read_recipe(name))
+    try:
+        answers = sum(1 for _ in predict_file(kind, lz.load_preset(name), path))
+    except ValueError as error:
+        answers = str(error)
+    path.unlink()
+    return answers, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+name, line, few, many = sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+_, before = peak(name, line, few)
+answers, after = peak(name, line, many)
+print(answers, before, after, sep=";")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "line", "few", "many"),
+    [
+        ("electricity", "1000\n", 100_000, 2_000_000),  # as lists they would be 200 MB more
+        ("bleeding", "100\n", 200_000, 500_000),
+        ("python_docs", "if x is 1\n", 100_000, 4_000_000),
+        ("italy_power", "1\n", 100_000, 4_000_000),
+    ],
+)
+def test_predict_reads_a_long_file_in_memory_that_does_not_grow(tmp_path, name, line, few, many):
+    command = [sys.executable, "-c", LONG, str(tmp_path), name, line, str(few), str(many)]
+    environment = os.environ | {"PYTHONPATH": str(TESTS.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers, before, after = done.stdout.splitlines()[-1].split(";")
+    wanted = {"electricity": "48", "bleeding": str(many), "python_docs": "1"}
+    assert answers == wanted.get(name) or "must have 24 rows, got more" in answers
+    assert float(after) - float(before) < 40  # MB
 
 
 def test_recipes_hold_plain_settings_only():
