@@ -74,7 +74,11 @@ def test_notebook_runs_through_in_a_folder_of_its_own(name, python, address, tmp
         argv=[str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     )
     client = NotebookClient(
-        notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(tmp_path)}}
+        notebook,
+        km=kernel,
+        timeout=600,
+        startup_timeout=600,  # a busy machine takes more than the usual minute
+        resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute()  # raises what a cell raises
     after = packages(python)
