@@ -453,7 +453,7 @@ def _used(result):
     """Go through what is lazy, and let go of what would fill the memory."""
     if isinstance(result, keras.utils.PyDataset) and len(result):
         result[0]
-    if isinstance(result, contextlib.AbstractContextManager):
+    if isinstance(result, contextlib.ContextDecorator):  # of `replacing`
         with result as path:
             path.touch()
     if isinstance(result, keras.Model):

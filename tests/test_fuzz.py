@@ -33,6 +33,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "model must be a keras.Model, got 'a'": lambda: lz.translate("a", [[1]], start=1, end=2),
     "model must be a keras.Model, got None": lambda: lz.save(None, "model.keras"),
     "model must be a keras.Model, got 1j": lambda: lz.trace(1j, X),
+    "model must be a keras.Model, got 0": lambda: lz.presets.evaluate_preset("fat", 0),
     "model must be a keras.Model, got 2": lambda: lz.gradient_flow(2, X, X),
     "model must be a keras.Model, got 4": lambda: lz.weights.from_keras2(4, "weights.h5"),
     "baselines must be a list": lambda: lz.backtest(SERIES, 2, start=20, baselines=False),

@@ -55,11 +55,14 @@ def evaluate_preset(name: str, model: keras.Model | None = None) -> dict[str, fl
         name: one of `list_presets()`.
         model: a model in its place, such as `train_preset` gives; the preset's own if None.
 
+    Raises:
+        ValueError: there is no such preset, or `model` is no model.
+
     >>> evaluate_preset("italy_power")["accuracy"] > 0.9
     True
     """
     kind = kind_of(read_recipe(name))
-    return kind.scores(load_preset(name) if model is None else model)
+    return kind.scores(load_preset(name) if model is None else checks.model("model", model))
 
 
 def run(
