@@ -110,7 +110,7 @@ def test_every_set_of_instructions_gives_the_same_numbers(simd):
 
 
 @with_library
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (0, 4, 2, 3), (2, 500, 1, 20)])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (0, 4, 2, 3), (2, 500, 1, 20), (1, 30, 5, 203)])
 def test_shapes_at_the_edges(shape):
     batch, steps, features, units = shape
     layer = lz.LSTM(units, return_sequences=True)

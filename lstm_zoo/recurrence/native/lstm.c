@@ -7,6 +7,8 @@
    declared by hand, so that no TensorFlow is needed to build this. */
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,47 @@ enum { TOGETHER = 256, LINES = 6 };
 #define LINE(H) (4 * (H) + 4 * 16)
 
 typedef void work(void *job, int64_t lo, int64_t hi);
+
+/* The first states where the steps read them; without `gates` it gives room for the hidden states of
+   a step and the next, which last_states frees. */
+static float *first_states(const struct forward *F, int64_t lo, int64_t hi) {
+  const int64_t T = F->steps, H = F->units;
+  if (!F->gates) {
+    float *two = malloc(sizeof(float) * 2 * (hi - lo) * H);
+    memcpy(two, F->h0 + lo * H, sizeof(float) * (hi - lo) * H);
+    memcpy(F->c + lo * H, F->c0 + lo * H, sizeof(float) * (hi - lo) * H);
+    return two;
+  }
+  for (int64_t r = lo; r < hi; r++) {
+    memcpy(T ? F->h_before + r * T * H : F->h + r * H, F->h0 + r * H, sizeof(float) * H);
+    memcpy(T ? F->c_before + r * T * H : F->c + r * H, F->c0 + r * H, sizeof(float) * H);
+  }
+  return NULL;
+}
+
+static void last_states(const struct forward *F, float *two, int64_t lo, int64_t hi) {
+  const int64_t size = (hi - lo) * F->units;
+  if (two) memcpy(F->h + lo * F->units, two + F->steps % 2 * size, sizeof(float) * size);
+  free(two);
+}
+
+/* A forward pass whose steps are cut by units: who is free takes the next part of a step, and waits
+   until all of the step before is ready. No thread has to come, so none is waited for in vain. */
+struct by_units {
+  const struct forward *of;
+  float *two;
+  int64_t rows, parts;         /* of each step */
+  _Atomic int64_t next, ready; /* parts, of all steps */
+};
+
+static int take(struct by_units *S, int64_t *step, int64_t *part) {
+  const int64_t k = atomic_fetch_add(&S->next, 1);
+  *step = k / S->parts, *part = k % S->parts;
+  if (*step >= S->of->steps) return 0;
+  for (int tries = 1; atomic_load(&S->ready) < *step * S->parts; tries++)
+    if (tries % 1000 == 0) sched_yield(); /* whoever has the other part may need this core */
+  return 1;
+}
 
 #define JOIN(a, b) a##b
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -106,8 +149,8 @@ typedef void work(void *job, int64_t lo, int64_t hi);
 static struct {
   const char *name;
   int width;
-  work *forward, *backward;
-} chosen = {"plain", 4, forward_rows_plain, backward_rows_plain};
+  work *forward, *by_units, *backward;
+} chosen = {"plain", 4, forward_rows_plain, forward_units_plain, backward_rows_plain};
 
 static void choose(void) {
 #ifdef HAS_AVX
@@ -116,13 +159,15 @@ static void choose(void) {
   if (at_most && !strcmp(at_most, "plain")) return;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     chosen.name = "avx2", chosen.width = 8;
-    chosen.forward = forward_rows_avx2, chosen.backward = backward_rows_avx2;
+    chosen.forward = forward_rows_avx2, chosen.by_units = forward_units_avx2;
+    chosen.backward = backward_rows_avx2;
   }
   if (at_most && !strcmp(at_most, "avx2")) return;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
     chosen.name = "avx512", chosen.width = 16;
-    chosen.forward = forward_rows_avx512, chosen.backward = backward_rows_avx512;
+    chosen.forward = forward_rows_avx512, chosen.by_units = forward_units_avx512;
+    chosen.backward = backward_rows_avx512;
   }
 #endif
 }
@@ -236,20 +281,40 @@ static void give_back(struct room room) {
 
 /* Packing, described in kernel.inc. */
 
+struct packing {
+  const float *W, *U, *b;
+  int64_t D, H;
+  float *packed, *bias;
+};
+
+/* Panels lo..hi, some lines of all of them at a time: they are read and written as they lie. */
+static void pack_panels(void *job, int64_t lo, int64_t hi) {
+  enum { TALL = 16 };
+  const struct packing *P = job;
+  const int64_t v = chosen.width, D = P->D, H = P->H, K = D + H;
+  for (int64_t top = 0; top < K; top += TALL)
+    for (int64_t p = lo; p < hi; p++)
+      for (int64_t k = top; k < top + TALL && k < K; k++) {
+        const float *line = (k < D ? P->W + k * 4 * H : P->U + (k - D) * 4 * H) + p * v;
+        float *to = P->packed + (p * K + k) * 4 * v;
+        const size_t size = sizeof(float) * (H - p * v < v ? H - p * v : v);
+        for (int g = 0; g < 4; g++) memcpy(to + g * v, line + g * H, size);
+      }
+  for (int64_t p = lo; p < hi; p++)
+    for (int g = 0; g < 4; g++)
+      memcpy(P->bias + (p * 4 + g) * v, P->b + g * H + p * v,
+             sizeof(float) * (H - p * v < v ? H - p * v : v));
+}
+
 static struct room pack_gates(const float *W, const float *U, const float *b, int64_t D, int64_t H) {
   const int64_t v = chosen.width, K = D + H, panels = (H + v - 1) / v;
   struct room room = borrow((size_t)panels * (K + 1) * 4 * v, H % v != 0);
   if (!room.numbers) return room;
-  float *packed = room.numbers, *bias = packed + panels * K * 4 * v;
-  for (int64_t p = 0; p < panels; p++) {
-    const int64_t n = H - p * v < v ? H - p * v : v;
-    for (int64_t k = 0; k < K; k++)
-      for (int g = 0; g < 4; g++)
-        memcpy(packed + ((p * K + k) * 4 + g) * v,
-               (k < D ? W + k * 4 * H : U + (k - D) * 4 * H) + g * H + p * v, sizeof(float) * n);
-    for (int g = 0; g < 4; g++)
-      memcpy(bias + (p * 4 + g) * v, b + g * H + p * v, sizeof(float) * n);
-  }
+  struct packing packing = {W, U, b, D, H, room.numbers, room.numbers + panels * K * 4 * v};
+  if (K * H < 1 << 16) /* less work than to wake a thread */
+    pack_panels(&packing, 0, panels);
+  else
+    in_parts(pack_panels, &packing, panels);
   return room;
 }
 
@@ -268,6 +333,22 @@ static struct room pack_transposed(const float *U, int64_t H) {
         for (int64_t m = 0; m < rows; m++) to[n * wide + m] = U[(j + m) * 4 * H + k + n];
     }
   return room;
+}
+
+/* The whole forward pass. It is cut by units where rows would leave half of the cores idle and a step
+   has so many products that to wait for each other once a step costs little. */
+static int64_t many = 1 << 17;
+
+static void forward_of(struct forward *F, int64_t rows) {
+  const int64_t D = F->features, H = F->units, panels = (H + chosen.width - 1) / chosen.width;
+  part_of(rows); /* knows the cores */
+  if (rows * 2 > cores || rows * (D + H) * 4 * H < many || F->x_drop || F->h_drop) {
+    in_parts(chosen.forward, F, rows);
+    return;
+  }
+  struct by_units units = {F, first_states(F, 0, rows), rows, cores < panels ? cores : panels, 0, 0};
+  in_parts(chosen.by_units, &units, units.parts);
+  last_states(F, units.two, 0, rows);
 }
 
 /* Line by line [dW; dU; db], each the sum of what the parts have, always in the same order. */
@@ -479,7 +560,7 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
     if (room.numbers) {
       const int64_t v = chosen.width, panels = (H + v - 1) / v;
       F.packed = room.numbers, F.packed_bias = room.numbers + panels * (D + H) * 4 * v;
-      in_parts(chosen.forward, &F, B);
+      forward_of(&F, B);
       give_back(room);
     } else {
       TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernels");
