@@ -26,7 +26,7 @@ test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest -n auto --dist loadfile tests
+	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder tests
 	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 test-quick: .venv/installed

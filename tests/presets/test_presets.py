@@ -376,9 +376,9 @@ print(answers, before, after, sep=";")
     ("name", "line", "few", "many"),
     [
         ("electricity", "1000\n", 100_000, 2_000_000),  # as lists they would be 200 MB more
-        ("bleeding", "100\n", 200_000, 500_000),
-        ("python_docs", "if x is 1\n", 100_000, 4_000_000),
-        ("italy_power", "1\n", 100_000, 4_000_000),
+        ("bleeding", "100\n", 100_000, 300_000),
+        ("python_docs", "if x is 1\n", 100_000, 1_000_000),
+        ("italy_power", "1\n", 100_000, 1_000_000),
     ],
 )
 def test_predict_reads_a_long_file_in_memory_that_does_not_grow(tmp_path, name, line, few, many):
