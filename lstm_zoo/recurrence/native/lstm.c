@@ -223,10 +223,16 @@ static void start_pool(void) {
   }
 }
 
-/* The rows of a part; all but the last have as many. */
-static int64_t part_of(int64_t rows) {
+/* The cores that the pool, started at the first call, keeps busy. */
+static int64_t cores_here(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, start_pool);
+  return cores;
+}
+
+/* The rows of a part; all but the last have as many. */
+static int64_t part_of(int64_t rows) {
+  const int64_t cores = cores_here();
   return rows <= cores ? 1 : (rows + cores - 1) / cores;
 }
 
@@ -335,13 +341,13 @@ static struct room pack_transposed(const float *U, int64_t H) {
   return room;
 }
 
-/* The whole forward pass. It is cut by units where rows would leave half of the cores idle and a step
-   has so many products that to wait for each other once a step costs little. */
-static int64_t many = 1 << 17;
+static int64_t many = 1 << 17; /* products of a step, with which to wait for each other costs little */
 
+/* The whole forward pass. It is cut by units where rows would leave half of the cores idle and a step
+   has many products. */
 static void forward_of(struct forward *F, int64_t rows) {
   const int64_t D = F->features, H = F->units, panels = (H + chosen.width - 1) / chosen.width;
-  part_of(rows); /* knows the cores */
+  const int64_t cores = cores_here();
   if (rows * 2 > cores || rows * (D + H) * 4 * H < many || F->x_drop || F->h_drop) {
     in_parts(chosen.forward, F, rows);
     return;
