@@ -13,7 +13,7 @@ from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
 OURS = "LSTM"
 NAMES = {  # of ours where it is more than that, by its builder or its task
     "lstm_fcn": "LSTM-FCN",
-    "forecasting a day by a hybrid": "exponential smoothing and LSTM",
+    "forecasting a day by a hybrid": "exponential smoothing, with intervals by an LSTM",
 }
 
 

@@ -145,6 +145,25 @@ def test_electricity_trains_on_all_that_stands_behind_two_weeks_and_the_smoothin
         np.testing.assert_allclose(whole[:, at], alone[:, 0], rtol=1e-5)
 
 
+def test_electricity_is_forecast_by_the_smoothing_and_its_interval_by_the_lstm():
+    electricity, model = kind("electricity"), lz.load_preset("electricity")
+    x, _ = electricity.test
+    low, middle, high = np.moveaxis(model.predict(x, verbose=0), -1, 0)
+    smoothed = np.exp(np.log(x[..., 0].astype("float64")) @ electricity.smoothing)
+    np.testing.assert_allclose(middle, smoothed, rtol=1e-4)
+    assert np.all((low < middle) & (middle < high))
+    width = (high - low) / middle
+    assert width.std(axis=0).mean() > 1e-3  # it tells one day from another
+    found = electricity.scores(model)
+    assert list(found)[0] == "mape"
+    usual = electricity.errors_of_smoothing[:, ::2].T[:, None]
+    low, high = smoothed * np.exp(usual)
+    below, above = low - electricity.test[1], electricity.test[1] - high
+    score = np.mean(high - low + 20 * (np.maximum(below, 0) + np.maximum(above, 0)))
+    whole = np.stack([low, smoothed, high], axis=-1)
+    assert electricity._interval_score(whole) == pytest.approx(score)
+
+
 def test_adding_starts_with_long_memories_and_is_tested_on_what_it_has_not_seen():
     own = presets.read_recipe("adding")
     adding = presets.kind_of(dataclasses.replace(own, data={"timesteps": 500, "samples": 50}))

@@ -117,12 +117,14 @@ class DailyForecasting(Forecasting):
 
 
 class HybridForecasting(DailyForecasting):
-    """A day ahead, by exponential smoothing of the logarithm and an LSTM on what that leaves.
+    """A day ahead: exponential smoothing of the logarithm, and an LSTM that says how sure that is.
 
-    The smoothing, fitted to the training part, is a fixed layer; the LSTM reads the last week as in
-    `DailyForecasting` and starts from no correction, with the smoothing's own quantiles. It trains
-    on each window behind the first two seasons; where that lacks steps, the first season stands
-    before it again and again, which leaves the smoothing, that starts with it, as it is.
+    The smoothing, fitted to the training part, is a fixed layer and gives the middle quantile. The
+    LSTM reads the last week as in `DailyForecasting` and gives how far the others lie from it; it
+    starts from the quantiles of the smoothing's errors. (Where it corrects the middle too, the
+    error on held-out weeks is larger.) It trains on each window behind the first two seasons; where
+    that lacks steps, the first season stands before it again and again, which leaves the smoothing,
+    that starts with it, as it is.
 
     Source:
         Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks,
@@ -146,35 +148,55 @@ class HybridForecasting(DailyForecasting):
 
     def build(self, cell=None):
         day = self.horizon
-        matrix = self.smoothing
         inputs = keras.Input((self.input_steps, 1), name="past")
         logarithm = kl.Reshape((self.input_steps,), name="logarithm")(ops.log(inputs))
         smoothed = kl.Dense(day, use_bias=False, trainable=False, name="smoothing")
         forecast = kl.Reshape((day, 1), name="smoothed")(smoothed(logarithm))
-        smoothed.set_weights([matrix])
+        smoothed.set_weights([self.smoothing])
 
         series = self._log_of_training()
         change = (series[self.season :] - series[: -self.season]).std()
-        past, future = self.training_part()
-        left = np.log(future) - np.log(past[..., 0]) @ matrix
         week, before = self._last_weeks(logarithm)
         level = kl.Rescaling(1 / series.std(), -series.mean() / series.std(), name="level")(week)
         changes = kl.Rescaling(1 / change, name="change")(kl.Subtract()([week, before]))
         core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
+        errors = self.errors_of_smoothing
         head = core.get_layer("forecast")
-        quantiles = np.quantile(left, self.quantiles, axis=0).T / left.std()
-        quantiles[:, self.quantiles.index(0.5)] = 0
-        head.set_weights([np.zeros(head.kernel.shape), quantiles.ravel()])
-        core = keras.Model(core.input, core.output, name="correcting")  # without an optimizer
-        correction = core(kl.Concatenate()([level, changes]))
-        correction = kl.Rescaling(left.std(), name="correction")(correction)
-        forecast = ops.exp(kl.Add(name="corrected")([forecast, correction]))
+        head.set_weights([np.zeros(head.kernel.shape), errors.ravel() / errors.std()])
+        core = keras.Model(core.input, core.output, name="spreading")  # without an optimizer
+        spread = core(kl.Concatenate()([level, changes]))
+        scale = np.where(np.equal(self.quantiles, 0.5), 0, errors.std())
+        spread = kl.Rescaling(scale.tolist(), name="spread")(spread)
+        forecast = ops.exp(kl.Add(name="with_spread")([forecast, spread]))
         return keras.Model(inputs, forecast, name=self.recipe.name)
 
-    def baselines(self):
+    @functools.cached_property
+    def errors_of_smoothing(self):
+        """`(horizon, quantiles)` of its errors on the training part, in logarithms."""
+        past, future = self.training_part()
+        errors = np.log(future) - np.log(past[..., 0]) @ self.smoothing
+        quantiles = np.quantile(errors, self.quantiles, axis=0).T
+        quantiles[:, self.quantiles.index(0.5)] = 0
+        return quantiles
+
+    def scores(self, model):
         x, _ = self.test
-        smoothed = np.exp(np.log(x[..., 0]) @ self.smoothing)
-        return super().baselines() | {"its exponential smoothing alone": self._error(smoothed)}
+        usual = np.exp((np.log(x[..., 0]) @ self.smoothing)[..., None] + self.errors_of_smoothing)
+        ours, theirs = map(self._interval_score, (model.predict(x, verbose=0), usual))
+        what = "interval score, of that with the usual quantiles of the smoothing's errors"
+        return super().scores(model) | {what: ours / theirs}
+
+    def _interval_score(self, forecasts):
+        """How wide it is, and how far the truth lies outside, times how rarely it should be there.
+
+        Source:
+            Gneiting & Raftery 2007, Strictly proper scoring rules, prediction, and estimation,
+            https://doi.org/10.1198/016214506000001437.
+        """
+        low, high, truth = forecasts[..., 0], forecasts[..., -1], self.test[1]
+        outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+        rarely = self.quantiles[0] + 1 - self.quantiles[-1]
+        return float(np.mean(high - low + 2 / rarely * outside))
 
 
 class Anomaly(Kind):
