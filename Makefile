@@ -27,7 +27,7 @@ test: .venv/installed
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder tests
-	$(VENV) -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(VENV) -m pytest -n auto --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
 
 test-quick: .venv/installed
 	$(VENV) -m ruff check .

@@ -13,6 +13,10 @@ from hypothesis import settings
 # On newer GPUs TensorFlow otherwise multiplies float32 with 10 bits of mantissa.
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
+# It rewrites each graph before its first run, which takes a third of the time of small tests. What
+# runs in a process of its own (commands, examples, notebooks) has it as users do.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

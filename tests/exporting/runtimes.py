@@ -5,6 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+
+from lstm_zoo.layers import base
+from lstm_zoo.recurrence import engines
 
 TENSORFLOW = """
 import sys
@@ -23,6 +27,13 @@ for call in sorted({name.split("|")[0] for name in calls}):
     results |= {f"{call}|{name}": value.numpy() for name, value in found.items()}
 numpy.savez(sys.argv[3], **results)
 """
+
+
+def by_keras(model, inputs):
+    """What a model gives with each layer in Keras's own loop, for which nothing is compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+        return model(inputs)
 
 
 def saved_model(path, calls):

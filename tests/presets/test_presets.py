@@ -395,7 +395,7 @@ print(answers, before, after, sep=";")
     ("name", "line", "few", "many"),
     [
         ("electricity", "1000\n", 100_000, 2_000_000),  # as lists they would be 200 MB more
-        ("bleeding", "100\n", 100_000, 300_000),
+        ("bleeding", "100\n", 30_000, 130_000),
         ("python_docs", "if x is 1\n", 100_000, 1_000_000),
         ("italy_power", "1\n", 100_000, 1_000_000),
     ],

@@ -94,10 +94,9 @@ def largest_difference(ours, theirs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 @settings(max_examples=8, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
-def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, data):
+def test_outputs_and_gradients_equal_autodiff_of_keras_loop(data):
     flag = st.booleans()
     mask = data.draw(st.sampled_from(list(MASKS)), "mask")
     arguments = {
@@ -115,6 +114,7 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, da
         st.sampled_from([lz.LSTM, lz.PeepholeLSTM, CoupledLSTM, LeakyLSTM]), "layer"
     )
     rng = np.random.default_rng(0)
+    dtype = data.draw(st.sampled_from(["float64", "float32"]), "dtype")
     x = tf.constant(rng.normal(size=(3, 5, 2)), dtype)
     states = None
     if data.draw(flag, "initial_state"):
@@ -128,7 +128,7 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(dtype, tolerance, da
         ours = outputs_and_gradients(layer, x, states, mask)
     with keras_loop():
         theirs = outputs_and_gradients(layer, x, states, mask)
-    assert largest_difference(ours, theirs) < tolerance
+    assert largest_difference(ours, theirs) < (1e-10 if dtype == "float64" else 1e-5)
 
 
 @pytest.mark.slow
@@ -273,7 +273,7 @@ def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", [1, 3, 16, 20, 33, 50, 70])
+@pytest.mark.parametrize("batch", [1, 20, 33, 70])
 def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch):
     x = tf.random.stateless_normal((batch, 5, 2), [1, 2], dtype=tf.float64)
     mask = tf.random.stateless_uniform((batch, 5), [3, 4]) > 0.3
