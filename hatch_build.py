@@ -12,7 +12,10 @@ import tempfile
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = pathlib.Path(__file__).parent / "lstm_zoo" / "recurrence" / "native"
-SONAME = "libtensorflow_framework.so.2"
+TENSORFLOW = {  # its library that has the functions of C, by platform
+    "linux": "libtensorflow_framework.so.2",
+    "win32": "_pywrap_tensorflow_common.dll",
+}
 
 
 class BuildNative(BuildHookInterface):
@@ -31,36 +34,40 @@ class BuildNative(BuildHookInterface):
         build_data["tag"] = f"py3-none-{platform}"
 
 
-def build():
-    """Compile the library beside its source; a `RuntimeError` says why it can't be."""
+def build(platform=sys.platform):
+    """Compile the library beside its source; a `RuntimeError` says why it can't be.
+
+    On Windows by GCC (MinGW-w64), which `CC` may name.
+    """
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise RuntimeError("no C compiler")
-    if sys.platform == "win32":
-        raise RuntimeError("not on Windows yet")
     library = FOLDER / "lstm.op.so"
     flags = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-pthread"]
+    if platform == "win32":
+        # Threads of its own; and GCC does not align the stack there as its vectors want it.
+        flags += ["-static", "-Wa,-muse-unaligned-vector-move"]
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / library.name
-        if sys.platform == "darwin":
+        if platform == "darwin":
             link = ["-undefined", "dynamic_lookup"]
         else:
-            link = [f"-L{folder}", f"-l:{SONAME}"]
-            _stand_in(compiler, pathlib.Path(folder))
+            link = [str(_stand_in(compiler, pathlib.Path(folder) / TENSORFLOW[platform]))]
         command = [compiler, *flags, str(FOLDER / "lstm.c"), *link, "-o", str(made)]
         subprocess.run(command, check=True)
         os.replace(shutil.copy(made, library.with_name(f"{library.name}.new")), library)
     return library
 
 
-def _stand_in(compiler, folder):
+def _stand_in(compiler, library):
     """A library of TensorFlow's name and functions, so that none has to be there to link with."""
     names = sorted(set(re.findall(r"\bTF_\w+(?=\()", (FOLDER / "lstm.c").read_text())))
-    source = folder / "stand_in.c"
+    source = library.with_name("stand_in.c")
     source.write_text("".join(f"void {name}(void) {{}}\n" for name in names))
-    flags = ["-shared", "-fPIC", f"-Wl,-soname,{SONAME}"]
-    subprocess.run([compiler, *flags, str(source), "-o", str(folder / SONAME)], check=True)
+    flags = ["-shared", "-fPIC", f"-Wl,-soname,{library.name}"]
+    subprocess.run([compiler, *flags, str(source), "-o", str(library)], check=True)
+    return library
 
 
 if __name__ == "__main__":
-    print(build())
+    print(build(*sys.argv[1:]))

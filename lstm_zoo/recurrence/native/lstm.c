@@ -214,7 +214,11 @@ static void *help(void *unused) {
 }
 
 static void start_pool(void) {
+#ifdef _WIN32
+  cores = pthread_num_processors_np();
+#else
   cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+#endif
   if (cores > 64) cores = 64;
   for (int k = 1; k < cores; k++) {
     pthread_t thread;
