@@ -9,7 +9,7 @@ from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.exporting import c, litert, onnx, saved_model
 from lstm_zoo.exporting.signature import signature_of
-from lstm_zoo.exporting.streaming import streaming as one_step
+from lstm_zoo.layers.one_step import streaming as one_step
 
 ENDINGS = {".onnx": "onnx", ".tflite": "litert", ".h": "c", "": "saved_model"}
 
