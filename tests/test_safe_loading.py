@@ -217,6 +217,28 @@ def test_a_metric_larger_than_what_is_stored_is_refused(tmp_path):
         lz.load(written(tmp_path / "huge.keras", parts))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "asked"),
+    [
+        (b'"num_thresholds": 7', b'"num_thresholds": 1000000000', "1e[+]09 thresholds"),
+        (b"[null, 6, 3]", b"[null, 1000000000, 3]", "a loop of 1e[+]09 steps written out"),
+    ],
+)
+def test_what_becomes_large_when_it_is_made_is_refused(tmp_path, old, new, asked):
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(2, unroll=True)])
+    model.compile("sgd", "mse", metrics=[keras.metrics.AUC(num_thresholds=7)])
+    good = lz.save(model, tmp_path / "good.keras")
+    assert lz.load(good).compiled
+    with zipfile.ZipFile(good) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert old in parts["config.json"]
+    parts["config.json"] = parts["config.json"].replace(old, new)
+    path, before = written(tmp_path / "huge.keras", parts), peak()
+    with pytest.raises(ValueError, match=f"huge.keras can't be loaded: .* asks for {asked}"):
+        lz.load(path)
+    assert peak() - before < 300  # MB
+
+
 def test_models_with_classes_of_a_scope_and_variables_from_arrays_load(tmp_path):
     class Counting(keras.layers.Layer):
         def build(self, shape):

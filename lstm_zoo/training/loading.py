@@ -16,6 +16,7 @@ _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _UNPACKED = 2**28  # bytes that a file may unpack to, however small it is
 _RATIO = 20  # and how much larger it may become; Keras does not compress
 _WEIGHTS = 2**26  # numbers that a configuration may ask for where fewer are stored
+_THRESHOLDS, _UNROLLED = 2**20, 2**14  # of a metric, which lists them; steps of a loop written out
 
 
 def load(path: str | pathlib.Path) -> keras.Model:
@@ -70,9 +71,25 @@ def _check(path):
         if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
             raise ValueError(f"it would unpack to {unpacked / 2**30:.1f} GB")
         config = json.loads(archive.read("config.json"))
+    _check_lengths(config)
     wanted = _numbers(config)
     if wanted > max(_WEIGHTS, unpacked):
         raise ValueError(f"its configuration asks for {wanted:.3g} numbers, which it does not hold")
+
+
+def _check_lengths(config):
+    """Refuse what becomes large when it is made, before any number is asked for."""
+    dicts = list(_dicts(config))
+    thresholds = _largest(one.get("num_thresholds") for one in dicts)
+    if thresholds > _THRESHOLDS:
+        raise ValueError(f"its configuration asks for {thresholds:.3g} thresholds")
+    steps = _largest(n for one in dicts for n in one.get("batch_shape") or ())
+    if steps > _UNROLLED and any(one.get("unroll") for one in dicts):
+        raise ValueError(f"its configuration asks for a loop of {steps:.3g} steps written out")
+
+
+def _largest(values):
+    return max((n for n in values if isinstance(n, (int, float))), default=0)
 
 
 def _numbers(config):
