@@ -119,7 +119,7 @@ def test_activations_in_c_equal_keras(tmp_path):
 
 def test_what_c_cannot_hold_is_named(tmp_path):
     model = lz.build_classifier((None, FEATURES), 2, lstm_units=(3,), bidirectional=True)
-    with pytest.raises(ValueError, match="Bidirectional"):
+    with pytest.raises(ValueError, match="must not be bidirectional"):
         lz.export(model, tmp_path / "m.h")
     model = lz.build_classifier((None, FEATURES), 2, lstm_units=(3,))
     with pytest.raises(ValueError, match="must be a C name"):
