@@ -155,6 +155,9 @@ class _Recurrence(_OneStep):
             raise ValueError(f"layer {layer.name!r} must not return its states to be streamed")
         super().__init__(layer)
         self.gives_sequences = layer.return_sequences
+        first = map(ops.convert_to_numpy, keras.tree.flatten(layer.get_initial_state(1)))
+        learned = getattr(layer, "learned_initial_state", False)
+        self.starts_from_zeros = not (learned or any(state.any() for state in first))
 
     def states_of(self, _):
         cell = self.of.cell
@@ -169,8 +172,9 @@ class _Recurrence(_OneStep):
 
     def call(self, sequence, states, mask=None):
         cell, states = self.of.cell, list(states)
-        if getattr(self.of, "learned_initial_state", False):
-            first = self.of.get_initial_state(1)
+        if not self.starts_from_zeros:  # then what is carried is the difference from the first
+            first = keras.tree.flatten(self.of.get_initial_state(1))
+            first += [0.0] * (len(states) - len(first))  # an output that is kept
             states = [ops.add(state, one) for state, one in zip(states, first)]
         structure = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [0]
         flat = states[: len(keras.tree.flatten(structure))]
@@ -185,7 +189,7 @@ class _Recurrence(_OneStep):
             if self.of.zero_output_for_mask:
                 last = ops.zeros_like(output)
             output = ops.where(mask[:, :1], output, last)
-        if getattr(self.of, "learned_initial_state", False):
+        if not self.starts_from_zeros:
             after = [ops.subtract(state, one) for state, one in zip(after, first)]
         if self.of.return_sequences:
             output = ops.expand_dims(output, 1)

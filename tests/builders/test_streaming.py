@@ -108,6 +108,29 @@ def test_stream_starts_from_states_that_were_learned(pooling):
     np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)
 
 
+class StartsFromOnes(keras.layers.GRUCell):
+    def get_initial_state(self, batch_size=None):
+        return [keras.ops.ones((batch_size, self.units))]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda: StartsFromOnes(4),
+        lambda: [StartsFromOnes(4), keras.layers.LSTMCell(3)],
+    ],
+    ids=["cell of its own", "stack of it"],
+)
+def test_stream_starts_where_the_layer_does(cell):
+    inputs = keras.Input((None, 3))
+    x = keras.layers.Masking()(inputs)
+    model = keras.Model(inputs, keras.layers.RNN(cell())(x))
+    model.set_weights([RNG.normal(size=w.shape) for w in model.get_weights()])
+    x = X.copy()
+    x[0, 2] = x[1, 4:] = 0
+    np.testing.assert_allclose(streamed(model, x), whole(model, x), atol=1e-6)
+
+
 def test_stream_in_half_precision_sums_in_single():
     keras.config.set_dtype_policy("mixed_float16")
     model = lz.build_regressor((None, 1), pooling="mean", lstm_units=4, dense_units=())

@@ -247,7 +247,7 @@ def test_half_precision_stays_near_to_single(name):
 
 @pytest.mark.slow
 @every_cell
-def test_model_of_every_cell_trains_saves_and_loads(name, tmp_path):
+def test_model_of_every_cell_trains_saves_loads_and_exports(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = lz.build_classifier(
         (STEPS, FEATURES),
@@ -268,6 +268,10 @@ def test_model_of_every_cell_trains_saves_and_loads(name, tmp_path):
     expected = model(x)
     loaded = keras.models.load_model(lz.save(model, tmp_path / "model.keras"))
     np.testing.assert_allclose(loaded(x), expected, rtol=1e-5, atol=1e-6)
+    if name in COMPILED:  # every other is exported by the tests of `exporting`
+        model.export(tmp_path / "served", verbose=False)
+        served = tf.saved_model.load(str(tmp_path / "served"))
+        np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
 
 
 @every_cell
