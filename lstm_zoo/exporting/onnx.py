@@ -36,6 +36,11 @@ def write(model, path):
             opset=OPSET,
             custom_op_handlers={"PyFunc": (_node_for_mark, [])},
         )
+    # A function's dict of results comes out in the order of its names; states would be swapped.
+    names = list(model.output) if isinstance(model.output, dict) else model.output_names
+    outputs = sorted(proto.graph.output, key=lambda one: names.index(one.name))
+    del proto.graph.output[:]
+    proto.graph.output.extend(outputs)
     _name_axes(proto.graph)
     onnx.checker.check_model(proto)
     with files.replacing(path) as temporary:

@@ -230,6 +230,23 @@ def test_streaming_form_equals_the_whole_sequence(format, pooling, tmp_path):
             np.testing.assert_allclose(got[name], value, atol=1e-5)
 
 
+def test_onnx_gives_the_output_and_then_the_states_in_the_order_it_takes_them(tmp_path):
+    """As the loop of docs/export.md reads them, by place and not by name."""
+    import onnxruntime
+
+    model = randomised(lz.build_classifier((5, FEATURES), 2, lstm_units=(3,)))
+    x = sequences(2, 5)
+    path = lz.export(model, tmp_path / "step.onnx", streaming=True)
+    session = onnxruntime.InferenceSession(path)
+    given = [one.name for one in session.get_inputs()[1:]]
+    assert [one.name for one in session.get_outputs()[1:]] == [f"{n}_after" for n in given]
+    states = {one.name: np.zeros((2, one.shape[1]), "float32") for one in session.get_inputs()[1:]}
+    for t in range(5):
+        output, *after = session.run(None, {"step": x[:, t], **states})
+        states = dict(zip(states, after))
+    np.testing.assert_allclose(output, by_keras(model, x), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_cell_streams(name):
     inputs = keras.Input((None, FEATURES))
