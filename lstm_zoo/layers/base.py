@@ -147,16 +147,18 @@ class LearnsInitialState(keras.layers.RNN):
         if self.learned_initial_state:
             self.initial_states = [
                 self.add_weight((1, size), "zeros", name=f"initial_state_{k}")
-                for k, size in enumerate(self.cell.state_size)
+                for k, size in enumerate(keras.tree.flatten(self.cell.state_size))
             ]
 
     def get_initial_state(self, batch_size):
         if not self.learned_initial_state:
             return super().get_initial_state(batch_size)
-        return [
+        states = [
             ops.broadcast_to(ops.cast(start, self.compute_dtype), (batch_size, start.shape[1]))
             for start in self.initial_states
         ]
+        nested = keras.tree.is_nested(self.cell.state_size)  # of stacked cells a list of lists
+        return keras.tree.pack_sequence_as(self.cell.state_size, states) if nested else states
 
     def get_config(self):
         own = {"learned_initial_state": True} if self.learned_initial_state else {}

@@ -94,12 +94,13 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         A recurrent layer.
 
     Raises:
-        ValueError: if `cell` is none of these.
+        ValueError: if `cell` is none of these, or `units` no whole number of at least 1.
 
     Example:
         >>> type(layer_for(PeepholeLSTMCell, 8)).__name__
         'PeepholeLSTM'
     """
+    units = checks.count("units", units)
     if isinstance(cell, str):
         name = checks.one_of("cell", cell, names())
         cell = KERAS[name] if name in KERAS else cells.get(name)

@@ -134,7 +134,12 @@ def test_each_gate_starts_with_a_matrix_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda **o: lz.LSTM(3, **o), lambda **o: layer_for("slstm", 3, **o)]
+    "make",
+    [
+        lambda **o: lz.LSTM(3, **o),
+        lambda **o: layer_for("slstm", 3, **o),
+        lambda **o: lz.RNN([lz.LSTMCell(3), keras.layers.GRUCell(2)], **o),
+    ],
 )
 def test_learned_initial_state_starts_every_sequence_and_is_trained(make, tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 4, 2)).astype("float32")
@@ -146,8 +151,9 @@ def test_learned_initial_state_starts_every_sequence_and_is_trained(make, tmp_pa
     for k, start in enumerate(starts):
         start.assign(np.full(start.shape, 0.1 * (k + 1)))
     plain.cell.set_weights(layer.cell.get_weights())
-    states = [np.repeat(start, 2, axis=0) for start in starts]
-    expected = plain(x, initial_state=[tf.constant(state) for state in states])
+    states = [tf.repeat(start, 2, axis=0) for start in starts]
+    states = keras.tree.pack_sequence_as(layer.cell.state_size, states)
+    expected = plain(x, initial_state=states)
     np.testing.assert_allclose(layer(x), expected, atol=1e-6)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x, training=True) ** 2)
