@@ -70,7 +70,7 @@ format: .venv/installed
   lstm_zoo/recurrence/native/kernel.inc
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	$(VENV) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -e .
 	touch .venv/installed
 
 # Keras on another backend, and TensorFlow nowhere.

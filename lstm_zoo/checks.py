@@ -123,12 +123,14 @@ def path(argument, value):
         raise ValueError(f"{argument} must be a path, got {value!r:.80}") from None
 
 
-def model(argument, value, *kinds):
-    """A `keras.Model`, or a layer of one of `kinds`, as it came."""
+def model(argument, value, *kinds, built=False):
+    """A `keras.Model`, or a layer of one of `kinds`; if `built`, one whose output is known."""
     import keras
 
     if not isinstance(value, (keras.Model, *kinds)):
         raise ValueError(f"{argument} must be a keras.Model, got {value!r:.80}")
+    if built and getattr(value, "output_shape", None) is None:
+        raise ValueError(f"{argument} must be built: give it a keras.Input, got {value!r:.80}")
     return value
 
 

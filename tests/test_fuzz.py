@@ -16,6 +16,9 @@ X = np.zeros((2, 5, 3), "float32")
 SERIES = np.arange(30.0)
 FLOW = lz.inspection.GradientFlow({"lstm": X[..., 0] + 1}, {})
 NOTHING = keras.Sequential()
+CODER = lz.build_autoencoder((5, 3), lstm_units=1)
+SPELLER = lz.build_language_model(3, lstm_units=1)
+OF_THREE = keras.Sequential([keras.Input((5, 3)), lz.LSTM(3, return_sequences=True)])
 WRONG = {  # what a fuzz has found to end in something else than one sentence
     "names must be a list": lambda: lz.encode_labels(["a"], names=0),
     "pattern must be a text": lambda: lz.cells.names(None),
@@ -27,7 +30,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "known_future must be a list": lambda: lz.windows(SERIES, 5, 2, known_future=None),
     "seed must be a whole number": lambda: lz.windows(SERIES, 5, 2, seed=-0.5),
     "seed must be": lambda: lz.batches_by_length([SERIES], [0], seed=1.5),
-    "temperature must be": lambda: lz.sample(NOTHING, [1], 2, temperature=[]),
+    "temperature must be": lambda: lz.sample(SPELLER, [1], 2, temperature=[]),
     "model must be a keras.Model, got 3": lambda: lz.sample(3, [1], 2),
     "model must be a keras.Model, got True": lambda: lz.anomaly_scores(True, X),
     "model must be a keras.Model, got 'a'": lambda: lz.translate("a", [[1]], start=1, end=2),
@@ -52,6 +55,16 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "layer must be one with": lambda: lz.plots.plot_gradient_flow(FLOW, layer=[1]),
     "y must not be empty": lambda: lz.gradient_flow(lz.LSTM(2), X, [], loss="mse"),
     "x must be of shape": lambda: lz.jacobian_norms(lz.LSTM(2), [np.zeros(2)]),
+    "x must be of shape .batch, timesteps, 3": lambda: lz.jacobian_norms(
+        OF_THREE.layers[0], X[..., :2]
+    ),
+    "x must be of shape .any, 5, 3": lambda: lz.anomaly_scores(OF_THREE, X[..., :2]),
+    "expected axis -1 of input shape to have value 3": lambda: OF_THREE.layers[0](X[..., :2]),
+    "x must not be empty": lambda: lz.gradient_flow(OF_THREE, {}, X, loss="mse"),
+    "model must be built": lambda: lz.sample(NOTHING, [1], 2),
+    "model must be built: give it": lambda: lz.translate(NOTHING, [[1]], start=1, end=2),
+    "checkpoint_dir must be a path": lambda: lz.fit(CODER, X, X, checkpoint_dir=3),
+    "units must be": lambda: lz.layers.layer_for("gru", "gru"),
 }
 
 

@@ -130,6 +130,9 @@ def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32
     """
     checks.model("model", model)
     x, batch_size = checks.finite("x", x, 3), checks.count("batch_size", batch_size)
+    wanted = getattr(model, "input_shape", None)
+    if isinstance(wanted, tuple):
+        checks.shape("x", x.shape, wanted)
     again = model.predict(x, batch_size=batch_size, verbose=0)
     if again.shape != x.shape:
         raise ValueError(f"model must give back what it reads, {x.shape}, got {again.shape}")

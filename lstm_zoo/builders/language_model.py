@@ -104,7 +104,7 @@ def sample(
         >>> sample(build_language_model(5, lstm_units=3), [1, 2], length=4, top_k=1).shape
         (4,)
     """
-    checks.model("model", model)
+    checks.model("model", model, built=True)
     prompt = checks.array("prompt", prompt, 1, 2)
     length = checks.count("length", length)
     temperature = checks.number("temperature", temperature)

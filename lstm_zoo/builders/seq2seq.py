@@ -164,7 +164,7 @@ def translate(
         >>> len(translate(model, [[3, 4, 5], [6, 7, 0]], start=1, end=2, max_length=4))
         2
     """
-    checks.model("model", model)
+    checks.model("model", model, built=True)
     source = checks.array("source", source, 2)
     vocabulary = model.output_shape[-1]
     start = checks.count("start", start, below=vocabulary)

@@ -144,6 +144,8 @@ class LearnsInitialState(keras.layers.RNN):
 
     def build(self, sequences_shape, initial_state_shape=None):
         super().build(sequences_shape, initial_state_shape)
+        features = {-1: sequences_shape[-1]}
+        self.input_spec = keras.layers.InputSpec(ndim=len(sequences_shape), axes=features)
         if self.learned_initial_state:
             self.initial_states = [
                 self.add_weight((1, size), "zeros", name=f"initial_state_{k}")

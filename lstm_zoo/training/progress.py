@@ -1,7 +1,6 @@
 """How far a training has come, in memory and, where there is a folder for it, on disk."""
 
 import datetime
-import pathlib
 import random
 import time
 
@@ -19,7 +18,7 @@ class Progress:
 
     def __init__(self, model, folder, every, writes):
         self.model, self.every, self.writes = model, every, writes
-        self.folder = None if folder is None else pathlib.Path(folder)
+        self.folder = None if folder is None else checks.path("checkpoint_dir", folder)
         self.epoch, self.step, self.stopped = 0, 0, False
         self.sums = {}  # of the epoch that is under way
         self.history = {}
