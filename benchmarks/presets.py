@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import time
+import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -37,6 +38,8 @@ from lstm_zoo.presets.recipe import HOME
 from lstm_zoo.presets.train import run
 
 RNN = "SimpleRNN in its place, of three learning rates the best"
+NEWER = dict.fromkeys(["quantization_config", "input_axes", "output_axes", "renorm_clipping"])
+NEWER |= {"renorm": False, "renorm_momentum": 0.99}
 COMPARED = ("adding", "fat", "mnist1d", "surnames")  # with it; it takes several times as long
 
 
@@ -114,7 +117,7 @@ def record(name, seeds, anew):
 def keep(kind, model, folder):
     """The model without its optimizer, a figure, and what the card says of both."""
     bare = keras.Model(model.input, model.output, name=model.name)
-    training.save(bare, folder / "model.keras")
+    for_older_keras(training.save(bare, folder / "model.keras"))
     if drawable(kind):
         with replacing(folder / "figure.png") as temporary:
             draw(kind, model).figure.savefig(temporary, dpi=80)
@@ -128,6 +131,24 @@ def keep(kind, model, folder):
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
         "machine": f"{cores} cores, {platform.machine()}",
     }
+
+
+def for_older_keras(path):
+    """Take out of a file's configuration what Keras 3.12 does not know, where it is as it comes."""
+    with zipfile.ZipFile(path) as file:
+        parts = {part: file.read(part) for part in file.infolist()}
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for part, content in parts.items():
+            if part.filename == "config.json":
+                content = json.dumps(json.loads(content, object_hook=without_newer_options))
+            file.writestr(part, content)
+
+
+def without_newer_options(node):
+    node = {k: v for k, v in node.items() if k not in NEWER or v != NEWER[k]}
+    if str(node.get("module")).startswith("keras.src.ops"):
+        node["config"].pop("name", None)
+    return node
 
 
 def write(path, text):

@@ -44,10 +44,10 @@ for version in "${versions[@]}"; do
     oldest)
       # Other packages as new as these two let them be.
       others=$(sed -n '/^#/d; s/[=;].*//p' requirements.txt | sort -u |
-        grep -vxE 'tensorflow|keras|ruff|mypy|hatchling|playwright|jupyter|jupyterlab')
+        grep -vxE 'tensorflow|keras|mypy|hatchling|playwright|jupyter|jupyterlab')
       # shellcheck disable=SC2086
       make_environment "$folder" "$(python_of 3.11)" \
-        "$(floor tensorflow)" "$(floor keras)" $others ;;
+        "$(floor tensorflow)" "$(floor keras)" $others nbclient nbconvert ;;
     *) make_environment "$folder" "$(python_of "$version")" -r requirements.txt ;;
   esac
   echo "== $version: $("$folder/bin/python" -c 'import sys, keras, tensorflow as tf

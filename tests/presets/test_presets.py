@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -75,6 +76,14 @@ def test_all_files_together_stay_small():
     files = list(recipe.HOME.glob("*/model.keras"))
     assert len(files) == len(presets.list_presets())
     assert sum(path.stat().st_size for path in files) < 12e6
+
+
+@every_preset
+def test_the_oldest_keras_that_is_admitted_knows_what_a_file_says(name):
+    with zipfile.ZipFile(recipe.HOME / name / "model.keras") as file:
+        written = file.read("config.json").decode()
+    for newer in ("quantization_config", "input_axes", "renorm"):
+        assert newer not in written
 
 
 @pytest.mark.slow
