@@ -1,5 +1,6 @@
 """What every registered cell must do: a new one is tested by being registered."""
 
+import functools
 import pathlib
 import runpy
 import sys
@@ -57,6 +58,10 @@ class MixingCell(cells.Cell):
 
 every_cell = pytest.mark.parametrize("name", cells.names())
 COMPILED = ("lstm", "slstm", "leaky of the contract", "mixing of the contract")
+PLAIN = {
+    f"_{name}": parts.in_parts(compiled.traced(getattr(bptt, name)))
+    for name in ("forward", "backward")
+}
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +72,8 @@ def one_compiled_cell_of_each_kind(request, monkeypatch):
     """
     name = request.node.callspec.params.get("name")
     if name not in COMPILED:
-        for pass_of in ("forward", "backward"):
-            plain = parts.in_parts(compiled.traced(getattr(bptt, pass_of)))
-            monkeypatch.setattr(sys.modules["lstm_zoo.recurrence.run"], f"_{pass_of}", plain)
+        for pass_of, plain in PLAIN.items():
+            monkeypatch.setattr(sys.modules["lstm_zoo.recurrence.run"], pass_of, plain)
 
 
 def references():
@@ -128,13 +132,17 @@ def trainable(layer):
     return type(layer.cell).draw is cells.Cell.draw
 
 
+def loss_of(outputs):
+    return tf.add_n([tf.reduce_sum(tf.sin((k + 1.0) * y)) for k, y in enumerate(outputs)])
+
+
 def outputs_and_gradients(layer, x, mask=None, states=None):
     sources = [x, *(states or []), *(w.value for w in layer.trainable_weights)]
     with tf.GradientTape() as tape:
         tape.watch(sources)
         arguments = {"initial_state": states, "mask": mask, "training": trainable(layer)}
         outputs = keras.tree.flatten(layer(x, **arguments))
-        loss = tf.add_n([tf.reduce_sum(tf.sin((k + 1.0) * y)) for k, y in enumerate(outputs)])
+        loss = loss_of(outputs)
     return [*outputs, *tape.gradient(loss, sources, unconnected_gradients="zero")]
 
 
@@ -201,34 +209,49 @@ def test_derivatives_by_hand_equal_those_of_autodiff(name):
             np.testing.assert_allclose(total[of].get(by, 0 * slope), slope, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "mask"),
-    [*((name, MASK) for name in cells.names()), *((name, None) for name in COMPILED)],
-)
-def test_every_engine_equals_keras_loop(name, mask, monkeypatch):
+@functools.cache
+def masked_layer(name):
+    """A layer, what it is called with, and what comes out with the gradients; made once."""
     layer = layer_of(name, return_sequences=True, return_state=True)
-    arguments = data(), mask, random_states(layer.cell)
+    arguments = data(), MASK, random_states(layer.cell)
+    return layer, arguments, outputs_and_gradients(layer, *arguments)
+
+
+def assert_equals_keras_loop(layer, arguments, ours, monkeypatch):
     assert engines.engine_of(layer).name != "keras"
-    ours = outputs_and_gradients(layer, *arguments)
     monkeypatch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
     for got, expected in zip(ours, outputs_and_gradients(layer, *arguments), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.slow
+@every_cell
+def test_every_engine_equals_keras_loop(name, monkeypatch):
+    assert_equals_keras_loop(*masked_layer(name), monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPILED)
+def test_engine_without_mask_equals_keras_loop(name, monkeypatch):
+    layer = layer_of(name, return_sequences=True, return_state=True)
+    arguments = data(), None, random_states(layer.cell)
+    ours = outputs_and_gradients(layer, *arguments)
+    assert_equals_keras_loop(layer, arguments, ours, monkeypatch)
+
+
 @every_cell
 def test_gradient_equals_finite_differences(name):
-    layer, x = layer_of(name, return_sequences=True), data()
-    *_, first = gradients = outputs_and_gradients(layer, x)[1:]
-    assert first is not None
-    for k, weight in enumerate(layer.trainable_weights):
+    layer, (x, mask, states), found = masked_layer(name)
+    options = {"mask": mask, "initial_state": states, "training": trainable(layer)}
+    weights = layer.trainable_weights
+    for k, (weight, gradient) in enumerate(zip(weights, found[-len(weights) :])):
         start, direction = weight.numpy(), np.random.default_rng(k).normal(size=weight.shape)
         ends = []
         for step in (1e-6, -1e-6):
             weight.assign(start + step * direction)
-            ends.append(float(tf.reduce_sum(tf.sin(layer(x, training=trainable(layer))))))
+            ends.append(float(loss_of(layer(x, **options))))
         weight.assign(start)
-        slope = np.sum(gradients[1 + k] * direction)
+        slope = np.sum(gradient * direction)
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
