@@ -1,9 +1,9 @@
 """A newcomer's first call on small sets that the package does not ship: `build_classifier` as it
-comes, 100 epochs of `model.fit`, with `normalise=x` and beside the defaults of 0.1.0 (last state,
-learning rate 0.001).
+comes, 100 epochs of `model.fit`; with `normalise=x`, bidirectional, and with the defaults of 0.1.0
+(last state, learning rate 0.001).
 
     pip download --no-deps aeon && unzip -d aeon_files aeon-*.whl
-    python benchmarks/first_call.py aeon_files/aeon/datasets/data GunPoint --seeds 3
+    python benchmarks/first_call.py aeon_files/aeon/datasets/data GunPoint --batch-size 8
 
 The defaults were chosen on ArrowHead, ItalyPowerDemand and BasicMotions.
 """
@@ -41,6 +41,7 @@ def main():
     parser.add_argument("names", nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
     for name in options.names:
         parts = [read(options.folder / name / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")]
@@ -50,13 +51,18 @@ def main():
         y_test = lz.encode_labels(parts[1][1], names).y
         mask = {"mask_value": 0.0} if len(lengths) > 1 else {}
         before = {"pooling": "last", "learning_rate": 1e-3}
-        changes = {"as it comes": {}, "with normalise": {"normalise": x}, "as in 0.1.0": before}
+        changes = {
+            "as it comes": {},
+            "with normalise": {"normalise": x},
+            "bidirectional": {"bidirectional": True},
+            "as in 0.1.0": before,
+        }
         for label, change in changes.items():
             scores = []
             for seed in range(options.seeds):
                 keras.utils.set_random_seed(seed)
                 model = lz.build_classifier(x.shape[1:], len(names), **mask, **change)
-                model.fit(x, y, epochs=options.epochs, verbose=0)
+                model.fit(x, y, epochs=options.epochs, batch_size=options.batch_size, verbose=0)
                 scores.append(model.evaluate(x_test, y_test, verbose=0)[1])
             print(
                 f"{name},{label},{np.mean(scores):.3f},{np.round(scores, 3).tolist()}", flush=True
