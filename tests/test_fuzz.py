@@ -18,6 +18,8 @@ FLOW = lz.inspection.GradientFlow({"lstm": X[..., 0] + 1}, {})
 NOTHING = keras.Sequential()
 CODER = lz.build_autoencoder((5, 3), lstm_units=1)
 SPELLER = lz.build_language_model(3, lstm_units=1)
+READER = keras.layers.LSTM(2)
+READER.build((None, None, 3))
 OF_THREE = keras.Sequential([keras.Input((5, 3)), lz.LSTM(3, return_sequences=True)])
 WRONG = {  # what a fuzz has found to end in something else than one sentence
     "names must be a list": lambda: lz.encode_labels(["a"], names=0),
@@ -60,6 +62,8 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     ),
     "x must be of shape .any, 5, 3": lambda: lz.anomaly_scores(OF_THREE, X[..., :2]),
     "expected axis -1 of input shape to have value 3": lambda: OF_THREE.layers[0](X[..., :2]),
+    "x must be of shape .batch, timesteps, 3., got": lambda: lz.trace(READER, X[..., :2]),
+    "x must be of shape .batch, timesteps, 3., got .2": lambda: lz.saliency(READER, X[..., :2]),
     "x must not be empty": lambda: lz.gradient_flow(OF_THREE, {}, X, loss="mse"),
     "model must be built": lambda: lz.sample(NOTHING, [1], 2),
     "model must be built: give it": lambda: lz.translate(NOTHING, [[1]], start=1, end=2),

@@ -71,6 +71,8 @@ def checked_x(model, x):
     """`x` as arrays, refused unless it is what the model takes."""
     checks.model("model", model, keras.layers.Layer)
     if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
+        if not keras.tree.flatten(x):
+            raise ValueError(f"x must not be empty, got {x!r}")
         return keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
     x = checks.finite("x", x)
     rank = _input_rank(model)
@@ -79,6 +81,8 @@ def checked_x(model, x):
         rank = x.ndim if embeds else max(x.ndim, 3)
     axes = ("batch", "timesteps", "features")[:rank] if rank <= 3 else (None,) * rank
     checks.shape("x", x.shape, axes)
+    if rank == 3:
+        checks.shape("x", x.shape, ("batch", "timesteps", _features(model)))
     return x
 
 
@@ -89,3 +93,12 @@ def _input_rank(model):
     shape = getattr(model, "input_shape", None)
     one_input = isinstance(shape, tuple) and not isinstance(shape[0], (tuple, list))
     return len(shape) if one_input else None
+
+
+def _features(model):
+    """How many features of a step a model or layer was built for; "features" if that is open."""
+    shape = getattr(model, "input_shape", None)
+    if shape is None:
+        shape = (model.get_build_config() or {}).get("input_shape")
+    known = isinstance(shape, tuple) and len(shape) == 3 and isinstance(shape[2], int)
+    return shape[2] if known else "features"

@@ -177,9 +177,8 @@ def checked_x_and_y(model, x, y, loss):
     """`x` and `y` as arrays, refused unless the model can be given a loss on them."""
     x = checked_x(model, x)
     y = keras.tree.map_structure(lambda part: checks.finite("y", part), y)
-    for argument, value in (("x", x), ("y", y)):
-        if not keras.tree.flatten(value):
-            raise ValueError(f"{argument} must not be empty, got {value!r}")
+    if not keras.tree.flatten(y):
+        raise ValueError(f"y must not be empty, got {y!r}")
     samples, targets = (len(np.atleast_1d(keras.tree.flatten(part)[0])) for part in (x, y))
     if samples != targets:
         raise ValueError(f"x and y must be equally long, got {samples} and {targets}")

@@ -78,9 +78,6 @@ def jacobian_norms(layer: keras.layers.RNN, x: npt.ArrayLike) -> JacobianNorms:
     x = tf.cast(checked_x(layer, checks.array("x", x)), layer.compute_dtype)
     if not layer.built:
         layer.build(x.shape)
-    kernel = getattr(layer.cell, "kernel", None)
-    if kernel is not None:
-        checks.shape("x", x.shape, ("batch", "timesteps", kernel.shape[0]))
     states = layer.states if layer.stateful else layer.get_initial_state(len(x))
     states = [tf.convert_to_tensor(state) for state in states]
     order = slice(None, None, -1 if layer.go_backwards else 1)

@@ -29,7 +29,7 @@ SHAPES = {  # batches, timesteps, features, units
     "compiled": ((1, 7), (1, 5), (3,), (5,)),
 }
 TOLERANCE = {"float32": 1e-5, "mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}  # relative
-ROUNDINGS = {"native": 4, "compiled": 16}  # in half precision; one sums in single, one in half
+ROUNDINGS = {"native": 4, "compiled": 8}  # in half precision; Keras's loop, too, is some 4 off
 
 
 def case(number, engine):
