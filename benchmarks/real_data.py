@@ -25,12 +25,9 @@ import keras
 import numpy as np
 import rows
 
-from lstm_zoo.files import replacing
 from lstm_zoo.presets import Recipe, kind_of
 from lstm_zoo.presets.train import run
 
-DOCS = rows.HERE.parent / "docs" / "leaderboard.md"
-MARKS = "<!-- table -->", "<!-- /table -->"
 VOTE = "ensemble of five LSTM-FCN"  # the mean of their probabilities
 
 
@@ -47,7 +44,13 @@ class Task(NamedTuple):
     marks: dict = {}  # published, or wanted
 
 
-CLASSIFIER = {"lstm_units": [64], "dense_units": [], "dropout": 0.3, "pooling": "max"}
+CLASSIFIER = {
+    "lstm_units": [64],
+    "dense_units": [],
+    "dropout": 0.3,
+    "pooling": "max",
+    "normalise_summary": False,
+}
 TASKS = {
     "motions": Task(
         "BasicMotions, which of four movements",
@@ -281,15 +284,6 @@ def figure(value):
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def write(table):
-    """The tables, between their marks in docs/leaderboard.md."""
-    before, rest = DOCS.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    with replacing(DOCS) as temporary:
-        text = f"{before}{MARKS[0]}\n\n{tables(table)}\n{MARKS[1]}{after}"
-        temporary.write_text(text, encoding="utf-8")
-
-
 def draw(table):
     """A panel a data set: each training a dot, the mean a line, the best baseline dashed."""
     import matplotlib
@@ -334,7 +328,7 @@ def main():
     if not options.draw:
         for name in options.tasks or TASKS:
             measure(table, name, options.models)
-    write(table)
+    rows.write_tables("leaderboard.md", tables(table))
     draw(table)
 
 

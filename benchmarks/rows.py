@@ -12,6 +12,7 @@ from lstm_zoo.files import replacing
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+MARKS = "<!-- table -->", "<!-- /table -->"
 
 
 def cpu():
@@ -64,3 +65,12 @@ class Table:
             writer = csv.DictWriter(file, row)
             writer.writeheader()
             writer.writerows(self.rows)
+
+
+def write_tables(page, tables):
+    """The tables, in Markdown, between their marks in a page of docs/."""
+    page = HERE.parent / "docs" / page
+    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    with replacing(page) as temporary:
+        temporary.write_text(f"{before}{MARKS[0]}\n\n{tables}\n{MARKS[1]}{after}", encoding="utf-8")

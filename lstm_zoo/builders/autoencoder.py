@@ -38,8 +38,8 @@ def build_autoencoder(
             As many, in reverse, write.
         cell, bidirectional, dropout, recurrent_dropout, mask_value, normalise, optimizer,
         learning_rate, name: as in `build_classifier`. The vector is read from one end to the other
-            and back where `bidirectional`; it is written in one direction. With `normalise` what
-            comes out is on the input's scale again.
+            and back where `bidirectional`; it is written in one direction. With `normalise`,
+            training samples here, what comes out is on the input's scale again.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error.
 
     Returns:
@@ -57,6 +57,8 @@ def build_autoencoder(
         https://arxiv.org/abs/1607.00148.
     """
     units = numbers_of_units("lstm_units", lstm_units, least=1)
+    if isinstance(normalise, str):
+        raise ValueError(f"normalise must be training samples or None, got {normalise!r}")
     inputs, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
     options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
     vector = recurrent(

@@ -26,7 +26,8 @@ def build_classifier(
     recurrent_regularizer=None,
     bias_regularizer=None,
     mask_value: float | None = None,
-    normalise=None,
+    normalise="running",
+    normalise_summary: bool = True,
     vocabulary_size: int | None = None,
     embedding_dim: int = 32,
     loss=None,
@@ -64,9 +65,14 @@ def build_classifier(
             Keras: "l2" or a `keras.regularizers.Regularizer`; the first also of the Dense layers.
         mask_value: steps at which every feature has this value are left out; None leaves none out.
             A number: NaN equals nothing, itself included. With `vocabulary_size`, None or 0.
-        normalise: training samples `(samples, timesteps, features)`, from which the model learns
-            each feature's mean and standard deviation, to bring what it reads to mean 0 and
-            deviation 1; masked steps are left out. None where the data is of that size already.
+        normalise: how each feature is brought to mean 0 and deviation 1. "running" learns both as
+            the model trains (`layers.RunningNormalization`), where the steps are not tokens and no
+            feature is a time, as "gru_d" and "time_gap" read; training samples
+            `(samples, timesteps, features)` give them before; None leaves the data as it is.
+            Masked steps do not count. The default is None in the other builders.
+        normalise_summary: whether the vector that `pooling` gives is brought to mean 0 and
+            deviation 1 over its units (`keras.layers.LayerNormalization`): small sets are then
+            learnt in fewer steps.
         vocabulary_size: None; or, where steps are whole numbers (words, characters), how many
             there are, 0 included. An Embedding then comes first.
         embedding_dim: features of a step behind the Embedding.
@@ -107,6 +113,7 @@ def build_classifier(
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
         normalise=normalise,
+        cell=cell,
     )
     x = summary(
         x,
@@ -120,6 +127,8 @@ def build_classifier(
         recurrent_regularizer=recurrent_regularizer,
         bias_regularizer=bias_regularizer,
     )
+    if normalise_summary:
+        x = keras.layers.LayerNormalization(name="normalise_summary")(x)
     x = dense(x, dense_units, dropout, kernel_regularizer)
     probabilities = keras.layers.Dense(
         1 if output == "sigmoid" else num_classes,

@@ -88,7 +88,7 @@ def build_forecaster(
     shape = (horizon,) if num_targets == 1 else (horizon, num_targets)
     if of_quantiles:
         shape = (*shape, len(of_quantiles.quantiles))
-    sequence, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
+    sequence, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise, cell=cell)
     if num_targets > sequence.shape[-1]:
         raise ValueError(
             f"num_targets must be at most the input's {sequence.shape[-1]} features, "

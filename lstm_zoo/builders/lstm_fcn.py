@@ -68,7 +68,7 @@ def build_lstm_fcn(
     noise = checks.number("noise", noise)
     if noise < 0:
         raise ValueError(f"noise must be at least 0, got {noise!r}")
-    inputs, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
+    inputs, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise, cell=cell)
     if dimension_shuffle and (x.shape[1] is None or mask_value is not None):
         wrong = "timesteps is None" if x.shape[1] is None else "mask_value is given"
         raise ValueError(f"dimension_shuffle must be False where {wrong}")

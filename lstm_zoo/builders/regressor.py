@@ -61,6 +61,7 @@ def build_regressor(
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
         normalise=normalise,
+        cell=cell,
     )
     x = summary(
         x,

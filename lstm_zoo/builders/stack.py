@@ -4,7 +4,14 @@ import keras
 import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.layers import AttentionOverTime, MaxOverTime, MeanOverTime, layer_for
+from lstm_zoo.layers import (
+    AttentionOverTime,
+    MaxOverTime,
+    MeanOverTime,
+    RunningNormalization,
+    layer_for,
+)
+from lstm_zoo.layers.variants import reads_times
 
 POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "attention": AttentionOverTime}
 
@@ -16,12 +23,17 @@ def sequence_input(
     vocabulary_size=None,
     embedding_dim=32,
     normalise=None,
+    cell=None,
     name="sequence",
 ):
     """The input of a builder's model, and what its first recurrent layer reads.
 
     Arguments are those of `build_classifier`; `(batch, timesteps, features)` comes out.
     """
+    if isinstance(normalise, str):
+        checks.one_of("normalise", normalise, ["running"])
+        if vocabulary_size is not None or reads_times(cell):
+            normalise = None
     if vocabulary_size is not None:
         return _token_input(
             input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name
@@ -31,7 +43,9 @@ def sequence_input(
     if mask_value is not None:
         mask_value = checks.number("mask_value", mask_value)
         x = keras.layers.Masking(mask_value, name="mask")(x)
-    if normalise is not None:
+    if isinstance(normalise, str):
+        x = RunningNormalization(name="normalise")(x)
+    elif normalise is not None:
         x = _normalisation(normalise, features, mask_value)(x)
     return inputs, x
 

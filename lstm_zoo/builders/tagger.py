@@ -73,6 +73,7 @@ def build_tagger(
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
         normalise=normalise,
+        cell=cell,
     )
     x = recurrent(
         x,

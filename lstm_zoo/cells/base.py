@@ -81,6 +81,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     """The weights that make `z`; whatever other weights a cell has are for its `step` alone."""
     elementwise = True
     """Whether unit k of every quantity of `step` depends on unit k of each gate and state alone."""
+    reads_times = False
+    """Whether some features of the input are times, or tell what is missing: not to be scaled."""
 
     def __init__(
         self,

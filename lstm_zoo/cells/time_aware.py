@@ -87,6 +87,7 @@ class GRUDCell(Cell):
     gate_names = ("update_gate", "reset_gate", "candidate")
     z_weights = ()
     elementwise = False
+    reads_times = True
 
     def __init__(self, units, *args, **kwargs):
         super().__init__(units, *args, **kwargs)
@@ -161,6 +162,7 @@ class TimeGapLSTMCell(LSTMCell):
     """
 
     elementwise = False
+    reads_times = True
 
     def __init__(self, units, *args, **kwargs):
         super().__init__(units, *args, **kwargs)

@@ -4,7 +4,7 @@ from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.crf import CRF
 from lstm_zoo.layers.lstm import LSTM
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
-from lstm_zoo.layers.scaling import ScaledBack, WindowScale
+from lstm_zoo.layers.scaling import RunningNormalization, ScaledBack, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 from lstm_zoo.layers.xlstm import MLSTMBlock, SLSTMBlock
 
@@ -18,6 +18,7 @@ __all__ = [
     "MaxOverTime",
     "MeanOverTime",
     "PeepholeLSTM",
+    "RunningNormalization",
     "SLSTMBlock",
     "ScaledBack",
     "WindowScale",

@@ -11,8 +11,9 @@ from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 EACH_STEP = """
 Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU
 LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
-UnitNormalization Rescaling Masking Identity TimeDistributed Add Subtract Multiply Average Maximum
-Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd LogicalOr
+UnitNormalization RunningNormalization Rescaling Masking Identity TimeDistributed Add Subtract
+Multiply Average Maximum Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd
+LogicalOr
 """
 
 

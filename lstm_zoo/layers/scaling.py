@@ -1,9 +1,85 @@
-"""Each window brought to mean 0 and deviation 1, and a forecast back to its window's scale."""
+"""Features brought to mean 0 and deviation 1: of all that training has met, or of each window."""
 
 import keras
 from keras import ops
 
 from lstm_zoo import checks
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class RunningNormalization(keras.layers.Layer):
+    """Each feature less its mean and divided by its standard deviation, as met in training so far.
+
+    Every batch of a training counts before it is scaled, each step as much as any other; outside
+    of training nothing changes, and before the first batch the input comes out as it is. Unlike
+    `keras.layers.Normalization` it needs no data beforehand; unlike
+    `keras.layers.BatchNormalization` it does the same in training as after it, in batches of any
+    size. A feature that has never changed is not divided. `trainable = False` stops the count.
+
+    Call arguments:
+        inputs: `(batch, timesteps, features)`, or any shape whose last axis is the features.
+        training: whether to count these inputs.
+        mask: of the shape of `inputs` less its last axis, or None; masked steps do not count.
+
+    Returns:
+        The scaled inputs, of the same shape.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = RunningNormalization()
+        >>> layer(np.array([[[10.0], [30.0]]]), training=True).numpy().tolist()
+        [[[-1.0], [1.0]]]
+        >>> layer(np.array([[[20.0], [40.0]]])).numpy().tolist()
+        [[[0.0], [2.0]]]
+
+    Source:
+        Chan, Golub & LeVeque 1983 (means and variances of parts together),
+        https://doi.org/10.1080/00031305.1983.10483115.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False  # large numbers are scaled before they become float16
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        options = {"trainable": False, "autocast": False, "dtype": "float32", "aggregation": "mean"}
+        width = (input_shape[-1],)
+        self.mean = self.add_weight(width, "zeros", name="mean", **options)
+        self.variance = self.add_weight(width, "ones", name="variance", **options)
+        self.count = self.add_weight((), "zeros", name="count", **options)
+
+    def call(self, inputs, training=None, mask=None):
+        x = ops.cast(inputs, "float32")
+        mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
+        if training and self.trainable:
+            mean, variance = self._counted(x, mask, mean, variance)
+        changed = variance > 1e-10 * mean * mean  # else it is float32's rounding
+        spread = ops.sqrt(ops.where(changed, variance, 1.0))
+        return ops.cast((x - mean) / spread, self.compute_dtype)
+
+    def _counted(self, x, mask, mean, variance):
+        """Mean and variance with the steps of a batch, which are kept."""
+        x = ops.stop_gradient(x)
+        seen = ops.ones_like(x[..., :1])
+        if mask is not None:
+            seen = seen * ops.cast(mask, "float32")[..., None]
+        axes = list(range(len(x.shape) - 1))
+        before, new = ops.convert_to_tensor(self.count), ops.sum(seen)
+        count = before + new
+        share = new / ops.maximum(count, 1.0)
+        apart = ops.sum(seen * (x - mean), axis=axes) / ops.maximum(new, 1.0)
+        within = ops.sum(seen * (x - mean - apart) ** 2, axis=axes) / ops.maximum(new, 1.0)
+        mean = mean + share * apart
+        added = variance + share * (within - variance) + share * (1 - share) * apart**2
+        variance = ops.where(new > 0, added, variance)
+        self.mean.assign(mean)
+        self.variance.assign(variance)
+        self.count.assign(count)
+        return mean, variance
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")

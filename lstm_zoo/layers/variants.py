@@ -46,6 +46,17 @@ class CoupledLSTM(LSTM):
     """
 
 
+def reads_times(cell) -> bool:
+    """Whether a cell, or the cell of this name, reads times beside values (`Cell.reads_times`).
+
+    >>> reads_times("time_gap"), reads_times("gru")
+    (True, False)
+    """
+    if isinstance(cell, str) and cell in cells.names():
+        cell = cells.get(cell)
+    return getattr(cell, "reads_times", False)
+
+
 def _is_recurrent_layer(kind):
     """Whether this is a class of recurrent layers that are made of their units."""
     layer = isinstance(kind, type) and issubclass(kind, keras.layers.RNN)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
-from lstm_zoo.layers import ScaledBack, WindowScale
+from lstm_zoo.layers import RunningNormalization, ScaledBack, WindowScale
 
 RNG = np.random.default_rng(0)
 SMALL = {"lstm_units": 4, "dense_units": ()}
@@ -32,7 +32,8 @@ POOLED = {  # in NumPy, of the steps that count: (timesteps, features)
 @pytest.mark.parametrize("pooling", POOLED)
 def test_pooling_equals_numpy_and_leaves_masked_steps_out(pooling):
     keras.utils.set_random_seed(1)
-    model = lz.build_classifier((None, 2), 3, pooling=pooling, mask_value=0.0, **SMALL)
+    plain = SMALL | {"normalise": None, "normalise_summary": False}
+    model = lz.build_classifier((None, 2), 3, pooling=pooling, mask_value=0.0, **plain)
     layer = model.layers[-2]
     if pooling == "attention":
         layer.set_weights([RNG.normal(size=w.shape) for w in layer.get_weights()])
@@ -150,6 +151,56 @@ def test_normalise_brings_each_feature_to_unit_size_and_counts_no_padding():
     np.testing.assert_allclose(model(x), model(padded), atol=1e-5)
 
 
+def test_running_normalisation_knows_mean_and_deviation_of_all_steps_met():
+    x = RNG.normal(size=(13, 6, 3)) * [100, 0.01, 0] + [1000, 5, 7.7]
+    mask = RNG.random((13, 6)) < 0.7
+    mask[4] = False  # a batch of nothing
+    layer = RunningNormalization()
+    for start, end in ((0, 4), (4, 5), (5, 6), (6, 13)):
+        layer(x[start:end], mask=mask[start:end], training=True)
+    seen = x[mask]
+    np.testing.assert_allclose(layer.mean, seen.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(layer.variance, seen.var(axis=0), rtol=1e-3, atol=1e-9)
+    assert float(layer.count) == mask.sum()
+    expected = (x - seen.mean(axis=0)) / [*seen.std(axis=0)[:2], 1]
+    before = [w.numpy() for w in layer.weights]
+    np.testing.assert_allclose(layer(x), expected, atol=1e-3)
+    layer.trainable = False
+    layer(x + 1, training=True)
+    for weight, value in zip(layer.weights, before):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_running_normalisation_in_half_precision_reads_what_half_precision_cannot_hold():
+    layer = RunningNormalization(dtype="mixed_float16")
+    y = layer(np.array([[[1e6], [3e6]]], "float32"), training=True)
+    assert y.dtype == "float16"
+    assert y.numpy().ravel().tolist() == [-1, 1]
+
+
+def test_classifier_learns_the_size_of_its_features_as_it_trains(tmp_path):
+    x = RNG.normal(size=(20, 8, 2)) * [100, 0.01] + [1000, 5]
+    x = np.concatenate([x, np.zeros((20, 3, 2))], axis=1).astype("float32")
+    y = np.arange(20) % 2
+    model = lz.build_classifier((None, 2), 2, mask_value=0.0, **SMALL)
+    lz.fit(model, x, y, epochs=1, batch_size=7, verbose=0)
+    inside = keras.Model(model.input, model.get_layer("normalise").output)(x).numpy()[:, :8]
+    np.testing.assert_allclose(inside.mean(axis=(0, 1)), 0, atol=1e-3)
+    np.testing.assert_allclose(inside.std(axis=(0, 1)), 1, atol=1e-3)
+    loaded = keras.models.load_model(lz.save(model, tmp_path / "model.keras"))
+    np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
+
+
+def test_running_normalisation_leaves_tokens_and_times_alone():
+    names = {
+        cell: [layer.name for layer in lz.build_classifier((5, 3), 2, cell=cell, **SMALL).layers]
+        for cell in ("lstm", "gru", "gru_d", "time_gap")
+    }
+    assert [cell for cell, found in names.items() if "normalise" in found] == ["lstm", "gru"]
+    tokens = lz.build_classifier((5,), 2, vocabulary_size=9, **SMALL)
+    assert "normalise" not in [layer.name for layer in tokens.layers]
+
+
 def test_forecast_on_the_scale_of_its_window_moves_with_the_window():
     """Of a + b x, the forecast is a + b times that of x (reversible instance normalization)."""
     x = RNG.normal(size=(3, 10, 2)).astype("float32")
@@ -216,6 +267,8 @@ def test_forecast_is_of_the_shape_that_is_promised(options, shape):
         (lambda: lz.build_classifier((5,), 2, vocabulary_size=9, mask_value=1), "mask_value must"),
         (lambda: lz.build_classifier((5, 1), 2, normalise=np.ones((3, 5, 2))), "normalise must"),
         (lambda: lz.build_classifier((5, 1), 2, normalise=np.ones((3, 5))), "normalise must"),
+        (lambda: lz.build_classifier((5, 1), 2, normalise="runing"), "did you mean 'running'"),
+        (lambda: lz.build_autoencoder((5, 1), normalise="running"), "normalise must be training"),
         (lambda: lz.build_forecaster((5, 1), 2, num_targets=2), "num_targets must be at most"),
         (lambda: lz.build_forecaster((5, 1), 2, known_future=-1), "known_future must be"),
         (
