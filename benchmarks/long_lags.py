@@ -1,13 +1,15 @@
 """How long a lag the recurrent networks learn to bridge, and how many sequences that takes.
 
-    python benchmarks/long_lags.py             # both leaderboards
+    python benchmarks/long_lags.py             # all three leaderboards
     python benchmarks/long_lags.py 1997        # the adding problem of Hochreiter & Schmidhuber
-    python benchmarks/long_lags.py lags        # three problems whose lag grows, network by network
-    python benchmarks/long_lags.py --draw      # the figures alone, of what was measured
+    python benchmarks/long_lags.py lags        # five problems whose lag grows, cell by cell
+    python benchmarks/long_lags.py 2018        # two problems of Bai et al., of 600 and 1,020 steps
+    python benchmarks/long_lags.py --draw      # tables and figure alone, of what was measured
 
 Every training sees sequences that it has never seen before, and ends once the problem is solved or
 the sequences are used up. Each is a row of results/DATE-long-lags.csv, written as soon as it ends:
-stopped and started again, the script goes on in the newest such file (`--new` starts another).
+stopped and started again, the script goes on in the newest such file (`--new` starts another). At
+the end the tables in docs/long_lags.md and the figure beside the rows are made anew.
 """
 
 import argparse
@@ -25,7 +27,7 @@ import tensorflow as tf
 
 import lstm_zoo as lz
 
-SEEDS = {"1997": range(5), "lags": range(3)}
+SEEDS = {"1997": range(5), "lags": range(3), "2018": range(3)}
 PAPER = {100: 74_000, 500: 209_000, 1000: 853_000}  # sequences, Hochreiter & Schmidhuber, table 7
 
 
@@ -118,6 +120,10 @@ def cross_entropy(y, prediction):
     return tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, prediction, True))
 
 
+def nats(prediction, y):
+    return float(cross_entropy(y, prediction))
+
+
 SYMBOLS = 3  # to copy
 
 
@@ -126,10 +132,22 @@ def copying(samples, timesteps, seed=None):
     return lz.tasks.copying(samples, timesteps + 2 * SYMBOLS, length=SYMBOLS, seed=seed)
 
 
+def echo(samples, timesteps, seed=None):
+    """Say at every step what the input was `timesteps` steps ago."""
+    return lz.tasks.delayed_echo(samples, 2 * timesteps, delay=timesteps, seed=seed)
+
+
+def echoed_error(prediction, y):
+    """The mean squared error where there is something to say."""
+    half = y.shape[1] // 2
+    return np.mean((prediction - y)[:, half:] ** 2)
+
+
 class Problem(NamedTuple):
-    """A problem of `timesteps` steps, and when it is solved."""
+    """A problem of a lag of `timesteps` steps, and when it is solved."""
 
     make: object
+    lags: tuple
     outputs: int
     every_step: bool
     loss: object
@@ -137,9 +155,12 @@ class Problem(NamedTuple):
     solved: object  # of a score
 
 
+UNITS, BATCH, LIMIT = 32, 32, 96_000
+LAGS, SHORT_LAGS = (12, 25, 50, 100, 200), (3, 6, 12, 25, 50)
 PROBLEMS = {
     "adding": Problem(
         lz.tasks.adding,
+        LAGS,
         1,
         False,
         squared_error,
@@ -147,40 +168,64 @@ PROBLEMS = {
         lambda score: score < 0.01,
     ),
     "temporal order": Problem(
-        lz.tasks.temporal_order, 4, False, cross_entropy, right, lambda score: score >= 0.95
+        lz.tasks.temporal_order, LAGS, 4, False, cross_entropy, right, lambda score: score >= 0.95
     ),
     "copying": Problem(
-        copying, 9, True, cross_entropy, right_at_the_end, lambda score: score >= 0.95
+        copying, LAGS, 9, True, cross_entropy, right_at_the_end, lambda score: score >= 0.95
+    ),
+    "delayed echo": Problem(
+        echo, SHORT_LAGS, 1, True, squared_error, echoed_error, lambda score: score < 0.01
+    ),
+    "parity": Problem(
+        lz.tasks.parity, SHORT_LAGS, 2, False, cross_entropy, right, lambda score: score >= 0.95
     ),
 }
-UNITS, BATCH, LIMIT = 32, 32, 96_000
-LAGS = (12, 25, 50, 100, 200)
-NETWORKS = {  # each as Keras starts it, but the last; the better of the learning rates 0.003 and
-    # 0.01 at 50 steps; whether XLA compiles the training step
-    "SimpleRNN": (lambda **k: keras.layers.SimpleRNN(UNITS, **k), 0.003, True),
-    "GRU": (lambda **k: keras.layers.GRU(UNITS, **k), 0.01, True),
-    "LSTM": (lambda **k: lz.LSTM(UNITS, **k), 0.01, False),
-    "LSTM, chrono": (lambda **k: lz.LSTM(UNITS, **k), 0.01, False),
+OPERATIONS = ("lstm", "peephole", "coupled")  # of the native operation; XLA compiles all others
+SLOW = ("simple_rnn",)  # better at 50 steps with a learning rate of 0.003 than with 0.01
+OTHER_INPUT = ("gru_d", "time_gap")  # which read what is missing, or the time between steps
+CELLS = {"SimpleRNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm", "LSTM, chrono": "lstm"} | {
+    name: name for name in lz.cells.names() if name not in ("lstm", *OTHER_INPUT)
 }
 
 
-def solve_lag(problem, network, timesteps, seed, limit=LIMIT):
-    """Train until the score on 512 new sequences says solved; looked at every 50 batches."""
+class Network(NamedTuple):
+    """A cell as it comes, or started for the lag, and how it is trained."""
+
+    cell: str
+    chrono: bool
+
+    @property
+    def rate(self):
+        return 0.003 if self.cell in SLOW else 0.01
+
+    @property
+    def compiled(self):
+        return self.cell not in OPERATIONS
+
+
+NETWORKS = {name: Network(cell, name.endswith("chrono")) for name, cell in CELLS.items()}
+
+
+def solve(problem, network, timesteps, seed, units=UNITS, limit=LIMIT, falling=False):
+    """Train until the score on 512 new sequences says solved; looked at every 50 batches.
+
+    With `falling`, the learning rate goes to 0 in a line.
+    """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng([seed, timesteps])
-    problem, (make, rate, compiled) = PROBLEMS[problem], NETWORKS[network]
     x_new, y_new = problem.make(512, timesteps, seed=rng)
-    layer = make(return_sequences=problem.every_step)
+    layer = lz.layers.layer_for(network.cell, units, return_sequences=problem.every_step)
     head = keras.layers.Dense(problem.outputs)
     model = keras.Sequential([keras.Input(x_new.shape[1:]), layer, head])
-    if network.endswith("chrono"):
+    if network.chrono:
         chrono(layer, timesteps, seed)
-    step = training_step(model, keras.optimizers.Adam(rate), problem.loss, compiled)
-    predict = tf.function(model, jit_compile=compiled)
+    optimizer = keras.optimizers.Adam(network.rate)
+    step = training_step(model, optimizer, problem.loss, network.compiled)
+    predict = tf.function(model, jit_compile=network.compiled)
     seen = 0
     while seen < limit:
         for x, y in itertools.islice(batches(problem.make, BATCH, timesteps, rng), 50):
-            step(x, y, np.float32(rate))
+            step(x, y, np.float32(network.rate * (1 - falling * seen / limit)))
             seen += BATCH
         score = problem.score(predict(x_new).numpy(), y_new)
         if problem.solved(score):
@@ -189,12 +234,49 @@ def solve_lag(problem, network, timesteps, seed, limit=LIMIT):
 
 
 def leaderboard_lags():
-    """What is to be trained: `(problem, network, timesteps)`, the short lags of each first."""
-    for problem, timesteps, network in itertools.product(PROBLEMS, LAGS, NETWORKS):
-        yield problem, network, timesteps
+    """What is to be trained: `(problem, network, timesteps)`, the short lags first."""
+    for network, problem in itertools.product(NETWORKS, PROBLEMS):
+        for timesteps in PROBLEMS[problem].lags:
+            yield problem, network, timesteps
 
 
-# Both
+# Bai et al. 2018
+
+
+def copying_ten(samples, timesteps, seed=None):
+    return lz.tasks.copying(samples, timesteps + 20, seed=seed)
+
+
+class Mark(NamedTuple):
+    """A row of Bai, Kolter & Koltun (2018), table 1: what their networks' losses came to."""
+
+    problem: Problem
+    units: int  # which give an LSTM as many weights as theirs had
+    limit: int  # sequences
+    published: dict
+
+    def train(self, network, seed):
+        [timesteps] = self.problem.lags
+        return solve(self.problem, network, timesteps, seed, self.units, self.limit, falling=True)
+
+
+MARKS = {
+    "adding": Mark(
+        PROBLEMS["adding"]._replace(lags=(600,), solved=lambda score: score < 5.3e-5),
+        130,
+        96_000,
+        {"LSTM": 0.164, "GRU": 5.3e-5, "TCN": 5.8e-5},
+    ),
+    "copying": Mark(
+        Problem(copying_ten, (1000,), 9, True, cross_entropy, nats, lambda score: score < 3.5e-5),
+        60,
+        96_000,
+        {"LSTM": 0.0204, "GRU": 0.0197, "TCN": 3.5e-5},
+    ),
+}
+
+
+# All of them
 
 
 def training_step(model, optimizer, loss, jit_compile=False):
@@ -247,11 +329,11 @@ class Table(rows.Table):
         )
         keras.backend.clear_session()
 
-    def nobody_solved(self, problem, network, timesteps):
-        """Whether all seeds failed at this lag or at a shorter one."""
-        lags = [lag for lag in LAGS if lag < timesteps]
-        found = [self.find(problem=problem, network=network, timesteps=lag) for lag in lags]
-        return any(seeds and not any(int(row["solved"]) for row in seeds) for seeds in found)
+    def too_long(self, problem, network, timesteps):
+        """Whether most trainings have failed at this lag or at a shorter one."""
+        failed = self.find(leaderboard="lags", problem=problem, network=network, solved=0)
+        lags = [int(row["timesteps"]) for row in failed if int(row["timesteps"]) <= timesteps]
+        return any(lags.count(lag) > len(SEEDS["lags"]) // 2 for lag in lags)
 
 
 def run(table, parts):
@@ -263,37 +345,128 @@ def run(table, parts):
             )
     if "lags" in parts:
         for problem, network, timesteps in leaderboard_lags():
-            if table.nobody_solved(problem, network, timesteps):
-                continue  # a longer lag is no easier
             for seed in SEEDS["lags"]:
+                if table.too_long(problem, network, timesteps):
+                    break  # neither another seed nor a longer lag would change the table
                 table.measure(
                     ("lags", problem, network, timesteps, seed),
-                    lambda: solve_lag(problem, network, timesteps, seed),  # noqa: B023
+                    lambda: solve(PROBLEMS[problem], NETWORKS[network], timesteps, seed),  # noqa: B023
                 )
+    if "2018" in parts:
+        for seed, problem, network in itertools.product(
+            SEEDS["2018"], MARKS, ("LSTM", "LSTM, chrono")
+        ):
+            table.measure(
+                ("2018", problem, network, MARKS[problem].problem.lags[0], seed),
+                lambda: MARKS[problem].train(NETWORKS[network], seed),  # noqa: B023
+            )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", choices=[*SEEDS, []], help="not both of them")
+    parser.add_argument("parts", nargs="*", choices=[*SEEDS, []], help="not all of them")
     parser.add_argument("--new", action="store_true", help="start another file")
-    parser.add_argument("--draw", action="store_true", help="draw what was measured, train nothing")
+    parser.add_argument("--draw", action="store_true", help="show what was measured, train nothing")
     options = parser.parse_args()
     table = Table(rows.newest("long-lags", options.new))
     if not options.draw:
         run(table, options.parts or list(SEEDS))
+    made = [*table_1997(table), *table_lags(table), *table_2018(table)]
+    rows.write_tables("long_lags.md", "\n".join(made))
     draw(table)
 
 
+# What was measured
+
+
+def head(*columns):
+    return f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"
+
+
+def median_sequences(trainings):
+    """Infinite where no more than half of the trainings solved the problem."""
+    needed = [int(r["sequences"]) if int(r["solved"]) else np.inf for r in trainings]
+    return np.median(needed) if needed else np.inf
+
+
+def table_1997(table):
+    yield "## 1997, again"
+    yield ""
+    yield from head("network", "T", "weights", "solved", "median sequences", "in 1997")
+    found = table.find(leaderboard="1997")
+    for name, timesteps in dict.fromkeys((r["network"], int(r["timesteps"])) for r in found):
+        trainings = table.find(leaderboard="1997", network=name, timesteps=timesteps)
+        solved, median = sum(int(r["solved"]) for r in trainings), median_sequences(trainings)
+        yield (
+            f"| {name} | {timesteps:,} | {trainings[0]['parameters']} "
+            f"| {solved} of {len(trainings)} | {median:,.0f} | {PAPER[timesteps]:,} |"
+        ).replace("inf", "")
+    yield ""
+
+
+def at_lags(table, problem, network):
+    """The median number of sequences at each lag; NaN where none was trained."""
+    for lag in PROBLEMS[problem].lags:
+        key = {"problem": problem, "network": network, "timesteps": lag}
+        trainings = table.find(leaderboard="lags", **key)
+        yield lag, median_sequences(trainings) if trainings else np.nan
+
+
+def longest(table, problem, network):
+    """The largest lag that most trainings solved, and the sequences that it took."""
+    medians = dict(at_lags(table, problem, network))
+    solved = [lag for lag, median in medians.items() if np.isfinite(median)]
+    if solved:
+        return f"{max(solved)} ({medians[max(solved)]:,.0f})"
+    return "" if np.isnan(list(medians.values())).all() else "none"
+
+
+def table_lags(table):
+    yield "## Growing lags"
+    yield ""
+    yield from head("network", "weights", *PROBLEMS)
+    for name in NETWORKS:
+        if found := table.find(leaderboard="lags", network=name, problem="adding"):
+            solved = (longest(table, problem, name) for problem in PROBLEMS)
+            yield f"| {name} | {int(found[0]['parameters']):,} | {' | '.join(solved)} |"
+    yield ""
+
+
+def table_2018(table):
+    yield "## 2018, again"
+    yield ""
+    yield from head("problem", "steps", "network", "weights", "sequences", "losses", "published")
+    for problem, mark in MARKS.items():
+        for name in ("LSTM", "LSTM, chrono"):
+            trainings = table.find(leaderboard="2018", problem=problem, network=name)
+            if not trainings:
+                continue
+            losses = sorted(float(r["score"]) for r in trainings)
+            seen = np.median([int(r["sequences"]) for r in trainings])
+            published = ", ".join(f"{by} {loss:.2g}" for by, loss in mark.published.items())
+            yield (
+                f"| {problem} | {trainings[0]['timesteps']} | {name} "
+                f"| {int(trainings[0]['parameters']):,} | {seen:,.0f} "
+                f"| {', '.join(f'{loss:.2g}' for loss in losses)} | {published} |"
+            )
+    yield ""
+
+
 def draw(table):
+    """1997 beside a map a problem: lags across, networks down, the darker the more sequences."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.colors import LogNorm
 
     from lstm_zoo.plots import style
 
     panels = 1 + len(PROBLEMS)
-    figure, axes = plt.subplots(1, panels, figsize=(4 * panels, 4), layout="constrained")
+    widths = {"width_ratios": [3.5, *[2] * len(PROBLEMS)]}
+    figure, axes = plt.subplots(
+        1, panels, figsize=(17, 6), gridspec_kw=widths, layout="constrained"
+    )
     axes[0].plot(*zip(*PAPER.items()), "ks--", label="Hochreiter & Schmidhuber 1997")
     for name, colour, marker in zip(("LSTM", "3 units"), style.CYCLE, style.MARKERS):
         for row in table.find(leaderboard="1997", network=name, solved=1):
@@ -301,23 +474,24 @@ def draw(table):
         label = {"LSTM": "32 units, a seed each", "3 units": "3 units, a seed each"}[name]
         axes[0].plot([], [], marker, color=colour, label=label)
     axes[0].set(title="the adding problem of 1997", ylabel="sequences until solved")
-    for axis, problem in zip(axes[1:], PROBLEMS):
-        for k, network in enumerate(NETWORKS):
-            solved = table.find(leaderboard="lags", problem=problem, network=network, solved=1)
-            points = [
-                (int(r["timesteps"]) * 1.06 ** (k - 1.5), int(r["sequences"])) for r in solved
-            ]
-            x, y = zip(*points) if points else ((), ())
-            axis.plot(x, y, style.MARKERS[k], color=style.CYCLE[k], label=network)
-        axis.set(title=problem, ylim=(1000, LIMIT * 1.3), xlim=(LAGS[0] / 1.5, LAGS[-1] * 1.5))
-    for axis, lags in zip(axes, (list(PAPER), *[LAGS] * len(PROBLEMS))):
-        axis.set(xscale="log", yscale="log", xlabel="timesteps")
-        axis.set_xticks(lags, lags)
-        axis.set_xticks([], minor=True)
-        axis.grid(alpha=0.3)
+    axes[0].set(xscale="log", yscale="log", xlabel="timesteps")
+    axes[0].set_xticks(list(PAPER), list(PAPER))
+    axes[0].set_xticks([], minor=True)
+    axes[0].grid(alpha=0.3)
     axes[0].legend(frameon=False)
-    axes[-1].legend(frameon=False, loc="lower right")
-    figure.savefig(table.path.with_suffix(".png"), dpi=110)
+    norm = LogNorm(BATCH * 50, LIMIT)
+    for axis, problem in zip(axes[1:], PROBLEMS):
+        medians = np.array([[m for _, m in at_lags(table, problem, name)] for name in NETWORKS])
+        shown = np.ma.masked_invalid(medians)
+        image = axis.imshow(shown, cmap="viridis_r", norm=norm, aspect="auto")
+        for row, column in np.argwhere(np.isinf(medians)):
+            axis.text(column, row, "×", ha="center", va="center", color="0.5")
+        axis.set(title=problem, xlabel="lag")
+        axis.set_xticks(range(len(PROBLEMS[problem].lags)), PROBLEMS[problem].lags)
+        axis.set_yticks([])
+    axes[1].set_yticks(range(len(NETWORKS)), NETWORKS)
+    figure.colorbar(image, ax=axes[-1], label="sequences until solved, median")
+    figure.savefig(table.path.with_suffix(".png"), dpi=90)
 
 
 if __name__ == "__main__":
