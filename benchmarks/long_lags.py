@@ -398,7 +398,7 @@ def table_1997(table):
         trainings = table.find(leaderboard="1997", network=name, timesteps=timesteps)
         solved, median = sum(int(r["solved"]) for r in trainings), median_sequences(trainings)
         yield (
-            f"| {name} | {timesteps:,} | {trainings[0]['parameters']} "
+            f"| {name} | {timesteps:,} | {int(trainings[0]['parameters']):,} "
             f"| {solved} of {len(trainings)} | {median:,.0f} | {PAPER[timesteps]:,} |"
         ).replace("inf", "")
     yield ""
