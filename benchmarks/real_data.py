@@ -28,7 +28,8 @@ import rows
 from lstm_zoo.presets import Recipe, kind_of
 from lstm_zoo.presets.train import run
 
-VOTE = "ensemble of five LSTM-FCN"  # the mean of their probabilities
+BOTH = "LSTM-FCN on differences too"
+VOTES = {label: f"ensemble of five {label}" for label in ("LSTM-FCN", BOTH)}  # the mean probability
 
 
 class Task(NamedTuple):
@@ -126,11 +127,11 @@ MODELS = {  # what differs from a task's own settings; a SimpleRNN needs smaller
     "bidirectional GRU": {"bidirectional": True, "cell": "gru"},
     "bidirectional SimpleRNN": {"bidirectional": True, "cell": "simple_rnn"},
 }
-RATES = {"bidirectional SimpleRNN": 0.001, "LSTM-FCN": 0.001}  # 0.003 for all others
+RATES = {"bidirectional SimpleRNN": 0.001, "LSTM-FCN": 0.001, BOTH: 0.001}  # 0.003 for all others
 FCN = {"builder": "lstm_fcn", "lstm_units": [8], "filters": [64, 128, 64], "dropout": 0.8}
 
 
-LABELS = [*MODELS, "LSTM-FCN"]
+LABELS = [*MODELS, *VOTES]
 
 
 class Vote:
@@ -166,6 +167,8 @@ def models(name):
         yield label, own | {"lstm_units": units} | changes
     if TASKS[name].task == "classification":
         yield "LSTM-FCN", FCN
+        if name != "speakers":  # whose sequences differ in length
+            yield BOTH, FCN | {"differences": True}
 
 
 def measure(table, name, wanted):
@@ -179,7 +182,7 @@ def measure(table, name, wanted):
             continue
         trained = kind(name, settings, label)
         missing = [s for s in range(task.seeds) if not table.find(task=name, model=label, seed=s)]
-        voting = label == "LSTM-FCN" and not table.find(task=name, model=VOTE)
+        voting = label in VOTES and not table.find(task=name, model=VOTES[label])
         kept, spent = [], 0.0
         for seed in range(task.seeds) if voting else missing:
             keras.backend.clear_session()
@@ -193,7 +196,7 @@ def measure(table, name, wanted):
                 kept.append(model)
         if voting and len(kept) == 5:
             vote = Vote(kept)
-            table.add(row(trained, name, VOTE, "0 to 4", trained.score(vote), vote, spent))
+            table.add(row(trained, name, VOTES[label], "0 to 4", trained.score(vote), vote, spent))
 
 
 def row(of, name, label, seed, score, model, seconds):

@@ -152,6 +152,7 @@ def calls():
         "layers.SLSTMBlock": (1, {}),
         "layers.MaxOverTime": (1, {"dtype": "float32"}),
         "layers.MeanOverTime": (1, {"dtype": "float32"}),
+        "layers.RunningNormalization": (1, {"dtype": "float32"}),
         "layers.ScaledBack": (1, {"num_targets": 1, "quantiles": (0.1, 0.9)}),
         "layers.WindowScale": (1, {}),
         "recurrence.explain": (1, {"layer": layer}),

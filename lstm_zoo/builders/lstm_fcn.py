@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from lstm_zoo import checks
-from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
+from lstm_zoo.builders.stack import (
+    compiled,
+    normalised,
+    numbers_of_units,
+    recurrent,
+    sequence_input,
+)
 
 
 def build_lstm_fcn(
@@ -20,6 +27,7 @@ def build_lstm_fcn(
     cell: str | type = "lstm",
     dropout: float = 0.8,
     noise: float = 0.0,
+    differences: bool = False,
     mask_value: float | None = None,
     normalise=None,
     loss=None,
@@ -40,6 +48,8 @@ def build_lstm_fcn(
         dropout: of the recurrent branch.
         noise: standard deviation of the Gaussian noise that training adds to what both branches
             read, behind `normalise`; against overfitting small sets.
+        differences: whether both branches also read how much each feature has changed since the
+            step before (0 at the first), scaled as the features are; not with `mask_value`.
         mask_value: steps at which every feature has this value are left out, of the convolutions
             and of their mean too; not with `dimension_shuffle`. None leaves none out.
         normalise, loss, metrics, optimizer, learning_rate, name: as in `build_classifier`.
@@ -72,6 +82,18 @@ def build_lstm_fcn(
     if dimension_shuffle and (x.shape[1] is None or mask_value is not None):
         wrong = "timesteps is None" if x.shape[1] is None else "mask_value is given"
         raise ValueError(f"dimension_shuffle must be False where {wrong}")
+    if differences:
+        if mask_value is not None:
+            raise ValueError(
+                f"mask_value must be None where differences is true, got {mask_value!r}"
+            )
+        samples = normalise
+        if not (normalise is None or isinstance(normalise, str)):
+            samples = np.asarray(normalise)
+            samples = np.diff(samples, axis=1, prepend=samples[:, :1])
+        change = ops.pad(inputs[:, 1:] - inputs[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        change = normalised(change, samples, name="normalise_differences")
+        x = keras.layers.Concatenate(name="and_differences")([x, change])
     if noise:
         x = keras.layers.GaussianNoise(noise, name="noise")(x)
     mask = None

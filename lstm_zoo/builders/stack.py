@@ -43,11 +43,16 @@ def sequence_input(
     if mask_value is not None:
         mask_value = checks.number("mask_value", mask_value)
         x = keras.layers.Masking(mask_value, name="mask")(x)
+    return inputs, normalised(x, normalise, mask_value)
+
+
+def normalised(x, normalise, mask_value=None, name="normalise"):
+    """What `normalise` of `build_classifier` makes of `(batch, timesteps, features)`."""
     if isinstance(normalise, str):
-        x = RunningNormalization(name="normalise")(x)
-    elif normalise is not None:
-        x = _normalisation(normalise, features, mask_value)(x)
-    return inputs, x
+        return RunningNormalization(name=name)(x)
+    if normalise is not None:
+        return _normalisation(normalise, x.shape[-1], mask_value, name)(x)
+    return x
 
 
 def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name):
@@ -75,7 +80,7 @@ def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normal
     return inputs, embedding(inputs)
 
 
-def _normalisation(samples, features, mask_value):
+def _normalisation(samples, features, mask_value, name):
     """A layer that takes the mean off every feature and divides by its standard deviation."""
     samples = checks.array("normalise", samples, 3).astype("float64")
     checks.shape("normalise", samples.shape, ("samples", "timesteps", features))
@@ -86,7 +91,7 @@ def _normalisation(samples, features, mask_value):
     variance = steps.var(axis=0)
     variance[variance == 0] = 1  # what never changes stays as it is, less its mean
     return keras.layers.Normalization(
-        mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name="normalise"
+        mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name=name
     )
 
 

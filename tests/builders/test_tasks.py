@@ -221,6 +221,19 @@ def test_a_beam_finds_what_greedy_misses_and_ends_where_it_should():
     assert beam.tolist() == [4]
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_lstm_fcn_reads_the_differences_beside_the_features(scaled):
+    x = RNG.normal(size=(40, 6, 2)) * [100, 0.01] + [1000, 5]
+    options = {"normalise": x} if scaled else {}
+    model = lz.build_lstm_fcn((6, 2), 3, differences=True, filters=4, kernel_sizes=3, **options)
+    read = keras.Model(model.input, model.get_layer("and_differences").output)(x).numpy()
+    change = np.concatenate([np.zeros((40, 1, 2)), np.diff(x, axis=1)], axis=1)
+    expected = np.concatenate([x, change], axis=2)
+    if scaled:
+        expected = (expected - expected.mean(axis=(0, 1))) / expected.std(axis=(0, 1))
+    np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-2)
+
+
 def test_lstm_fcn_has_the_layers_of_the_paper():
     model = lz.build_lstm_fcn((20, 1), 3)
     # LSTM of 8 units reading one step of 20 values; three convolutions, each normalised.
@@ -240,6 +253,12 @@ def test_lstm_fcn_has_the_layers_of_the_paper():
         (lambda: lz.build_seq2seq(1, 5), "source_vocabulary must be"),
         (lambda: lz.build_lstm_fcn((None, 1), 2), "dimension_shuffle must be False"),
         (lambda: lz.build_lstm_fcn((5, 1), 2, mask_value=0.0), "dimension_shuffle must be False"),
+        (
+            lambda: lz.build_lstm_fcn(
+                (5, 1), 2, differences=True, mask_value=0, dimension_shuffle=False
+            ),
+            "mask_value must be None where differences",
+        ),
         (lambda: lz.build_lstm_fcn((5, 1), 2, noise=-1), "noise must be at least 0, got -1"),
         (lambda: lz.build_lstm_fcn((5, 1), 2, filters=8), "kernel_sizes must be as many"),
         (lambda: lz.translate(Chain(np.eye(4)), [3], start=1, end=2), "source must have 2 axes"),

@@ -42,7 +42,7 @@ def outputs_and_gradients(layer, x, states, mask, training):
 
 @pytest.mark.slow
 @with_library
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_outputs_and_gradients_equal_keras_loop(data):
     flag = st.booleans()
