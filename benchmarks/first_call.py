@@ -100,15 +100,16 @@ def measure(table, folder, name, changes):
 
 def tables(table):
     """Markdown: the sets that were used to choose the defaults, and those that were not."""
+    changes = [change for change in CHANGES if table.find(change=change)]
     for title, names in (("Unseen", UNSEEN), ("Used to choose the defaults", CHOSEN_ON)):
         yield f"## {title}"
         yield ""
-        yield f"| set: series, steps, features, classes | {' | '.join(CHANGES)} |"
-        yield "|---" * (1 + len(CHANGES)) + "|"
+        yield f"| set: series, steps, features, classes | {' | '.join(changes)} |"
+        yield "|---" * (1 + len(changes)) + "|"
         for name in names:
             if found := table.find(set=name):
                 sizes = ", ".join(found[0][k] for k in ("series", "steps", "features", "classes"))
-                cells = (cell(table.find(set=name, change=change)) for change in CHANGES)
+                cells = (cell(table.find(set=name, change=change)) for change in changes)
                 yield f"| {name}: {sizes} | {' | '.join(cells)} |"
         yield ""
 
@@ -117,6 +118,8 @@ def cell(trainings):
     if not trainings:
         return ""
     scores = [float(row["accuracy"]) for row in trainings]
+    if len(scores) == 1:
+        return f"{scores[0]:.3f} (one seed)"
     return f"{np.mean(scores):.3f} ({min(scores):.2f} to {max(scores):.2f})"
 
 
