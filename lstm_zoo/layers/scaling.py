@@ -42,19 +42,24 @@ class RunningNormalization(keras.layers.Layer):
         self.autocast = False  # large numbers are scaled before they become float16
         self.supports_masking = True
 
+    @property
+    def _precision(self):
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
     def build(self, input_shape):
-        options = {"trainable": False, "autocast": False, "dtype": "float32", "aggregation": "mean"}
+        options = {"trainable": False, "autocast": False, "aggregation": "mean"}
+        options["dtype"] = self._precision
         width = (input_shape[-1],)
         self.mean = self.add_weight(width, "zeros", name="mean", **options)
         self.variance = self.add_weight(width, "ones", name="variance", **options)
         self.count = self.add_weight((), "zeros", name="count", **options)
 
     def call(self, inputs, training=None, mask=None):
-        x = ops.cast(inputs, "float32")
+        x = ops.cast(inputs, self._precision)
         mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
         if training and self.trainable:
             mean, variance = self._counted(x, mask, mean, variance)
-        changed = variance > 1e-10 * mean * mean  # else it is float32's rounding
+        changed = variance > 1e-10 * mean * mean  # else it is rounding, of float32
         spread = ops.sqrt(ops.where(changed, variance, 1.0))
         return ops.cast((x - mean) / spread, self.compute_dtype)
 
@@ -63,7 +68,7 @@ class RunningNormalization(keras.layers.Layer):
         x = ops.stop_gradient(x)
         seen = ops.ones_like(x[..., :1])
         if mask is not None:
-            seen = seen * ops.cast(mask, "float32")[..., None]
+            seen = seen * ops.cast(mask, self._precision)[..., None]
         axes = list(range(len(x.shape) - 1))
         before, new = ops.convert_to_tensor(self.count), ops.sum(seen)
         count = before + new

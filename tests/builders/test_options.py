@@ -171,6 +171,13 @@ def test_running_normalisation_knows_mean_and_deviation_of_all_steps_met():
         np.testing.assert_array_equal(weight, value)
 
 
+def test_running_normalisation_of_a_double_precision_model_is_one_of_double_precision():
+    x = RNG.normal(size=(4, 5, 2)) * 3 + 7
+    layer = RunningNormalization(dtype="float64")
+    y = layer(x, training=True).numpy()
+    np.testing.assert_allclose(y, (x - x.mean(axis=(0, 1))) / x.std(axis=(0, 1)), rtol=1e-12)
+
+
 def test_running_normalisation_in_half_precision_reads_what_half_precision_cannot_hold():
     layer = RunningNormalization(dtype="mixed_float16")
     y = layer(np.array([[[1e6], [3e6]]], "float32"), training=True)
