@@ -190,7 +190,8 @@ def test_explore_trace_shows_the_hidden_state_that_the_trained_model_has(page, f
     model, x = keras.models.load_model(folder / "speech.keras"), np.load(folder / "speech.npy")
     memory = next(layer for layer in model.layers if isinstance(layer, lz.LSTM))
     memory.return_sequences = True
-    hidden = np.asarray(memory(x))
+    scaled = keras.Model(model.inputs, model.get_layer("normalise").output)
+    hidden = np.asarray(memory(scaled(x)))
 
     seen = output(page, 4)
     drawn = picture(seen)
