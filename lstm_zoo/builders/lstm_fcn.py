@@ -92,7 +92,7 @@ def build_lstm_fcn(
             samples = np.asarray(normalise)
             samples = np.diff(samples, axis=1, prepend=samples[:, :1])
         change = ops.pad(inputs[:, 1:] - inputs[:, :-1], [[0, 0], [1, 0], [0, 0]])
-        change = normalised(change, samples, name="normalise_differences")
+        change = normalised(change, samples, cell, name="normalise_differences")
         x = keras.layers.Concatenate(name="and_differences")([x, change])
     if noise:
         x = keras.layers.GaussianNoise(noise, name="noise")(x)

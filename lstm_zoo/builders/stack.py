@@ -32,8 +32,6 @@ def sequence_input(
     """
     if isinstance(normalise, str):
         checks.one_of("normalise", normalise, ["running"])
-        if vocabulary_size is not None or reads_times(cell):
-            normalise = None
     if vocabulary_size is not None:
         return _token_input(
             input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name
@@ -43,13 +41,13 @@ def sequence_input(
     if mask_value is not None:
         mask_value = checks.number("mask_value", mask_value)
         x = keras.layers.Masking(mask_value, name="mask")(x)
-    return inputs, normalised(x, normalise, mask_value)
+    return inputs, normalised(x, normalise, cell, mask_value)
 
 
-def normalised(x, normalise, mask_value=None, name="normalise"):
+def normalised(x, normalise, cell, mask_value=None, name="normalise"):
     """What `normalise` of `build_classifier` makes of `(batch, timesteps, features)`."""
     if isinstance(normalise, str):
-        return RunningNormalization(name=name)(x)
+        return x if reads_times(cell) else RunningNormalization(name=name)(x)
     if normalise is not None:
         return _normalisation(normalise, x.shape[-1], mask_value, name)(x)
     return x
@@ -68,7 +66,7 @@ def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normal
         raise ValueError(
             f"mask_value must be None or 0 where vocabulary_size is given, got {mask_value!r}"
         )
-    if normalise is not None:
+    if normalise is not None and not isinstance(normalise, str):
         raise ValueError("normalise must be None where vocabulary_size is given")
     embedding = keras.layers.Embedding(
         checks.count("vocabulary_size", vocabulary_size, least=2),

@@ -24,6 +24,9 @@ class RunningNormalization(keras.layers.Layer):
     Returns:
         The scaled inputs, of the same shape.
 
+    Raises:
+        ValueError: if the inputs have other features than those that it was built for.
+
     Example:
         >>> import numpy as np
         >>> layer = RunningNormalization()
@@ -53,6 +56,7 @@ class RunningNormalization(keras.layers.Layer):
         self.mean = self.add_weight(width, "zeros", name="mean", **options)
         self.variance = self.add_weight(width, "ones", name="variance", **options)
         self.count = self.add_weight((), "zeros", name="count", **options)
+        self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
 
     def call(self, inputs, training=None, mask=None):
         x = ops.cast(inputs, self._precision)

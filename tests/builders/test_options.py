@@ -198,6 +198,14 @@ def test_classifier_learns_the_size_of_its_features_as_it_trains(tmp_path):
     np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
 
 
+@pytest.mark.parametrize("normalise", ["running", None])
+def test_a_model_refuses_other_features_than_it_was_built_for(normalise):
+    """One feature would be taken for two that are the same, where a scaling broadcasts it."""
+    model = lz.build_classifier((5, 2), 2, normalise=normalise, **SMALL)
+    with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 2"):
+        model.predict(np.ones((3, 5, 1)), verbose=0)
+
+
 def test_running_normalisation_leaves_tokens_and_times_alone():
     names = {
         cell: [layer.name for layer in lz.build_classifier((5, 3), 2, cell=cell, **SMALL).layers]
