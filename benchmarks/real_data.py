@@ -182,7 +182,8 @@ def measure(table, name, wanted):
             continue
         trained = kind(name, settings, label)
         missing = [s for s in range(task.seeds) if not table.find(task=name, model=label, seed=s)]
-        voting = label in VOTES and not table.find(task=name, model=VOTES[label])
+        voting = label in VOTES and task.seeds == 5
+        voting = voting and not table.find(task=name, model=VOTES[label])
         kept, spent = [], 0.0
         for seed in range(task.seeds) if voting else missing:
             keras.backend.clear_session()
@@ -194,7 +195,7 @@ def measure(table, name, wanted):
                 table.add(row(trained, name, label, seed, trained.score(model), model, seconds))
             if voting:
                 kept.append(model)
-        if voting and len(kept) == 5:
+        if voting:
             vote = Vote(kept)
             table.add(row(trained, name, VOTES[label], "0 to 4", trained.score(vote), vote, spent))
 
@@ -313,7 +314,7 @@ def draw(table):
             else:
                 ax.axvline(mean, color=CYCLE[2], linestyle="--")
         ax.set_yticks(range(len(shown)), [result.label for result in shown])
-        metric = textwrap.fill(table.find(task=name)[0]["metric"], 40)
+        metric = textwrap.fill(table.find(task=name)[0]["metric"], 30)
         ax.set_title(TASKS[name].title, x=1, ha="right")
         ax.set_xlabel(metric)
         ax.grid(axis="x", alpha=0.3)
