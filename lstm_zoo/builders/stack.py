@@ -11,6 +11,7 @@ from lstm_zoo.layers import (
     RunningNormalization,
     layer_for,
 )
+from lstm_zoo.layers.scaling import Normalization
 from lstm_zoo.layers.variants import reads_times
 
 POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "attention": AttentionOverTime}
@@ -88,9 +89,7 @@ def _normalisation(samples, features, mask_value, name):
     steps = checks.finite("normalise", steps)
     variance = steps.var(axis=0)
     variance[variance == 0] = 1  # what never changes stays as it is, less its mean
-    return keras.layers.Normalization(
-        mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name=name
-    )
+    return Normalization(mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name=name)
 
 
 def recurrent(

@@ -92,6 +92,15 @@ class RunningNormalization(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
+class Normalization(keras.layers.Normalization):
+    """Keras's own, which refuses one feature in place of several instead of repeating it."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
 class WindowScale(keras.layers.Layer):
     """Take off each feature's mean over time, and divide by its standard deviation.
 

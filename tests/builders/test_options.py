@@ -198,7 +198,7 @@ def test_classifier_learns_the_size_of_its_features_as_it_trains(tmp_path):
     np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
 
 
-@pytest.mark.parametrize("normalise", ["running", None])
+@pytest.mark.parametrize("normalise", ["running", np.ones((1, 5, 2)), None])
 def test_a_model_refuses_other_features_than_it_was_built_for(normalise):
     """One feature would be taken for two that are the same, where a scaling broadcasts it."""
     model = lz.build_classifier((5, 2), 2, normalise=normalise, **SMALL)
