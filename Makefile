@@ -26,8 +26,8 @@ test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder tests
-	$(VENV) -m pytest -n auto --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+	  --nbval --nbval-sanitize-with tests/nbval.cfg notebooks tests
 
 test-quick: .venv/installed
 	$(VENV) -m ruff check .

@@ -52,20 +52,20 @@ def test_only_the_lstm_remembers_two_numbers_over_a_hundred_steps(tmp_path):
 
 @pytest.mark.slow
 def test_a_preset_is_trained_beside_what_is_simpler_and_losses_are_said(tmp_path):
-    result = run("demo", "italy_power", "--out", tmp_path)
+    result = run("demo", "motions", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     output = " ".join(result.output.split())
-    data = datasets.load("italy_power_demand")
+    data = datasets.load("basic_motions")
     majority = np.mean(data.y_test == np.bincount(data.y_train).argmax())
     assert f"{majority:.3f}" in output
     assert ("Better than the LSTM here: " in output) != ("The LSTM is the best" in output)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "italy_power.keras",
-        "italy_power_learning_curve.png",
-        "italy_power_test.png",
+        "motions.keras",
+        "motions_learning_curve.png",
+        "motions_test.png",
     ]
-    model = keras.models.load_model(tmp_path / "italy_power.keras")
-    assert model.predict(data.x_test[:3], verbose=0).shape == (3, 2)
+    model = keras.models.load_model(tmp_path / "motions.keras")
+    assert model.predict(data.x_test[:3], verbose=0).shape == (3, 4)
 
 
 def test_the_names_of_earlier_demonstrations_still_work():

@@ -68,12 +68,14 @@ PLAIN = {
 def one_compiled_cell_of_each_kind(request, monkeypatch):
     """XLA compiles the passes of the cells of `COMPILED`; TensorFlow runs those of the others.
 
-    The graphs are made alike; compiling them would take most of the time of these tests.
+    The graphs are made alike; compiling them, or one for each part of a batch, would take most of
+    the time of these tests.
     """
     name = request.node.callspec.params.get("name")
     if name not in COMPILED:
         for pass_of, plain in PLAIN.items():
             monkeypatch.setattr(sys.modules["lstm_zoo.recurrence.run"], pass_of, plain)
+        monkeypatch.setattr(parts, "PARTS", 1)
 
 
 def references():

@@ -87,7 +87,7 @@ def test_the_oldest_keras_that_is_admitted_knows_what_a_file_says(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits", "italy_power"])
+@pytest.mark.parametrize("name", ["digits", "motions"])
 def test_training_again_lands_within_the_spread_of_the_card(name):
     scores = card.recorded(name)["scores"][card.OURS]
     model = lz.train_preset(name, seed=1, verbose=0)
@@ -114,7 +114,7 @@ def test_a_recipe_of_ones_own_trains_and_its_cell_can_be_exchanged():
     own = dataclasses.replace(own, training=own.training | {"epochs": 1})
     model = lz.train_preset(own, cell="gru", verbose=0)
     assert model.output_shape == (None, 2)
-    assert any("gru" in type(layer).__name__.lower() or layer.name for layer in model.layers)
+    assert "GRU" in [type(layer).__name__ for layer in model.layers]
     with pytest.raises(ValueError, match="task must be one of .*got 'clasification'"):
         lz.train_preset(dataclasses.replace(own, task="clasification"))
 

@@ -292,7 +292,8 @@ def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch):
     assert largest_difference(unknown(x, mask, *states), expected) < 1e-10
 
 
-def test_parts_are_of_few_sizes_and_hold_the_batch():
+def test_parts_are_of_few_sizes_and_hold_the_batch(monkeypatch):
+    monkeypatch.setattr(parts, "PARTS", 4)
     for batch in range(1, 1000):
         size, count = parts.size_and_count(batch)
         assert size * (count - 1) < batch <= size * count

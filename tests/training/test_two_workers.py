@@ -70,5 +70,5 @@ def test_no_sample_is_lost_or_there_twice(trained, name):
 def test_command_trains_a_preset_with_two_workers_and_one_writes_it(trained):
     said, folder = trained("command")
     assert float(said.split("accuracy: ")[1].split()[0]) > 0.93
-    assert [path.name for path in (folder / "out-0").iterdir()] == ["italy_power.keras"]
+    assert [path.name for path in (folder / "out-0").iterdir()] == ["motions.keras"]
     assert not (folder / "out-1").exists()

@@ -116,7 +116,7 @@ def command(folder, process, addresses):
     """A preset, trained by the command."""
     from lstm_zoo.cli import app
 
-    arguments = ["train", "italy_power", "--workers", addresses, "--index", str(process)]
+    arguments = ["train", "motions", "--workers", addresses, "--index", str(process)]
     app([*arguments, "--out", str(folder / f"out-{process}")], standalone_mode=False)
     sys.stdout.flush()
 
