@@ -4,14 +4,16 @@ import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MPLBACKEND", "Agg")
 
 import keras
+import matplotlib
 import pytest
 import tensorflow as tf
 from hypothesis import settings
 
 from lstm_zoo.recurrence import parts
+
+matplotlib.use("Agg")  # not by MPLBACKEND, which the notebooks would read too
 
 # On newer GPUs TensorFlow otherwise multiplies float32 with 10 bits of mantissa.
 tf.config.experimental.enable_tensor_float_32_execution(False)
