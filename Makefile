@@ -27,7 +27,7 @@ test: .venv/installed
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-	  --nbval --nbval-sanitize-with tests/nbval.cfg notebooks tests
+	  --nbval --nbval-sanitize-with tests/nbval.cfg tests notebooks
 
 test-quick: .venv/installed
 	$(VENV) -m ruff check .
