@@ -22,10 +22,10 @@ tf.config.experimental.enable_tensor_float_32_execution(False)
 # runs in a process of its own (commands, examples, notebooks) has it as users do.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
-# A graph for batches of any size holds each part that there can be: elsewhere, one a core.
+# A graph for batches of any size holds each part that there can be: as a rule four, or one a core.
 parts.PARTS = 2
 
-# Graphs are many objects that live long; looking through them all the time is a tenth of the time.
+# Graphs are many objects that live long; to look through them again and again takes 5 to 10 %.
 gc.set_threshold(50_000, 20, 20)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
