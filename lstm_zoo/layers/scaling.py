@@ -59,7 +59,7 @@ class RunningNormalization(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
 
     def call(self, inputs, training=None, mask=None):
-        x = ops.cast(inputs, self._precision)
+        x = ops.cast(_of_width(inputs, self.mean.shape[0]), self._precision)
         mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
         if training and self.trainable:
             mean, variance = self._counted(x, mask, mean, variance)
@@ -98,6 +98,14 @@ class Normalization(keras.layers.Normalization):
     def build(self, input_shape):
         super().build(input_shape)
         self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
+
+    def call(self, inputs):
+        return super().call(_of_width(inputs, self.input_spec.axes[-1]))
+
+
+def _of_width(x, width):
+    """`x`, or an error: a graph traced for any last axis would repeat one feature for all."""
+    return x if x.shape[-1] is not None else ops.reshape(x, (*ops.shape(x)[:-1], width))
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
