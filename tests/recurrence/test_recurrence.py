@@ -2,6 +2,9 @@
 
 import contextlib
 import gc
+import pathlib
+import subprocess
+import sys
 import weakref
 
 import keras
@@ -374,6 +377,15 @@ def test_programs_are_bounded_in_number():
         counted(number, None, tf.ones(1))
     assert len(counted.programs) == compiled.MOST
     assert float(counted(0, None, tf.ones(1))[0]) == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system counts the pieces of memory")
+def test_a_process_that_is_full_of_programs_trains_on_without_xla():
+    script = pathlib.Path(__file__).with_name("full_process.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr.count("run without XLA") == 1
 
 
 def test_eager_batches_of_all_sizes_share_one_program():
