@@ -21,10 +21,10 @@ import traceback
 import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MPLBACKEND", "Agg")
 
 import hypothesis.configuration
 import keras
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from hypothesis import strategies as st
@@ -34,6 +34,8 @@ import lstm_zoo as lz
 from lstm_zoo import checks
 from lstm_zoo.presets.predict import predict_file
 from lstm_zoo.training import checkpoint, distribute
+
+matplotlib.use("Agg")  # not by MPLBACKEND: a test imports this beside the notebooks
 
 INTS = st.integers(-3, 12)
 TEXTS = st.one_of(st.text(max_size=6), st.sampled_from(["lstm", "gru", "mnist1d", "a:1,b:2", "*"]))
