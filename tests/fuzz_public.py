@@ -434,6 +434,7 @@ def main(cases, seed=0, only=""):
         known, files = calls(), list(loaders(here))
         os.chdir(here)  # where a name that is made up for a file is written
         tempfile.tempdir = folder
+        sys.dont_write_bytecode = True  # so that all that is written is written by a call
         sys.addaudithook(fuzz.listen)
         share = cases / (sum(cost == 1 for _, _, cost in known.values()) + len(files))
         for path, (function, right, cost) in known.items():
