@@ -447,11 +447,11 @@ def table_2018(table):
                 continue
             losses = sorted(float(r["score"]) for r in trainings)
             seen = np.median([int(r["sequences"]) for r in trainings])
-            published = ", ".join(f"{by} {loss:.2g}" for by, loss in mark.published.items())
+            published = ", ".join(f"{by} {loss:.3g}" for by, loss in mark.published.items())
             yield (
                 f"| {problem} | {trainings[0]['timesteps']} | {name} "
                 f"| {int(trainings[0]['parameters']):,} | {seen:,.0f} "
-                f"| {', '.join(f'{loss:.2g}' for loss in losses)} | {published} |"
+                f"| {', '.join(f'{loss:.3g}' for loss in losses)} | {published} |"
             )
     yield ""
 
