@@ -13,7 +13,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# The tests start TensorFlow a hundred times: ten seconds each where its bytecode may not be kept.
+# The tests start TensorFlow dozens of times: ten seconds more each where no bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)

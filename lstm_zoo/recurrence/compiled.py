@@ -4,7 +4,7 @@ Compiling takes half a second to two seconds and TensorFlow never frees what cam
 layers of a `Bidirectional`, the next seed and the three-hundredth model of the same shape share
 what the first one compiled: a program takes the weights as arguments, and belongs to a `Kind`.
 
-Linux gives a process 65,530 pieces of memory, and XLA ends one that has no more by a segmentation
+Linux gives a process 65,530 maps of memory, and XLA ends one that has no more by a segmentation
 fault. A program takes some fifty, so after a thousand TensorFlow runs the further ones by itself.
 """
 
@@ -109,26 +109,27 @@ class traced:
             return self.function(kind, plan, *tf.nest.pack_sequence_as(args, values))
 
         specs = [a for a in flat if isinstance(a, tf.TensorSpec)]
-        jit_compile = self.jit_compile and has_room()
+        jit_compile = self.jit_compile
+        if jit_compile and not has_room():
+            jit_compile = None
+            warnings.warn(
+                "this process has nearly all the maps of memory that it may (vm.max_map_count), as "
+                "a thousand XLA programs take: new models run without XLA, about half as fast. A "
+                "new process starts afresh",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         graph = tf.function(program, jit_compile=jit_compile, autograph=False)
         return graph.get_concrete_function(*specs)
 
 
 def has_room():
-    """Whether the process can hold many more programs; a warning where it cannot."""
+    """Whether the process can hold many more programs."""
     try:
         with open("/proc/self/maps", "rb") as maps, open("/proc/sys/vm/max_map_count") as most:
-            has_room = sum(1 for _ in maps) < 0.8 * int(most.read())
+            return sum(1 for _ in maps) < 0.8 * int(most.read())
     except OSError:  # not Linux
         return True
-    if not has_room:
-        warnings.warn(
-            "this process holds as many XLA programs as the system lets it (vm.max_map_count): new "
-            "models run without XLA, about half as fast. A new process starts afresh",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return has_room
 
 
 def _spec(a):

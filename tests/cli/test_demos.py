@@ -17,8 +17,6 @@ from lstm_zoo import datasets, presets
 from lstm_zoo.cli import app
 from lstm_zoo.cli import demo as demos
 
-matplotlib.use("Agg")
-
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -380,7 +380,7 @@ def test_programs_are_bounded_in_number():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system counts the pieces of memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system counts the maps of memory")
 def test_a_process_that_is_full_of_programs_trains_on_without_xla():
     script = pathlib.Path(__file__).with_name("full_process.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
