@@ -14,6 +14,7 @@ from lstm_zoo.builders.stack import (
     recurrent,
     sequence_input,
 )
+from lstm_zoo.layers import MeanOverTime
 
 
 def build_lstm_fcn(
@@ -110,7 +111,7 @@ def build_lstm_fcn(
         )(y)
         y = keras.layers.BatchNormalization(name=f"normalised_{number}")(y, mask=mask)
         y = _only(keras.layers.Activation("relu", name=f"activation_{number}")(y), mask)
-    y = keras.layers.GlobalAveragePooling1D(name="mean")(y, mask=mask)
+    y = MeanOverTime(name="mean")(y, mask=mask)  # Keras's divides by 0 where all is masked
     if dimension_shuffle:
         x = keras.layers.Permute((2, 1), name="dimension_shuffle")(x)
     x = recurrent(x, lstm_units, cell, dropout=dropout, return_sequences=False)

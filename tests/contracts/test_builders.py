@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lstm_zoo as lz
 from lstm_zoo import builders
@@ -89,6 +90,28 @@ def test_model_takes_any_length_and_leaves_padding_out(name):
     got = model.predict(keras.tree.map_structure(padded, case.x), verbose=0)
     got = got[:, :TIMESTEPS] if case.by_step else got
     np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@every_builder
+@pytest.mark.parametrize("rows", [[2], slice(None)], ids=["one", "all"])
+def test_rows_masked_whole_are_finite_and_leave_the_others_as_they_were(name, rows):
+    case = BUILDERS[name]
+    model = build(name, **case.masked)
+    x = keras.tree.map_structure(np.copy, case.x)
+    for part in keras.tree.flatten(x):
+        part[rows] = 0
+    got = np.asarray(model(x))
+    assert np.isfinite(got).all()
+    expected = np.asarray(model(case.x))
+    np.testing.assert_allclose(
+        np.delete(got, rows, axis=0), np.delete(expected, rows, axis=0), atol=1e-6
+    )
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(x, tf.constant(case.y), model(x, training=True))
+    variables = [weight.value for weight in model.trainable_weights]
+    for gradient in tape.gradient(loss, variables, unconnected_gradients="zero"):
+        assert np.isfinite(tf.convert_to_tensor(gradient)).all()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())  # statistics too
 
 
 @every_builder
