@@ -1,32 +1,74 @@
-/* The kernels of lstm.c on many shapes against the equations written plainly, without TensorFlow:
-   for the sanitizers, which `make test-native` turns on. */
+/* The kernels of lstm.c on many shapes against the equations written plainly, and its operations where
+   memory runs out, without TensorFlow: for the sanitizers, which `make test-native` turns on. */
 
+#include <stdlib.h>
+
+/* Memory that runs out: the next `granted` requests succeed, and all after them fail. No request may
+   come from a thread of the pool; the thread sanitizer sees one here. */
+static long granted = 1L << 30;
+static void *scarce(void *got) {
+  if (granted-- > 0) return got;
+  free(got);
+  return NULL;
+}
+#define malloc(size) scarce(malloc(size))
+#define calloc(n, size) scarce(calloc(n, size))
 #include "../../lstm_zoo/recurrence/native/lstm.c"
 
 #include <math.h>
 #include <stdio.h>
 
-/* What lstm.c wants of TensorFlow and this program never calls. */
-TF_Status *TF_NewStatus(void) { return NULL; }
-void TF_DeleteStatus(TF_Status *s) { (void)s; }
-void TF_SetStatus(TF_Status *s, int c, const char *m) { (void)s, (void)c, (void)m; }
-int TF_GetCode(const TF_Status *s) { return (void)s, 0; }
-int TF_NumDims(const TF_Tensor *t) { return (void)t, 0; }
-int64_t TF_Dim(const TF_Tensor *t, int a) { return (void)t, (void)a, 0; }
-void *TF_TensorData(const TF_Tensor *t) { return (void)t, NULL; }
-void TF_DeleteTensor(TF_Tensor *t) { (void)t; }
-void TF_GetInput(TF_OpKernelContext *c, int k, TF_Tensor **t, TF_Status *s) {
-  (void)c, (void)k, (void)t, (void)s;
+/* TensorFlow, as far as the operations need it. A context holds the tensors of one call. */
+struct TF_Status {
+  int code;
+};
+struct TF_Tensor {
+  int rank;
+  int64_t dims[3];
+  void *data;
+};
+struct TF_OpKernelContext {
+  TF_Tensor in[MOST];
+  void *out[MOST];
+  int failure;
+};
+struct TF_OpKernelConstruction {
+  int failure;
+};
+
+TF_Status *TF_NewStatus(void) { return (calloc)(1, sizeof(TF_Status)); }
+void TF_DeleteStatus(TF_Status *s) { free(s); }
+void TF_SetStatus(TF_Status *s, int c, const char *m) { (void)m, s->code = c; }
+int TF_GetCode(const TF_Status *s) { return s->code; }
+int TF_NumDims(const TF_Tensor *t) { return t->rank; }
+int64_t TF_Dim(const TF_Tensor *t, int axis) { return t->dims[axis]; }
+void *TF_TensorData(const TF_Tensor *t) { return t->data; }
+static TF_Tensor *tensor_of(int rank, const int64_t *dims, void *data) {
+  TF_Tensor *t = (calloc)(1, sizeof *t);
+  memcpy(t->dims, dims, sizeof(int64_t) * rank);
+  t->rank = rank, t->data = data;
+  return t;
 }
-TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *c, int k, int d, const int64_t *n, int r, size_t b,
-                             TF_Status *s) {
-  return (void)c, (void)k, (void)d, (void)n, (void)r, (void)b, (void)s, NULL;
+void TF_DeleteTensor(TF_Tensor *t) { free(t); } /* whoever asked for the data frees it */
+void TF_GetInput(TF_OpKernelContext *c, int k, TF_Tensor **t, TF_Status *s) {
+  (void)s, *t = tensor_of(c->in[k].rank, c->in[k].dims, c->in[k].data);
+}
+TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *c, int k, int type, const int64_t *dims, int rank,
+                             size_t bytes, TF_Status *s) {
+  void *data = malloc(bytes + 1);
+  (void)type;
+  if (!data) return TF_SetStatus(s, RESOURCE_EXHAUSTED, ""), NULL;
+  return tensor_of(rank, dims, c->out[k] = data);
 }
 TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *c, const int *i, int n, int k,
-                                           const int64_t *d, int r, int *f, TF_Status *s) {
-  return (void)c, (void)i, (void)n, (void)k, (void)d, (void)r, (void)f, (void)s, NULL;
+                                           const int64_t *d, int r, int *taken, TF_Status *s) {
+  (void)i, (void)n, *taken = -1;
+  return TF_AllocateOutput(c, k, FLOAT, d, r, sizeof(float) * d[0] * d[1] * d[2], s);
 }
-void TF_OpKernelContext_Failure(TF_OpKernelContext *c, TF_Status *s) { (void)c, (void)s; }
+void TF_OpKernelContext_Failure(TF_OpKernelContext *c, TF_Status *s) { c->failure = s->code; }
+void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction *c, TF_Status *s) {
+  c->failure = s->code;
+}
 void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *c, const char *n,
                                          unsigned char *v, TF_Status *s) {
   (void)c, (void)n, (void)v, (void)s;
@@ -193,6 +235,67 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   free(mask), free(h), free(c), free(gates), free(dz), free(eh), free(ec), free(sums);
 }
 
+static int wrong = 0;
+
+/* Runs an operation with memory for no request, then for one, and so on, until it needs no more:
+   each time it says that memory is missing. Returns how many requests it needed. */
+static int try_scarce(void (*operation)(void *, TF_OpKernelContext *), struct options *options,
+                      const TF_Tensor *in, int inputs, TF_OpKernelContext *context) {
+  for (int requests = 0;; requests++) {
+    for (int k = 0; k < SPARES; k++) free(spares[k].numbers), spares[k] = (struct room){0, NULL};
+    *context = (TF_OpKernelContext){.failure = 0};
+    memcpy(context->in, in, sizeof *in * inputs);
+    granted = requests;
+    operation(options, context);
+    const int enough = granted >= 0;
+    granted = 1L << 30;
+    if (context->failure != (enough ? 0 : RESOURCE_EXHAUSTED)) wrong++;
+    if (enough) return requests;
+    for (int k = 0; k < MOST; k++) free(context->out[k]);
+  }
+}
+
+/* Both operations where memory runs out at each place where they ask for some. */
+static void try_operations(int64_t B, int64_t T, int64_t D, int64_t H, int dropout, int keep) {
+  struct options options = {.keep = keep, .outputs = 1};
+  int64_t sizes[][3] = {{B, T, D}, {D, 4 * H}, {H, 4 * H}, {4 * H}, {B, H}, {B, H},
+                        {0, 0}, {B, 4, D * dropout}, {B, 4, H * dropout}, {0, 0}};
+  const int ranks[] = {3, 2, 2, 1, 2, 2, 2, 3, 3, 2};
+  TF_Tensor in[FORWARD_INPUTS] = {0}, back[BACKWARD_INPUTS] = {0};
+  for (int k = 0; k < FORWARD_INPUTS; k++) {
+    const int64_t *n = sizes[k];
+    in[k].rank = ranks[k], memcpy(in[k].dims, n, sizeof sizes[k]);
+    in[k].data = numbers(n[0] * (ranks[k] > 1 ? n[1] : 1) * (ranks[k] > 2 ? n[2] : 1));
+  }
+  TF_OpKernelContext run, run_back;
+  if (try_scarce(forward, &options, in, FORWARD_INPUTS, &run) < 8) wrong++;
+  if (keep) {
+    const int64_t every[] = {B, T, H}, gates[] = {B, T, 4 * H};
+    const int from[] = {X, U, -4, -3, -5, -4, H0, C0, MASK, X_DROP, H_DROP, PEEPHOLES};
+    for (int k = 0; k < BACKWARD_INPUTS; k++) {
+      if (from[k] >= 0) {
+        back[k] = in[from[k]];
+        continue;
+      }
+      back[k].rank = 3, back[k].data = run.out[-from[k]];
+      memcpy(back[k].dims, from[k] == -3 ? gates : every, sizeof every);
+    }
+    if (try_scarce(backward, &options, back, BACKWARD_INPUTS, &run_back) < 8) wrong++;
+    for (int k = 0; k < MOST; k++) free(run_back.out[k]);
+  }
+  for (int k = 0; k < MOST; k++) free(run.out[k]);
+  for (int k = 0; k < FORWARD_INPUTS; k++) free(in[k].data);
+}
+
+/* An operation whose options find no memory is none. */
+static void try_construction(void) {
+  TF_OpKernelConstruction construction = {0};
+  granted = 0;
+  if (create(&construction) || construction.failure != RESOURCE_EXHAUSTED) wrong++;
+  granted = 1L << 30;
+  delete (NULL);
+}
+
 int main(void) {
   int count = 0;
   many = 2000; /* so that both ways of cutting the forward pass are met */
@@ -203,6 +306,10 @@ int main(void) {
           for (int kind = 0; kind < KINDS; kind += 1 + count % 7) try_shape(B, T, D, H, kind), count++;
   for (int kind = 0; kind < KINDS; kind += 5) /* more rows and more steps than are summed at once */
     try_shape(230, 2, 3, 18, kind), try_shape(1, 300, 3, 18, kind), try_shape(4, 70, 3, 18, kind), count += 3;
+  try_construction();
+  for (int kind = 0; kind < 4; kind++) /* by rows, and by units where there are cores enough */
+    try_operations(9, 3, 2, 5, kind & 1, kind / 2), try_operations(1, 3, 2, 67, kind & 1, kind / 2);
   printf("%d shapes with %s, largest error %.1e\n", count, chosen.name, worst);
-  return worst < 1e-5 ? 0 : 1;
+  if (wrong) printf("%d operations that lacked memory did not say so\n", wrong);
+  return worst < 1e-5 && !wrong ? 0 : 1;
 }

@@ -25,6 +25,8 @@ struct forward {
   float *y;                           /* (batch, steps, units), or NULL */
   float *h, *c;                       /* after the last step, (batch, units) */
   float *gates, *h_before, *c_before; /* of every step, (batch, steps, 4 * units or units), or NULL */
+  float *scratch;                     /* each part's room: see room_of */
+  int64_t part, room;                 /* rows in a part, numbers in `scratch` for it */
 };
 
 struct backward {
@@ -49,12 +51,19 @@ enum { TOGETHER = 256, LINES = 6 };
 
 typedef void work(void *job, int64_t lo, int64_t hi);
 
-/* The first states where the steps read them; without `gates` it gives room for the hidden states of
-   a step and the next, which last_states frees. */
+/* The room of the part that begins at row `lo`. Where nothing is kept, it holds the hidden states of a
+   step and the next; with dropout, the four versions of each row's [x, h] follow. The caller asks for
+   the rooms of all parts before any part runs, because no part could report a failure. */
+static float *room_of(const struct forward *F, int64_t lo) {
+  return F->scratch + lo / F->part * F->room;
+}
+
+/* The first states where the steps read them. Returns the hidden states of a step and the next, or
+   NULL where `gates` are kept. */
 static float *first_states(const struct forward *F, int64_t lo, int64_t hi) {
   const int64_t T = F->steps, H = F->units;
   if (!F->gates) {
-    float *two = malloc(sizeof(float) * 2 * (hi - lo) * H);
+    float *two = room_of(F, lo);
     memcpy(two, F->h0 + lo * H, sizeof(float) * (hi - lo) * H);
     memcpy(F->c + lo * H, F->c0 + lo * H, sizeof(float) * (hi - lo) * H);
     return two;
@@ -66,10 +75,9 @@ static float *first_states(const struct forward *F, int64_t lo, int64_t hi) {
   return NULL;
 }
 
-static void last_states(const struct forward *F, float *two, int64_t lo, int64_t hi) {
+static void last_states(const struct forward *F, const float *two, int64_t lo, int64_t hi) {
   const int64_t size = (hi - lo) * F->units;
   if (two) memcpy(F->h + lo * F->units, two + F->steps % 2 * size, sizeof(float) * size);
-  free(two);
 }
 
 /* A forward pass whose steps are cut by units: who is free takes the next part of a step, and waits
@@ -279,6 +287,7 @@ static struct room borrow(size_t size, int padded) {
 }
 
 static void give_back(struct room room) {
+  if (!room.numbers) return;
   pthread_mutex_lock(&spares_lock);
   for (int k = 0; k < SPARES && room.size <= SPARE_NUMBERS; k++)
     if (spares[k].size < room.size) { /* the smaller one goes */
@@ -347,18 +356,27 @@ static struct room pack_transposed(const float *U, int64_t H) {
 
 static int64_t many = 1 << 17; /* products of a step, with which to wait for each other costs little */
 
-/* The whole forward pass. It is cut by units where rows would leave half of the cores idle and a step
-   has many products. */
-static void forward_of(struct forward *F, int64_t rows) {
+/* The whole forward pass; 0 if there is no memory for it. It is cut by units where rows would leave
+   half of the cores idle and a step has many products. */
+static int forward_of(struct forward *F, int64_t rows) {
   const int64_t D = F->features, H = F->units, panels = (H + chosen.width - 1) / chosen.width;
   const int64_t cores = cores_here();
-  if (rows * 2 > cores || rows * (D + H) * 4 * H < many || F->x_drop || F->h_drop) {
+  const int drops = F->x_drop || F->h_drop;
+  const int cut_by_units = rows * 2 <= cores && rows * (D + H) * 4 * H >= many && !drops;
+  F->part = cut_by_units ? rows : part_of(rows);
+  F->room = F->part * ((F->gates ? 0 : 2 * H) + (drops ? 4 * (D + H) : 0));
+  F->room += 16; /* no cache line belongs to two parts */
+  F->scratch = malloc(sizeof(float) * ((rows + F->part - 1) / F->part) * F->room);
+  if (!F->scratch && rows) return 0;
+  if (cut_by_units) {
+    struct by_units units = {F, first_states(F, 0, rows), rows, cores < panels ? cores : panels, 0, 0};
+    in_parts(chosen.by_units, &units, units.parts);
+    last_states(F, units.two, 0, rows);
+  } else {
     in_parts(chosen.forward, F, rows);
-    return;
   }
-  struct by_units units = {F, first_states(F, 0, rows), rows, cores < panels ? cores : panels, 0, 0};
-  in_parts(chosen.by_units, &units, units.parts);
-  last_states(F, units.two, 0, rows);
+  free(F->scratch);
+  return 1;
 }
 
 /* Line by line [dW; dU; db], each the sum of what the parts have, always in the same order. */
@@ -421,6 +439,7 @@ extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_
 extern TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int,
                                                   const int64_t *, int, int *, TF_Status *);
 extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
+extern void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction *, TF_Status *);
 extern void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction *, const char *,
                                                 unsigned char *, TF_Status *);
 extern TF_KernelBuilder *TF_NewKernelBuilder(const char *, const char *,
@@ -522,6 +541,13 @@ static void option(TF_OpKernelConstruction *construction, const char *name, unsi
 
 static void *create(TF_OpKernelConstruction *construction) {
   struct options *options = calloc(1, sizeof *options);
+  if (!options) {
+    TF_Status *status = TF_NewStatus();
+    TF_SetStatus(status, RESOURCE_EXHAUSTED, "no memory for the options of an LSTM");
+    TF_OpKernelConstruction_Failure(construction, status);
+    TF_DeleteStatus(status);
+    return NULL;
+  }
   option(construction, "keep", &options->keep);
   option(construction, "outputs", &options->outputs);
   option(construction, "relu", &options->relu);
@@ -567,14 +593,14 @@ static void forward(void *kernel, TF_OpKernelContext *context) {
     F.x = TF_TensorData(in[X]), F.h0 = TF_TensorData(in[H0]), F.c0 = TF_TensorData(in[C0]);
     struct room room =
         pack_gates(TF_TensorData(in[W]), TF_TensorData(in[U]), TF_TensorData(in[BIAS]), D, H);
-    if (room.numbers) {
+    int enough = room.numbers != NULL;
+    if (enough) {
       const int64_t v = chosen.width, panels = (H + v - 1) / v;
       F.packed = room.numbers, F.packed_bias = room.numbers + panels * (D + H) * 4 * v;
-      forward_of(&F, B);
-      give_back(room);
-    } else {
-      TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernels");
+      enough = forward_of(&F, B);
     }
+    give_back(room);
+    if (!enough) TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for an LSTM's forward pass");
   }
   end(&call);
 }
@@ -622,7 +648,7 @@ static void backward(void *kernel, TF_OpKernelContext *context) {
     R.dy = given ? TF_TensorData(in[DY]) : NULL;
     R.dh = TF_TensorData(in[DH]), R.dc = TF_TensorData(in[DC]);
     if (!backward_of(&R, TF_TensorData(in[B_U]), B))
-      TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for the packed kernel");
+      TF_SetStatus(call.status, RESOURCE_EXHAUSTED, "no memory for an LSTM's backward pass");
   }
   end(&call);
 }
