@@ -1,4 +1,4 @@
-"""Weights in and out: PyTorch's `nn.LSTM`, Keras 2's .h5, TensorFlow 1's kernels."""
+"""Weights in and out: PyTorch's recurrent modules, Keras 2's .h5, TensorFlow 1's kernels."""
 
 from lstm_zoo.weights.keras2 import from_keras2
 from lstm_zoo.weights.tensorflow1 import from_tensorflow1

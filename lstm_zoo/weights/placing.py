@@ -6,12 +6,13 @@ import numpy as np
 from lstm_zoo import checks
 from lstm_zoo.cells.lstm import LSTMCell
 
+PLAIN = (LSTMCell, keras.layers.LSTMCell)
+
 
 def units_of(layer):
     """The units of a plain LSTM layer, ours or Keras's; a ValueError if it is another layer."""
     cell = getattr(layer, "cell", None)
-    plain = type(cell) in (LSTMCell, keras.layers.LSTMCell)
-    if not plain:
+    if type(cell) not in PLAIN:
         raise ValueError(
             "layers must be LSTM layers with the plain cell, or Bidirectional of them, "
             f"got {type(layer).__name__}"
@@ -19,22 +20,46 @@ def units_of(layer):
     return cell.units
 
 
-def assign(layer, kernel, recurrent_kernel, bias, peepholes=None):
-    """Set the weights of an LSTM layer, in Keras's shapes; a missing bias is zeros."""
-    units = units_of(layer) if peepholes is None else layer.cell.units
+def activations(layer, of, **wanted):
+    """Refuse a layer whose activations are not those of the cell that the weights come from.
+
+    Each of `wanted` is an argument of the layer with the names that it may have.
+    """
+    for argument, names in wanted.items():
+        got = getattr(layer.cell, argument)
+        if got not in [keras.activations.get(name) for name in names]:
+            raise ValueError(
+                f"{layer.name}'s {argument} must be {' or '.join(map(repr, names))}, as in {of}, "
+                f"got {getattr(got, '__name__', got)!r}"
+            )
+
+
+def fitted(layer, kernel, recurrent_kernel, bias, more=(), gates=4):
+    """The weights of a layer's cell in Keras's order, for `set_all`; a missing bias is zeros.
+
+    The layer is built if it is not. `more` are the cell's weights after the bias.
+    """
     for name, weight in (("kernel", kernel), ("recurrent kernel", recurrent_kernel)):
         checks.finite(name, weight, 2)
-    checks.shape("recurrent kernel", recurrent_kernel.shape, (units, 4 * units))
-    checks.shape("kernel", kernel.shape, ("features", 4 * units))
+    width = gates * layer.cell.units
+    checks.shape("recurrent kernel", recurrent_kernel.shape, (layer.cell.output_size, width))
+    checks.shape("kernel", kernel.shape, ("features", width))
     if not layer.built:
         layer.build((None, None, kernel.shape[0]))
+    cell = layer.cell
     weights = [kernel, recurrent_kernel]
-    if layer.cell.use_bias:
-        weights.append(np.zeros(4 * units, "float32") if bias is None else bias)
+    if cell.use_bias:
+        weights.append(np.zeros(cell.bias.shape, "float32") if bias is None else bias)
     elif bias is not None and np.any(bias):
         raise ValueError(f"{layer.name} has no bias, and the weights have one; pass use_bias=True")
-    if peepholes is not None:
-        weights.append(np.stack(peepholes))
-    for weight, value in zip(layer.weights, weights, strict=True):
-        checks.shape(weight.name, value.shape, tuple(weight.shape))
-    layer.set_weights(weights)
+    weights += more
+    for weight, value in zip(cell.weights, weights, strict=True):
+        checks.shape(f"{layer.name}'s {weight.name}", value.shape, tuple(weight.shape))
+        checks.finite(weight.name, value)
+    return weights
+
+
+def set_all(weights):
+    """Set the weights of several layers, `(layer, weights)` each, once all of them fit."""
+    for layer, values in weights:
+        layer.cell.set_weights(values)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.cells.peephole import PeepholeLSTMCell
-from lstm_zoo.weights.placing import assign, units_of
+from lstm_zoo.weights.placing import activations, fitted, set_all, units_of
 
 
 def from_tensorflow1(
@@ -30,12 +30,13 @@ def from_tensorflow1(
         layer: an `LSTM`; a `PeepholeLSTM` if there are peepholes.
         kernel: `(features + units, 4 * units)`.
         bias: `(4 * units,)`.
-        forget_bias: the cell's argument of that name; 1.0 is the default of all three.
+        forget_bias: the cell's argument of that name; 1.0 is the default of all three. A
+            `CudnnCompatibleLSTMCell` adds 0.0.
         peepholes: `w_i_diag`, `w_f_diag`, `w_o_diag`, each `(units,)`, of a cell with
             `use_peepholes=True`.
 
     Raises:
-        ValueError: if a shape does not fit the layer.
+        ValueError: if a shape does not fit the layer, or the layer's gates are no sigmoids.
 
     Example:
         >>> import lstm_zoo as lz
@@ -50,6 +51,7 @@ def from_tensorflow1(
         units = layer.cell.units
     else:
         raise ValueError(f"layer must be a PeepholeLSTM, got {type(layer).__name__}")
+    activations(layer, "TensorFlow 1", recurrent_activation=["sigmoid"])
     kernel, bias = checks.finite("kernel", kernel, 2), checks.finite("bias", bias, 1)
     checks.shape("kernel", kernel.shape, ("features + units", 4 * units))
     checks.shape("bias", bias.shape, (4 * units,))
@@ -59,6 +61,7 @@ def from_tensorflow1(
     bias = np.concatenate([i, f + checks.number("forget_bias", forget_bias), g, o])
     i, g, f, o = np.split(kernel, 4, axis=1)
     kernel = np.concatenate([i, f, g, o], axis=1)
+    more = []
     if peepholes is not None:
-        peepholes = [checks.finite("peepholes", one, 1) for one in peepholes]
-    assign(layer, kernel[:-units], kernel[-units:], bias, peepholes)
+        more = [np.stack([checks.finite("peepholes", one, 1) for one in peepholes])]
+    set_all([(layer, fitted(layer, kernel[:-units], kernel[-units:], bias, more))])

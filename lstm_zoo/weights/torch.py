@@ -1,18 +1,21 @@
-"""PyTorch's `nn.LSTM`, by way of a safetensors file. PyTorch itself is not needed.
+"""PyTorch's `nn.LSTM`, `nn.GRU`, `nn.RNN` and their cells, by way of a safetensors file.
 
-PyTorch's gates stand in the order i, f, g, o as Keras's do; its matrices are transposed, and it has
-a bias for each product, of which only the sum counts. A `.pt` file is a pickle, which can run any
-code when it is read, so none is.
+PyTorch itself is not needed. Its matrices are transposed and it has a bias for each product. The
+LSTM's gates stand in the order i, f, g, o as Keras's do; the GRU's in the order r, z, n, where Keras
+has z, r, n. A `.pt` file is a pickle, which can run any code when it is read, so none is.
 """
 
 import pathlib
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from lstm_zoo import checks, files
-from lstm_zoo.weights.placing import assign, units_of
+from lstm_zoo.cells.projected import ProjectedLSTMCell
+from lstm_zoo.weights.placing import PLAIN, activations, fitted, set_all
 
 _HOW = (
     "save it in PyTorch with "
@@ -20,21 +23,45 @@ _HOW = (
 )
 
 
+class _Kind(NamedTuple):
+    """A module of PyTorch, and where in Keras's order each of its gates is."""
+
+    name: str
+    order: tuple[int, ...]
+    projects: bool = False
+
+    def reordered(self, a):
+        """Gates from PyTorch's order into Keras's, or back; each order is its own reverse.
+
+        An array that can't be cut into gates stays as it is: its shape says later that it is wrong.
+        """
+        if len(a) % len(self.order):
+            return a
+        blocks = np.split(a, len(self.order))
+        return np.concatenate([blocks[k] for k in self.order])
+
+
 def from_torch(
     layers: keras.layers.Layer | Sequence[keras.layers.Layer],
     path: str | pathlib.Path,
     prefix: str = "",
 ) -> None:
-    """Set the weights of LSTM layers to those of a PyTorch `nn.LSTM`.
+    """Set the weights of recurrent layers to those of a PyTorch module.
 
     Args:
-        layers: an `LSTM`, or a `Bidirectional` of one where the module is bidirectional; a list of
-            them for `num_layers` above 1. Layers that are not built yet are built.
+        layers: an `LSTM` for `nn.LSTM` and `nn.LSTMCell`, `keras.layers.GRU` for `nn.GRU` and
+            `nn.GRUCell`, `keras.layers.SimpleRNN` for `nn.RNN` and `nn.RNNCell`,
+            `layer_for("projected", hidden_size, projection=proj_size)` for an `nn.LSTM` with
+            `proj_size`; a `Bidirectional` of one where the module is bidirectional; a list of them
+            for `num_layers` above 1. Layers that are not built yet are built.
         path: a safetensors file of the module's `state_dict()`, or of a model's that holds it.
-        prefix: what stands before `weight_ih_l0` in the file, such as "encoder.lstm.".
+        prefix: what stands before `weight_ih_l0` (of a cell: `weight_ih`) in the file, such as
+            "encoder.lstm.", or "module.lstm." of a model in `DataParallel`.
 
     Raises:
-        ValueError: if the file is no safetensors file, lacks a tensor, or a shape differs.
+        ValueError: if the file is no safetensors file, lacks a tensor, holds more layers or
+            directions than `layers`, a shape differs, or a layer computes something else than the
+            module. Then no layer has changed.
 
     Example:
         >>> import lstm_zoo as lz
@@ -43,13 +70,23 @@ def from_torch(
         >>> to_torch(layer, "lstm.safetensors")
         >>> from_torch(lz.LSTM(4), "lstm.safetensors")
     """
+    layers = _as_list(layers)
+    kinds = [_kind_of(part) for layer in layers for part, _ in _directions(layer, 0)]
     tensors = _read(path)
-    for number, layer in enumerate(_as_list(layers)):
-        for part, ending in _directions(layer, number):
-            assign(part, *_keras_weights(tensors, prefix, ending, path))
-    more = f"{prefix}weight_ih_l{len(_as_list(layers))}"
-    if more in tensors:
-        raise ValueError(f"layers must be as many as in the file, which has {more!r} too")
+    of_cell = f"{prefix}weight_ih" in tensors
+    if of_cell and (len(layers) > 1 or len(kinds) > 1):
+        raise ValueError(
+            f"layers must be one layer of one direction for a cell of PyTorch ({prefix}weight_ih), "
+            f"got {len(kinds)}; call from_torch once for each cell, with its prefix"
+        )
+    parts = [part for number, layer in enumerate(layers) for part in _directions(layer, number)]
+    found = [
+        (part, _keras_weights(tensors, f"{prefix}{{}}{'' if of_cell else ending}", kind, path))
+        for (part, ending), kind in zip(parts, kinds)
+    ]
+    _nothing_is_left(tensors, prefix, {ending for _, ending in parts})
+    gates = len(kinds[0].order)
+    set_all([(part, fitted(part, *weights, gates)) for part, weights in found])
 
 
 def to_torch(
@@ -57,16 +94,17 @@ def to_torch(
     path: str | pathlib.Path,
     prefix: str = "",
 ) -> None:
-    """Write the weights of LSTM layers as those of a PyTorch `nn.LSTM(..., batch_first=True)`.
+    """Write the weights of recurrent layers as those of a PyTorch module with `batch_first=True`.
 
-    In PyTorch, `lstm.load_state_dict(safetensors.torch.load_file(path))` reads them.
+    In PyTorch, `lstm.load_state_dict(safetensors.torch.load_file(path))` reads them into an
+    `nn.LSTM`, `nn.GRU` or `nn.RNN`, whichever the layers are.
 
     Args:
         layers, prefix: as in `from_torch`; the layers must be built.
         path: the safetensors file to write.
 
     Raises:
-        ValueError: if a layer is not built, or not a plain LSTM with a bias.
+        ValueError: if a layer is not built, or PyTorch has no module that computes the same.
 
     Example:
         >>> import lstm_zoo as lz
@@ -79,15 +117,11 @@ def to_torch(
     tensors: dict[str, np.ndarray] = {}
     for number, layer in enumerate(_as_list(layers)):
         for part, ending in _directions(layer, number):
-            units_of(part)
-            kernel, recurrent_kernel, *bias = part.get_weights()
-            bias = bias[0] if bias else np.zeros(kernel.shape[1], kernel.dtype)
-            tensors |= {
-                f"{prefix}weight_ih_{ending}": np.ascontiguousarray(kernel.T),
-                f"{prefix}weight_hh_{ending}": np.ascontiguousarray(recurrent_kernel.T),
-                f"{prefix}bias_ih_{ending}": bias,
-                f"{prefix}bias_hh_{ending}": np.zeros_like(bias),
-            }
+            kind = _kind_of(part)
+            if not part.built:
+                raise ValueError(f"layers must be built, got {part.name}; call it on data first")
+            for name, value in _torch_weights(part.cell, kind).items():
+                tensors[f"{prefix}{name}{ending}"] = np.ascontiguousarray(value)
     with files.replacing(path) as temporary:
         save_file(tensors, temporary)
 
@@ -99,8 +133,30 @@ def _as_list(layers):
 def _directions(layer, number):
     """The layers that are in a layer, each with the end of its tensors' names."""
     if isinstance(layer, keras.layers.Bidirectional):
-        return [(layer.forward_layer, f"l{number}"), (layer.backward_layer, f"l{number}_reverse")]
-    return [(layer, f"l{number}")]
+        both = layer.forward_layer, layer.backward_layer
+        return list(zip(both, (f"_l{number}", f"_l{number}_reverse")))
+    return [(layer, f"_l{number}")]
+
+
+def _kind_of(layer):
+    """The module of PyTorch that computes what a layer computes; a ValueError if there is none."""
+    cell = getattr(layer, "cell", None)
+    gated = {"activation": ["tanh"], "recurrent_activation": ["sigmoid"]}
+    if type(cell) in PLAIN or type(cell) is ProjectedLSTMCell:
+        activations(layer, "PyTorch's nn.LSTM", **gated)
+        return _Kind("nn.LSTM", (0, 1, 2, 3), projects=type(cell) is ProjectedLSTMCell)
+    if type(cell) is keras.layers.GRUCell:
+        activations(layer, "PyTorch's nn.GRU", **gated)
+        if not cell.reset_after:
+            raise ValueError(f"{layer.name} must have reset_after=True, as PyTorch's nn.GRU")
+        return _Kind("nn.GRU", (1, 0, 2))
+    if type(cell) is keras.layers.SimpleRNNCell:
+        activations(layer, "PyTorch's nn.RNN", activation=["tanh", "relu"])
+        return _Kind("nn.RNN", (0,))
+    raise ValueError(
+        "layers must be LSTM layers with the plain cell, keras.layers.GRU, keras.layers.SimpleRNN "
+        f"or Bidirectional of them, got {type(layer).__name__}"
+    )
 
 
 def _read(path):
@@ -117,18 +173,67 @@ def _read(path):
         ) from None
 
 
-def _keras_weights(tensors, prefix, ending, path):
-    def tensor(name, needed=True):
-        name = f"{prefix}{name}_{ending}"
-        if needed and name not in tensors:
-            near = sorted(one for one in tensors if one.endswith(f"weight_ih_{ending}"))
-            raise ValueError(f"{path} has no tensor {name!r}; prefix must fit one of {near}")
-        return tensors.get(name)
+def _keras_weights(tensors, pattern, kind, path):
+    """The kernels, the bias and what comes after them, of the tensors that a pattern names."""
 
-    if tensor("weight_hr", needed=False) is not None:
-        raise ValueError(f"{path} is of an nn.LSTM with proj_size, which a plain LSTM cannot be")
-    kernel, recurrent_kernel = tensor("weight_ih").T, tensor("weight_hh").T
-    bias = tensor("bias_ih", needed=False)
+    def tensor(name, needed=True):
+        name = pattern.format(name)
+        if needed and name not in tensors:
+            raise ValueError(f"{path} has no tensor {name!r}; {_prefixes(tensors)}")
+        value = tensors.get(name)  # half precision would round the sum of the biases
+        return value if value is None or value.dtype.itemsize > 2 else value.astype("float32")
+
+    projection = tensor("weight_hr", needed=kind.projects)
+    if projection is not None and not kind.projects:
+        proj_size, hidden_size = projection.shape
+        raise ValueError(
+            f"{path} is of an nn.LSTM with proj_size; layers must be "
+            f'lz.layer_for("projected", {hidden_size}, projection={proj_size})'
+        )
+    kernel, recurrent_kernel = (kind.reordered(tensor(f"weight_{x}")).T for x in ("ih", "hh"))
+    bias, more = tensor("bias_ih", needed=False), []
     if bias is not None:
-        bias = bias + tensor("bias_hh")
-    return kernel, recurrent_kernel, bias
+        both = [kind.reordered(bias), kind.reordered(tensor("bias_hh"))]
+        bias = np.stack(both) if kind.name == "nn.GRU" else both[0] + both[1]
+    if kind.projects:  # no peepholes
+        more = [np.zeros((3, projection.shape[1]), "float32"), projection.T]
+    return kernel, recurrent_kernel, bias, more
+
+
+def _torch_weights(cell, kind):
+    """The tensors of a cell by their names in PyTorch, without what says which layer they are of."""
+    kernel, recurrent_kernel, *more = cell.get_weights()
+    width = kernel.shape[1]
+    bias = more.pop(0) if cell.use_bias else np.zeros(width, kernel.dtype)
+    if kind.projects and np.any(more[0]):
+        raise ValueError(f"layers must have no peepholes, as PyTorch's {kind.name}")
+    biases = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+
+    names = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
+    values = zip(names, (kernel.T, recurrent_kernel.T, *biases))
+    tensors = {name: kind.reordered(value) for name, value in values}
+    return tensors | ({"weight_hr": more[1].T} if kind.projects else {})
+
+
+_INPUT_WEIGHT = re.compile(r"(.*)weight_ih(_l\d+(?:_reverse)?)?")
+
+
+def _prefixes(tensors):
+    """What `prefix` may be, by the tensors of a file."""
+    found = sorted({m[1] for m in map(_INPUT_WEIGHT.fullmatch, tensors) if m})
+    if found:
+        return f"prefix must be one of {', '.join(map(repr, found))}"
+    some = ", ".join([*sorted(tensors)[:6], *["..."] * (len(tensors) > 6)])
+    return f"no recurrent module is in it, but {some or 'nothing'}"
+
+
+def _nothing_is_left(tensors, prefix, endings):
+    """Refuse to leave out layers or directions of the file's module."""
+    for name in sorted(tensors):
+        match = _INPUT_WEIGHT.fullmatch(name)
+        if match and match[1] == prefix and match[2] and match[2] not in endings:
+            if match[2].removesuffix("_reverse") in endings:
+                raise ValueError(
+                    f"layers must be keras.layers.Bidirectional, for the file has {name!r} too"
+                )
+            raise ValueError(f"layers must be as many as in the file, which has {name!r} too")

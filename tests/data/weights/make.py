@@ -1,6 +1,7 @@
 """How the files beside this one were made, each with the library whose numbers it holds.
 
 python make.py torch     torch 2.13, safetensors 0.8
+python make.py torch_kinds   the same
 python make.py keras2    tensorflow 2.21, tf_keras 2.21 (which is Keras 2), h5py
 """
 
@@ -36,6 +37,39 @@ def torch_files():
     np.savez(HERE / "torch.npz", **numbers)
 
 
+def torch_kinds():
+    """Every recurrent module of PyTorch beside nn.LSTM, in one file."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    modules = {
+        "lstm_cell": torch.nn.LSTMCell(3, 4),
+        "lstm_cell_without_bias": torch.nn.LSTMCell(3, 4, bias=False),
+        "gru_cell": torch.nn.GRUCell(3, 4),
+        "rnn_cell": torch.nn.RNNCell(3, 4, nonlinearity="relu"),
+        "gru": torch.nn.GRU(3, 4, num_layers=2, bidirectional=True, batch_first=True),
+        "gru_without_bias": torch.nn.GRU(3, 4, bias=False, batch_first=True),
+        "rnn": torch.nn.RNN(3, 4, batch_first=True),
+        "projected": torch.nn.LSTM(3, 4, proj_size=2, batch_first=True),
+        "module.one_way": torch.nn.LSTM(3, 4, bidirectional=True),  # "module.": DataParallel
+    }
+    numbers, tensors = {"x": X}, {}
+    for name, module in modules.items():
+        tensors |= {f"{name}.{k}": v for k, v in module.state_dict().items()}
+        with torch.no_grad():
+            if name.endswith(("cell", "cell_without_bias")):
+                steps, state = [], None
+                for x in torch.tensor(X).unbind(1):
+                    state = module(x, state)
+                    steps.append(state[0] if isinstance(state, tuple) else state)
+                numbers[name] = torch.stack(steps, 1).numpy()
+            else:
+                numbers[name] = module(torch.tensor(X))[0].numpy()
+    save_file(tensors, HERE / "torch_kinds.safetensors")
+    np.savez(HERE / "torch_kinds.npz", **numbers)
+
+
 def keras2_files():
     import tf_keras as keras
     from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
@@ -61,4 +95,4 @@ def keras2_files():
 
 
 if __name__ == "__main__":
-    {"torch": torch_files, "keras2": keras2_files}[sys.argv[1]]()
+    {"torch": torch_files, "torch_kinds": torch_kinds, "keras2": keras2_files}[sys.argv[1]]()
