@@ -1,8 +1,8 @@
 """PyTorch's `nn.LSTM`, `nn.GRU`, `nn.RNN` and their cells, by way of a safetensors file.
 
 PyTorch itself is not needed. Its matrices are transposed and it has a bias for each product. The
-LSTM's gates stand in the order i, f, g, o as Keras's do; the GRU's in the order r, z, n, where Keras
-has z, r, n. A `.pt` file is a pickle, which can run any code when it is read, so none is.
+LSTM's gates stand in the order i, f, g, o as Keras's do; the GRU's in the order r, z, n, which is
+z, r, n in Keras. A `.pt` file is a pickle, which can run any code when it is read, so none is.
 """
 
 import pathlib
@@ -86,7 +86,7 @@ def from_torch(
     ]
     _nothing_is_left(tensors, prefix, {ending for _, ending in parts})
     gates = len(kinds[0].order)
-    set_all([(part, fitted(part, *weights, gates)) for part, weights in found])
+    set_all([(part, fitted(part, *weights, gates=gates)) for part, weights in found])
 
 
 def to_torch(
@@ -201,7 +201,7 @@ def _keras_weights(tensors, pattern, kind, path):
 
 
 def _torch_weights(cell, kind):
-    """The tensors of a cell by their names in PyTorch, without what says which layer they are of."""
+    """The tensors of a cell by their names in PyTorch, without the ending that counts layers."""
     kernel, recurrent_kernel, *more = cell.get_weights()
     width = kernel.shape[1]
     bias = more.pop(0) if cell.use_bias else np.zeros(width, kernel.dtype)
