@@ -177,6 +177,17 @@ def listed(names):
     return ", ".join(map(str, names))
 
 
+def span(counts):
+    """Whole numbers as a sentence has them: the one that all are, or the least and the most.
+
+    >>> span([3, 8, 5])
+    '3 to 8'
+    """
+    counts = list(counts)
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def near(wrong, right):
     """A question after the nearest of the right names, whatever their case; or nothing.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_zoo import checks, display
+from lstm_zoo import checks, display, precision
 from lstm_zoo.files import folders
 
 _FOLDERS = folders("datasets")
@@ -308,7 +308,8 @@ def windows(
         n is ``(timesteps - input_steps - horizon) // stride + 1``.
 
     Raises:
-        ValueError: a count below 1, a series that is too short, of another rank, or not finite.
+        ValueError: a count below 1, a series that is too short, of another rank, or not finite, or
+            whose changes float32 rounds away.
 
     >>> x, y = windows([0, 1, 2, 3, 4, 5], input_steps=3, horizon=2)
     >>> x[..., 0].tolist(), y.tolist()
@@ -322,7 +323,8 @@ def windows(
     ((21, 336, 1), (21, 48))
     """
     try:
-        series = np.asarray(series, dtype="float32")
+        series = np.asarray(series)
+        series = series if series.dtype.kind in "biuf" else series.astype("float64")
     except (TypeError, ValueError):
         raise ValueError(
             f"series must hold numbers in rows of one length, got {series!r}"
@@ -335,6 +337,7 @@ def windows(
         )
     if not np.isfinite(series).all():
         raise ValueError("series must be finite, got NaN or infinity")
+    series = precision.single("series", series)
     input_steps, horizon = (
         checks.count("input_steps", input_steps),
         checks.count("horizon", horizon),

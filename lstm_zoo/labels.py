@@ -42,6 +42,8 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
         [1, 0]
     """
     values = np.asarray(labels)
+    if values.ndim == 1 and not hasattr(labels, "dtype"):
+        values = np.asarray(labels, object)  # else NumPy makes text of a number beside text
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.size == 0:
@@ -50,15 +52,16 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
         return _from_one_hot(values, names)
     if values.ndim != 1:
         raise ValueError(f"labels must be (samples,) or one-hot rows, got shape {values.shape}")
-    texts = [_text(value) for value in values.tolist()]
+    values = [v.item() if isinstance(v, np.generic) else v for v in values.tolist()]
+    texts = [_text(value) for value in values]
     if names is None:
         kinds = {kind for kind, _ in texts}
         if len(kinds) > 1:
             raise ValueError(f"labels must be of one kind, got {checks.listed(sorted(kinds))}")
-        order = sorted(set(values.tolist()))
+        order = sorted(set(values))
         names = tuple(dict.fromkeys(_text(value)[1] for value in order))
     else:
-        names = tuple(map(str, checks.listing("names", names)))
+        names = _names(names)
     numbers = {name: number for number, name in enumerate(names)}
     unknown = sorted({text for _, text in texts} - set(numbers))
     if unknown:
@@ -84,11 +87,19 @@ def _text(value):
     return "names", value
 
 
+def _names(names):
+    """Names of classes as a tuple of texts, each another."""
+    names = tuple(map(str, checks.listing("names", names)))
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"names must name each class once, got {twice[0]!r} twice")
+    return names
+
+
 def _from_one_hot(rows, names):
     rows = checks.array("labels", rows, 2)
     if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
         raise ValueError("labels with two axes must be one-hot: a single 1 in each row, else 0")
-    names = tuple(map(str, range(rows.shape[1]) if names is None else names))
+    names = _names(range(rows.shape[1]) if names is None else names)
     if len(names) != rows.shape[1]:
         raise ValueError(f"names must be {rows.shape[1]}, one a column, got {len(names)}")
     return Labels(rows.argmax(axis=1).astype("int32"), names)

@@ -34,7 +34,7 @@ def test_windows_of_a_panel_take_targets_known_future_and_static_where_they_stan
 
 @pytest.mark.parametrize("most", [10_000_000, 10])
 def test_shuffled_windows_are_the_same_windows_in_another_order_each_epoch(most, monkeypatch):
-    monkeypatch.setattr(lz.sequences, "MOST_TO_PERMUTE", most)
+    monkeypatch.setattr(lz.sequences.cutting, "MOST_TO_PERMUTE", most)
     data = lz.windows(np.arange(50.0), 3, 1, shuffle=True, seed=0, batch_size=8)
     orders = []
     for _ in range(2):
@@ -127,6 +127,13 @@ def test_batches_pad_targets_of_each_step_too():
     assert x.tolist() == y.tolist() == [[1, 2, 0, 0], [1, 2, 3, 4]]
 
 
+def test_batches_hold_fractions_where_one_sequence_has_only_whole_numbers():
+    data = lz.batches_by_length([[1, 2], [0.5]], [[1, 2], [0.25]], num_shapes=1, shuffle=False)
+    x, y = data[0]
+    assert x.tolist() == [[1, 2], [0.5, 0]]
+    assert y.tolist() == [[1, 2], [0.25, 0]]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -147,6 +154,8 @@ def test_batches_pad_targets_of_each_step_too():
         (lambda: lz.pad([[0.0, 1.0]]), "value must not fill a true step, got 0.0"),
         (lambda: lz.pad([[1.0, 1.0]], length=1), "length must be"),
         (lambda: lz.batches_by_length([[1.0]], [1, 2]), "y must be as many as sequences"),
+        (lambda: lz.batches_by_length([[1.0, 0.0]], [1]), "value must not fill a true step, got 0"),
+        (lambda: lz.batches_by_length([[1]], [1], value=0.5), "value must be whole where"),
     ],
 )
 def test_bad_data_is_named(call, message):

@@ -1,0 +1,7 @@
+"""From data as users have it to what models read: windows of series, padding, batches by length."""
+
+from lstm_zoo.sequences.cutting import Windows, windows
+from lstm_zoo.sequences.padding import batches_by_length, pad
+from lstm_zoo.sequences.table import Panel, panel
+
+__all__ = ["Panel", "Windows", "batches_by_length", "pad", "panel", "windows"]
