@@ -103,7 +103,8 @@ def _alike(each, value):
 
 
 def _filled(each, width, value):
-    out = np.full((len(each), width, *each[0].shape[1:]), value, np.result_type(*{one.dtype for one in each}))
+    kind = np.result_type(*{one.dtype for one in each})
+    out = np.full((len(each), width, *each[0].shape[1:]), value, kind)
     for row, one in zip(out, each):
         row[: len(one)] = one
     return out
