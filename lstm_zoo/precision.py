@@ -6,6 +6,7 @@ _LOOK = 2**20  # numbers looked at together
 _PARTS = 64  # of an array that is larger than so many looks, spread evenly over it
 _LOST = 0.1  # of the changes from step to step, as root mean squares
 _ROUNDING = 1e-14  # of the largest number: changes below are rounding of float64
+_HOW = "subtract a level first, such as the mean, and scale what is left"
 _EXACT = 2**53  # whole numbers from here on are rounded by float64 too
 
 
@@ -16,8 +17,9 @@ def single(argument, value):
     dtype('float32')
     >>> single("x", 1e9 + np.arange(3.0))
     Traceback (most recent call last):
-    ValueError: x must keep its changes in float32, which has 7 digits: numbers up to 1e+09 change \
-by about 1 from step to step; subtract a level first, such as the mean, and scale what is left
+    ValueError: x must fit in float32, which has 7 digits: numbers up to 1e+09 change by about 1 \
+from step to step, which it rounds away; subtract a level first, such as the mean, and scale what \
+is left
     """
     check_single(argument, [value])
     return value.astype("float32", copy=False)
@@ -51,9 +53,8 @@ def check_single(argument, arrays):
     if wrong.any():
         k = int(np.argmax(wrong))
         raise ValueError(
-            f"{argument} must keep its changes in float32, which has 7 digits: numbers up to "
-            f"{largest[k]:.4g} change by about {moved[k]:.2g} from step to step; subtract a level "
-            "first, such as the mean, and scale what is left"
+            f"{argument} must fit in float32, which has 7 digits: numbers up to {largest[k]:.4g} "
+            f"change by about {moved[k]:.2g} from step to step, which it rounds away; {_HOW}"
         )
 
 
@@ -87,7 +88,7 @@ def _changes(argument, part):
         most = np.abs(x[over] if over.any() else x).max()
         raise ValueError(
             f"{argument} must fit in float32, which has 7 digits and ends at 3.4e+38, got "
-            f"{most:.4g}; subtract a level first, such as the mean, and scale what is left"
+            f"{most:.4g}; {_HOW}"
         )
     steps = tuple(range(x.ndim - 1))
     moved, lost = (np.diff(a, axis=-2) ** 2 for a in (x, lost))

@@ -1,6 +1,7 @@
 """Presets: from their files, from their recipes, and on a user's file."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -262,7 +263,7 @@ def test_predict_forecasts_from_the_last_rows(tmp_path):
 
 def test_predict_translates_dates_and_names_a_letter_that_no_date_has(tmp_path):
     path = tmp_path / "dates.txt"
-    path.write_text("3 March 1998\n\nJuly 14, 2007\n")
+    path.write_text("3 March 1998\nJuly 14, 2007\n\n")
     found = [(row["text"], row["date"]) for row in answers("dates", path)]
     assert found == [("3 March 1998", "1998-03-03"), ("July 14, 2007", "2007-07-14")]
     path.write_text("3 March 1998\n3 M\u00e4rz 1998\n")
@@ -296,7 +297,7 @@ def test_predict_continues_a_text(tmp_path):
 
 def test_predict_reads_words(tmp_path):
     path = tmp_path / "names.txt"
-    path.write_text("Korhonen\n\nO'Sullivan\n")
+    path.write_text("\ufeffKorhonen\r\nO'Sullivan\r\n\r\n", encoding="utf-8")
     assert [row["sample"] for row in answers("surnames", path)] == [1, 2]
 
 
@@ -377,10 +378,93 @@ def test_predict_takes_few_long_sequences_at_a_time(monkeypatch):
 
 def test_a_line_that_is_no_date_is_named(tmp_path):
     path = tmp_path / "dates.txt"
-    for content, message in (("1" * 5000, "line 1 of .* got 5000 letters"), ("\n\n", "is empty")):
+    of_form = "line 1 of .* must be a date of 1950 to 2049 in a form .* got"
+    for content, message in (
+        ("1" * 5000, "line 1 of .* got 5000 letters"),
+        ("\n\n", "is empty"),
+        ("3/4/05", of_form),  # of the year 55, the model says
+        ("3/4/2005", of_form),
+        ("3 April 1855", of_form),
+        ("31 April 2005", of_form),
+        ("Monday, 3 April 2005", of_form),  # it was a Sunday
+        ("3rd of May", of_form),
+        ("3 April 2005\n\n4 April 2005", "line 2 of .* must hold a date, got an empty line"),
+    ):
         path.write_text(content)
         with pytest.raises(ValueError, match=message):
             answers("dates", path)
+
+
+def test_every_date_of_the_training_is_one_in_every_form():
+    from lstm_zoo.presets.kinds import text
+
+    first = datetime.date(1950, 1, 1).toordinal()
+    for day in range(0, 36525, 100):
+        date = datetime.date.fromordinal(first + day)
+        for form in text.FORMATS:
+            assert text.is_written_date(text.write_date(date, form))
+
+
+BLOOD = [f"{90 + k % 7}.5" for k in range(130)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        (
+            "bleeding",
+            [*BLOOD[:9], "", *BLOOD],
+            "line 10 of .* must hold numbers, got an empty line",
+        ),
+        ("bleeding", ["arterial pressure", "", *BLOOD], "line 2 of .* got an empty line"),
+        ("bleeding", [*BLOOD, '""'], "line 131 of .* must hold finite numbers, got ''"),
+        ("bleeding", [*BLOOD, "  "], "line 131 of .* must hold finite numbers, got ''"),
+        ("bleeding", [*BLOOD, "NA"], "line 131 of .* must hold finite numbers, got 'NA'"),
+        ("bleeding", [*BLOOD, "# end"], "line 131 of .* must hold finite numbers, got '# end'"),
+        ("bleeding", [row + "," for row in BLOOD], "must name the columns arterial pressure"),
+        ("bleeding", ["arterial pressure", *(row + "," for row in BLOOD)], "1 columns, got 2"),
+        ("bleeding", ["arterial pressure"], "must hold rows of arterial pressure, got none"),
+        ("bleeding", ["# of a monitor", *BLOOD], "must name the columns arterial pressure"),
+        (
+            "bleeding",
+            ["sample,arterial pressure", *("1," + row for row in BLOOD), "2,90.5"],
+            "must hold one series, got samples '1' and '2'",
+        ),
+        (
+            "italy_power",
+            ["sample,demand", *["1,0.5"] * 24, *["2,0.5"] * 24, *["1,0.5"] * 24],
+            "sample '1' of .* must have its rows together",
+        ),
+        ("italy_power", ["sample,demand", "1,0.5", ",0.5"], "line 3 of .* must say which sample"),
+        ("italy_power", ["sample,demand", "1,0.5", ","], "line 3 of .* must say which sample"),
+        ("italy_power", [f"1e9{k:02}" for k in range(24)], "line 1 .* finite"),
+        ("italy_power", [f"10000000{k:02}" for k in range(24)], "the numbers of .* float32"),
+        ("motions", ["1,2,3,4,5,6", ",,,,,", "1,2,3,4,5,6"], "line 2 of .* finite numbers, got ''"),
+        ("motions", ["1,2,3,4,5,6", "", "1,2,3,4,5,6"], "line 2 of .* got an empty line"),
+        ("surnames", ["Korhonen", "", "Smith"], "line 2 of .* must hold a word, got an empty line"),
+        ("surnames", ["", "Smith"], "line 1 of .* must hold a word, got an empty line"),
+    ],
+)
+def test_a_missing_value_is_refused_in_every_file(tmp_path, name, rows, message):
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join(rows) + "\n")
+    with pytest.raises(ValueError, match=message):
+        answers(name, path)
+
+
+def test_empty_lines_at_the_end_of_a_file_count_for_nothing(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join(BLOOD) + "\n\n\n")
+    assert [row["step"] for row in answers("bleeding", path)] == list(range(1, len(BLOOD) + 1))
+
+
+def test_a_text_with_line_ends_of_windows_is_continued_as_any_other(tmp_path):
+    path = tmp_path / "text.txt"
+    said = []
+    for end in (b"\n", b"\r\n", b"\r"):
+        path.write_bytes(b"if x:" + end + b"    return")
+        said += answers("python_docs", path)
+    assert said[0] == said[1] == said[2]
 
 
 LONG = """

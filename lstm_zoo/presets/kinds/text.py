@@ -2,7 +2,9 @@
 
 import collections
 import datetime
+import functools
 import math
+import re
 
 import numpy as np
 
@@ -116,6 +118,49 @@ def write_date(date, form):
         short=MONTHS[date.month - 1][:3],
         weekday=WEEKDAYS[date.weekday()],
     )
+
+
+def is_written_date(text):
+    """Whether a text is a date of 1950 to 2049 as `write_date` writes it, by any of `FORMATS`.
+
+    >>> [is_written_date(text) for text in ("3/04/2005", "3/4/05", "31 April 2005", "3 May '05")]
+    [True, False, False, True]
+    """
+    for form, pattern in _patterns():
+        if found := pattern.fullmatch(text):
+            parts = found.groupdict()
+            month = parts.get("m") or 1 + [name[:3] for name in MONTHS].index(parts["name"][:3])
+            year = parts.get("y") or ("19" if parts["yy"] >= "50" else "20") + parts["yy"]
+            try:
+                date = datetime.date(int(year), int(month), int(parts["d"]))
+            except ValueError:
+                continue
+            if 1950 <= date.year < 2050 and write_date(date, form) == text:
+                return True
+    return False
+
+
+@functools.cache
+def _patterns():
+    """Each of `FORMATS`, and an expression that fits what it writes."""
+    fields = {
+        "d": r"(?P<d>\d{1,2})",
+        "d:02": r"(?P<d>\d\d)",
+        "m:02": r"(?P<m>\d\d)",
+        "y": r"(?P<y>\d{4})",
+        "yy:02": r"(?P<yy>\d\d)",
+        "th": r"(?P<d>\d{1,2})[a-z]{2}",
+        "month": r"(?P<name>[A-Z][a-z]{2,})",
+        "short": r"(?P<name>[A-Z][a-z]{2})",
+        "weekday": "[A-Z][a-z]+",
+    }
+    split = re.compile(r"\{(.+?)\}").split  # text, field, text, field, ..., text
+    found = []
+    for form in FORMATS:
+        parts = split(form)
+        parts[::2], parts[1::2] = map(re.escape, parts[::2]), map(fields.get, parts[1::2])
+        found.append((form, re.compile("".join(parts))))
+    return found
 
 
 class Dates(Kind):
