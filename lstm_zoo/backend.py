@@ -7,6 +7,10 @@ from typing import Any, TypeVar, cast
 
 import keras
 
+# Keras hands masks to losses and metrics beside the tensors, and has no public way to them.
+from keras.src.backend import get_keras_mask as get_keras_mask
+from keras.src.backend import set_keras_mask as set_keras_mask
+
 tf: Any = importlib.import_module("tensorflow") if keras.backend.backend() == "tensorflow" else None
 """The module, or None: what needs it says so when it is called."""
 

@@ -175,6 +175,8 @@ def calls():
             5,
             {"source_vocabulary": 5, "target_vocabulary": 5, "lstm_units": 2},
         ),
+        "builders.ObservedLoss": (1, {"loss": "huber"}),
+        "builders.ObservedMean": (1, {"of": "huber"}),
         "builders.QuantileLoss": (1, {"quantiles": [0.1, 0.9]}),
         "builders.teacher_forcing": (1, {"target": [[1, 2, 0]], "start": 3}),
         "builders.anomaly_scores": (2, {"model": coder, "x": X}),

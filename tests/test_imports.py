@@ -37,6 +37,7 @@ MAY_IMPORT = {
 }
 # Where Keras or TensorFlow has no public way; each says why beside the import.
 PRIVATE = {
+    "backend.py": "keras.src",
     "builders/tagger.py": "keras.src",
     "cells/base.py": "keras.src",
     "recurrence/run.py": "tensorflow.python",

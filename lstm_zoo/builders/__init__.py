@@ -5,7 +5,7 @@ from lstm_zoo.builders.backtesting import Backtest, backtest, forecasting_with
 from lstm_zoo.builders.classifier import build_classifier
 from lstm_zoo.builders.forecaster import build_forecaster
 from lstm_zoo.builders.language_model import build_language_model, sample
-from lstm_zoo.builders.losses import QuantileLoss
+from lstm_zoo.builders.losses import ObservedLoss, ObservedMean, QuantileLoss
 from lstm_zoo.builders.lstm_fcn import build_lstm_fcn
 from lstm_zoo.builders.regressor import build_regressor
 from lstm_zoo.builders.seq2seq import build_seq2seq, teacher_forcing, translate
@@ -14,6 +14,8 @@ from lstm_zoo.builders.tagger import build_tagger
 
 __all__ = [
     "Backtest",
+    "ObservedLoss",
+    "ObservedMean",
     "QuantileLoss",
     "Stream",
     "anomaly_scores",

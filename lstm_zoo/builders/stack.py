@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.builders.losses import ObservedLoss, ObservedMean
 from lstm_zoo.layers import (
     AttentionOverTime,
     MaxOverTime,
@@ -165,6 +166,8 @@ def compiled(
     """The model, compiled: the builder's own loss, metrics and Adam where none is given."""
     if isinstance(loss, str):
         keras.losses.get(loss)  # a wrong name ends here, not in the first step
+    if metrics is None and isinstance(loss, ObservedLoss):
+        metrics = own_metrics and [ObservedMean(metric) for metric in own_metrics]
     metrics = own_metrics if metrics is None else metrics
     model.compile(
         _optimizer(optimizer, learning_rate, own_rate),

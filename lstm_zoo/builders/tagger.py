@@ -115,6 +115,8 @@ class ChainTagger(keras.Model):
         (1, 4, 2)
     """
 
+    scores_whole_sequences = True  # a weight can be given to a sequence, not to a step
+
     @property
     def crf(self):
         return self.layers[-1]

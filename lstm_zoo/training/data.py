@@ -1,12 +1,11 @@
 """What `fit` takes, checked before any training."""
 
-import inspect
-
 import keras
 import ml_dtypes
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.training import losses
 
 _CHUNK = 2**24  # numbers looked at together: a memory-mapped array is never in memory as a whole
 
@@ -27,7 +26,7 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     """
     check_compiled(model)
     name_x, name_y = f"{prefix}x", f"{prefix}y"
-    inputs = _sides(model, "inputs")
+    inputs = losses.sides(model, "inputs")
     one_sequence = inputs is None or (len(inputs) == 1 and len(inputs[0].shape) == 3)
     wanted = "(samples, timesteps, features)" if one_sequence else "(samples, ...)"
     x, parts = _parts(name_x, x, inputs, [side.name for side in inputs or ()], wanted)
@@ -35,10 +34,10 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     for name, array, side in parts:
         _check_input(name, array, side, widest)
     samples = len(parts[0][1])
-    if y is None and not needs_targets(model):
+    if y is None and not losses.needs_targets(model):
         return x, None
     y, targets = target_parts(model, name_y, y, "(samples, ...)")
-    losses = _losses(model, targets)
+    of_each = losses.losses_of(model, [side for _, _, side in targets])
     for name, array, _ in parts[1:] + targets:
         if len(array) != samples:
             raise ValueError(
@@ -46,36 +45,22 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
             )
     checked = [
         _checked_target(name, array, side, loss, widest, fit=not prefix)
-        for (name, array, side), loss in zip(targets, losses)
+        for (name, array, side), loss in zip(targets, of_each)
     ]
-    return x, keras.tree.pack_sequence_as(y, checked)
+    return x, losses.like_outputs(model, keras.tree.pack_sequence_as(y, checked))
 
 
 def target_parts(model, name, value, wanted):
     """`value` with arrays at its leaves, and these as `(name, array, output of the model)`."""
-    return _parts(name, value, _sides(model, "outputs"), getattr(model, "output_names", ()), wanted)
+    return _parts(
+        name, value, losses.sides(model, "outputs"), getattr(model, "output_names", ()), wanted
+    )
 
 
 def check_compiled(model):
     """Refuse a model without loss and optimizer."""
     if not getattr(model, "compiled", False):
         raise ValueError("model must be compiled: call model.compile(optimizer, loss) first")
-
-
-def needs_targets(model) -> bool:
-    """Whether the loss is computed from targets; a model's own step or loss may do without."""
-    own = (getattr(getattr(model, n), "__func__", None) for n in ("train_step", "compute_loss"))
-    usual = (keras.Model.train_step, keras.Model.compute_loss)
-    return model.loss is not None or all(o is u for o, u in zip(own, usual))
-
-
-def is_sparse(loss) -> bool:
-    """Whether a loss takes integer labels, in any form that `compile` takes it."""
-    name = "sparse_categorical_crossentropy"
-    if isinstance(loss, str):
-        return loss in (name, "SparseCategoricalCrossentropy")
-    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-    return sparse or getattr(loss, "__name__", None) == name
 
 
 def is_stream(value) -> bool:
@@ -98,15 +83,6 @@ def kind(value) -> str:
 def float_type(model) -> str:
     """What floats are made before a model takes them: `floatx`, or float64 if it computes in it."""
     return "float64" if model.compute_dtype == "float64" else keras.config.floatx()
-
-
-def _sides(model, side):
-    """The inputs or outputs of a model, or None where they are not known before it is called."""
-    try:
-        found = getattr(model, side, None)
-    except (AttributeError, ValueError):  # a model that is not built has none
-        return None
-    return list(found) if found else None
 
 
 def _parts(name, value, sides, names, wanted):
@@ -202,34 +178,12 @@ def _check_input(name, x, side, widest):
         check_numbers(name, x, widest)
 
 
-def _losses(model, targets):
-    """The loss of each target, None where it is not known."""
-    loss = model.loss
-    if isinstance(loss, dict):
-        return [
-            loss.get(next((key for key in loss if f"[{key!r}]" in name), None))
-            for name, _, _ in targets
-        ]
-    if isinstance(loss, (list, tuple)):
-        return list(loss) if len(loss) == len(targets) else [None] * len(targets)
-    return [loss] * len(targets)
-
-
-def _is_known(loss):
-    """Whether it is a loss of Keras or ours, which compares targets with outputs one to one."""
-    if isinstance(loss, str):
-        return True
-    module = getattr(loss if inspect.isfunction(loss) else type(loss), "__module__", "")
-    return module.startswith(("keras.", "lstm_zoo."))
-
-
 def _checked_target(name, y, side, loss, widest, fit):
-    sparse = is_sparse(loss)
-    if side is not None and _is_known(loss):
-        loss_name = loss if isinstance(loss, str) else getattr(loss, "name", "")
-        _check_shape(name, y, side.shape[1:], sparse, "quantile" in str(loss_name))
+    sparse = losses.is_sparse(loss)
+    if side is not None and losses.is_known(loss):
+        _check_shape(name, y, side.shape[1:], sparse, bool(losses.quantiles_of(loss)))
     if not sparse:
-        check_numbers(name, y, widest)
+        check_numbers(name, y, widest, may_miss=losses.leaves_out_missing(loss))
         return y
     classes = side.shape[-1] if side is not None else None
     return _labels(name, y, classes, getattr(loss, "ignore_class", None), fit)
@@ -260,7 +214,12 @@ def _labels(name, y, num_classes, ignored, fit):
     whole = y.dtype.kind == "b" or (y.dtype.kind == "f" and np.array_equal(y, np.round(y)))
     labels = y.astype("int64") if whole else y
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"{name} must hold integer labels, got {y.dtype}")
+        gaps = y.dtype.kind == "f" and np.isnan(y).any()
+        hint = (
+            " with NaN; give steps without a label the label -1, and compile with "
+            "keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)"
+        )
+        raise ValueError(f"{name} must hold integer labels, got {y.dtype}{hint if gaps else ''}")
     used = labels if ignored is None else labels[labels != ignored]
     if used.size == 0:
         raise ValueError(f"{name} must hold at least one label that is not ignored")
@@ -274,8 +233,11 @@ def _labels(name, y, num_classes, ignored, fit):
     return labels
 
 
-def check_numbers(name, array, widest="float64"):
-    """Refuse what is no number, not finite, or not finite any more in the `widest` type."""
+def check_numbers(name, array, widest="float64", may_miss=None):
+    """Refuse what is no number, not finite, or not finite any more in the `widest` type.
+
+    Of targets `may_miss` says whether some may be NaN, which stands for a missing one.
+    """
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")
     if array.dtype.kind in "biu":
@@ -283,14 +245,19 @@ def check_numbers(name, array, widest="float64"):
     narrows = array.dtype == "float64" and widest != "float64"
     largest = float(ml_dtypes.finfo(widest).max) if narrows else None
     rows = max(1, _CHUNK // max(1, array[:1].size))
-    wrong, most = 0, 0.0
+    wrong, missing, most = 0, 0, 0.0
     for start in range(0, len(array), rows):
         chunk = np.asarray(array[start : start + rows])
-        wrong += chunk.size - np.count_nonzero(np.isfinite(chunk))
+        gaps = np.isnan(chunk) if may_miss else np.zeros((), bool)
+        missing += np.count_nonzero(gaps)
+        wrong += np.count_nonzero(~(np.isfinite(chunk) | gaps))
         if largest and not wrong and chunk.size:
-            most = max(most, float(np.max(np.abs(chunk))))
+            most = max(most, float(np.max(np.abs(chunk), initial=0.0, where=~gaps)))
     if wrong:
-        raise ValueError(f"{name} must be finite, got {wrong} NaN or infinite values")
+        hint = "; lz.builders.ObservedLoss leaves out NaN" if may_miss is False else ""
+        raise ValueError(f"{name} must be finite, got {wrong} NaN or infinite values{hint}")
+    if missing and missing == array.size:
+        raise ValueError(f"{name} must hold at least one target that is not NaN")
     if largest and most > largest:
         raise ValueError(
             f"{name} must be finite as {widest}, which ends at {largest:.3g}, "

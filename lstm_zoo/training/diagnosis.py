@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from lstm_zoo.backend import tf
+from lstm_zoo.training import losses
 
 unpack = keras.utils.unpack_x_y_sample_weight
 
@@ -11,7 +12,8 @@ unpack = keras.utils.unpack_x_y_sample_weight
 def diagnosis(model, batch, loss: float, norm: float) -> str:
     """What in a model is not finite on a batch, and what to try."""
     x, y, weight = unpack(keras.tree.map_structure(_tensor, batch))
-    if not all(map(_finite, keras.tree.flatten((x, y, weight)))):
+    may_miss = any(map(losses.leaves_out_missing, keras.tree.flatten(model.loss)))
+    if not all(map(_finite, keras.tree.flatten((x, None if may_miss else y, weight)))):
         return "the batch itself holds NaN or infinity: look at the data"
     broken = [w.path for w in model.weights if not _finite(w.value)]
     if broken:

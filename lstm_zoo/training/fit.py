@@ -62,10 +62,12 @@ def fit(
             loader; then `y`, `sample_weight` and `batch_size` are its business.
         y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite; for a
             model with an output at every step `(samples, timesteps)` or
-            `(samples, timesteps, outputs)`; a list or a dict of them for several outputs.
+            `(samples, timesteps, outputs)`; a list or a dict of them for several outputs. NaN is a
+            missing target where the loss is a `lz.builders.ObservedLoss`, else refused.
         sample_weight: `(samples,)`, or `(samples, timesteps)` for an output at every step: how much
-            each counts in the loss.
-        class_weight: a dict from class to how much its samples count; 1 for those not in it.
+            each counts in the loss; of the shape of `y` too for a `lz.builders.ObservedLoss`.
+        class_weight: a dict from class to how much its samples count, or its steps for labels at
+            every step; 1 for those not in it. Not for numbers, a CRF, or several labels at once.
         validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches as
             `x` may be.
         validation_split: the part of `x` and `y`, from their end, to measure on in its place.

@@ -11,8 +11,8 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.backend import tf
-from lstm_zoo.training.data import check_compiled, float_type, is_sparse, kind
-from lstm_zoo.training.weights import weights_of_classes
+from lstm_zoo.training import losses, weights
+from lstm_zoo.training.data import check_compiled, float_type, kind
 
 pack = keras.utils.pack_x_y_sample_weight
 
@@ -228,6 +228,10 @@ def _arrays(batch):
     )
 
 
+def _with_last_axis(spec):
+    return tf.TensorSpec((*spec.shape, 1), spec.dtype)
+
+
 class _Weigh:
     """A batch as the step takes it, with the weights of its classes."""
 
@@ -244,11 +248,8 @@ class _Weigh:
                 f"got one of {len(batch)} parts"
             )
         x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
-        if self.class_weight is None:
-            return pack(x, y, weight)
-        if y is None or isinstance(y, (dict, list, tuple)):
-            raise ValueError("class_weight needs batches of x and one y")
-        if spec is not None:
-            return pack(x, y, weight or tf.TensorSpec(y.shape[:1], "float32"))
-        by_class = weights_of_classes(self.class_weight, y, is_sparse(self.model.loss))
-        return pack(x, y, by_class if weight is None else np.asarray(weight) * by_class)
+        if spec is not None:  # to build a model with; weights make no variable
+            return pack(x, losses.like_outputs(self.model, y, _with_last_axis))
+        y = losses.like_outputs(self.model, y)
+        name = f"sample_weight of a batch of {self.name}"
+        return pack(x, y, weights.weighed(self.model, name, y, weight, self.class_weight))

@@ -1,0 +1,145 @@
+"""What the losses of a model compare: their kinds, their targets, and the values they average."""
+
+import inspect
+
+import keras
+
+NUMBERS = {
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "quantile_loss",
+}
+LABELS = {"sparse_categorical_crossentropy"}
+ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"}
+BINARY = {"binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge"}
+_MEANS = NUMBERS | ONE_HOT | BINARY | {"cosine_similarity", "kl_divergence"}  # over the last axis
+
+
+def name_of(loss) -> str:
+    """What Keras calls a loss, in any form that `compile` takes it; "" if it is not known."""
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    of_missing = getattr(loss, "loss", None) if leaves_out_missing(loss) else None
+    if of_missing is not None:
+        return name_of(of_missing)
+    if quantiles_of(loss):
+        return "quantile_loss"
+    name = getattr(getattr(loss, "fn", loss), "__name__", "")
+    return name if is_known(loss) else ""
+
+
+def is_sparse(loss) -> bool:
+    """Whether a loss takes integer labels."""
+    return name_of(loss) in LABELS
+
+
+def is_known(loss) -> bool:
+    """Whether it is a loss of Keras or ours, which compares targets with outputs one to one."""
+    if isinstance(loss, str):
+        return True
+    module = getattr(loss if inspect.isfunction(loss) else type(loss), "__module__", "")
+    return module.startswith(("keras.", "lstm_zoo."))
+
+
+def quantiles_of(loss):
+    """The quantiles that a loss is of, or None."""
+    return getattr(loss, "quantiles", None) if is_known(loss) else None
+
+
+def leaves_out_missing(loss) -> bool:
+    """Whether NaN among the targets is left out of a loss."""
+    return getattr(loss, "leaves_out_missing", False)
+
+
+def needs_targets(model) -> bool:
+    """Whether the loss is computed from targets; a model's own step or loss may do without."""
+    own = (getattr(getattr(model, n), "__func__", None) for n in ("train_step", "compute_loss"))
+    usual = (keras.Model.train_step, keras.Model.compute_loss)
+    return model.loss is not None or all(o is u for o, u in zip(own, usual))
+
+
+def losses_of(model, outputs) -> list:
+    """The loss of each of some outputs of a model; None where it is not known."""
+    loss = model.loss
+    if not isinstance(loss, (dict, list, tuple)):
+        return [loss] * len(outputs)
+    every = sides(model, "outputs") or []
+    numbers = [next((n for n, one in enumerate(every) if one is o), None) for o in outputs]
+    if isinstance(loss, dict):
+        return [None if n is None else loss.get(model.output_names[n]) for n in numbers]
+    return [None if n is None or len(loss) != len(every) else loss[n] for n in numbers]
+
+
+def values_shape(model, loss, y_shape, output):
+    """The shape of the values that a loss gives for targets of a shape, before their mean.
+
+    None where it is not known. A weight can be given to each of these values.
+    """
+    if getattr(model, "scores_whole_sequences", False):
+        return tuple(y_shape[:1])
+    if output is None:
+        return None
+    name, y_shape, rank = name_of(loss), tuple(y_shape), len(output.shape)
+    if name in LABELS or quantiles_of(loss):
+        return y_shape[: rank - 1]
+    if name not in _MEANS:
+        return None
+    full = y_shape if len(y_shape) == rank else (*y_shape, 1)
+    return full if leaves_out_missing(loss) else full[:-1]
+
+
+def sides(model, side):
+    """The inputs or outputs of a model, or None where they are not known before it is called."""
+    try:
+        found = getattr(model, side, None)
+    except (AttributeError, ValueError):  # a model that is not built has none
+        return None
+    return list(found) if found else None
+
+
+def outputs_of(model, y):
+    """The targets of each output as `(key, targets, output)`.
+
+    The key is that of a dict or a list, None of one array. The output is None where the model's are
+    not known before it is called.
+    """
+    known, names = sides(model, "outputs") or [], getattr(model, "output_names", ())
+    if isinstance(y, dict):
+        by_name = dict(zip(names, known))
+        return [(key, part, by_name.get(key)) for key, part in y.items()]
+    if isinstance(y, (list, tuple)):
+        known = known if len(known) == len(y) else [None] * len(y)
+        return [(n, part, side) for n, (part, side) in enumerate(zip(y, known))]
+    return [(None, y, known[0] if len(known) == 1 else None)]
+
+
+def like_outputs(model, y, expanded=lambda part: part[..., None]):
+    """Targets with the last axis of an output that is of width one at each step.
+
+    Keras else drops that axis of the output and averages over time, before any mask or weight.
+    """
+    if y is None:
+        return None
+    targets = outputs_of(model, y)
+    of_each = losses_of(model, [output for _, _, output in targets])
+    parts = [
+        expanded(part) if _lacks_last_axis(part, output, loss) else part
+        for (_, part, output), loss in zip(targets, of_each)
+    ]
+    if isinstance(y, dict):
+        return dict(zip(y, parts))
+    return type(y)(parts) if isinstance(y, (list, tuple)) else parts[0]
+
+
+def _lacks_last_axis(part, output, loss):
+    if output is None or output.shape[-1] != 1 or len(output.shape) < 3:
+        return False
+    if not is_known(loss) or is_sparse(loss) or quantiles_of(loss):
+        return False
+    rank = part.shape.rank if hasattr(part.shape, "rank") else len(part.shape)
+    return rank == len(output.shape) - 1
