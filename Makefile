@@ -1,9 +1,11 @@
 # make demo   train two LSTMs before your eyes, beside honest baselines, in under two minutes
 # make test   lint, types, tests, and every notebook run and compared with its stored outputs
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
+# make test-all  the longer tests that make test leaves out, in about 40 minutes: the next four
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
+# make test-robust    notebooks and tests that train, as on other processors and from other weights
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
 # make docs   write docs/api.md from the docstrings and the pictures of docs/gallery.md
@@ -19,7 +21,8 @@ export PYTHONDONTWRITEBYTECODE :=
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-quick test-browser test-native test-backends lab docs bench badges format
+.PHONY: demo test test-quick test-all test-browser test-native test-backends test-robust \
+  lab docs bench badges format
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -36,19 +39,25 @@ test-quick: .venv/installed
 	$(VENV) -m mypy
 	$(VENV) -m pytest -n auto -m "not slow" tests
 
+test-all: test-native test-backends test-browser test-robust
+
 test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }
 	$(VENV) -m pytest tests/browser
 
 test-native:
-	@for simd in plain avx2 avx512; do for kind in address,undefined thread; do \
+	@for kind in address,undefined thread; do \
 	  $(CC) -g -O1 -std=gnu11 -Wall -Wextra -fsanitize=$$kind -fno-sanitize-recover=all \
-	    tests/native/check.c -o build-check -lm -pthread && LSTM_ZOO_SIMD=$$simd ./build-check \
-	    || exit 1; done; done; rm build-check
+	    tests/native/check.c -o build-check -lm -pthread || exit 1; \
+	  for simd in plain avx2 avx512; do LSTM_ZOO_SIMD=$$simd ./build-check || exit 1; done; \
+	done; rm build-check
 
 test-backends: .venv-jax/installed .venv-torch/installed
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest --confcutdir=tests/backends tests/backends
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest --confcutdir=tests/backends tests/backends
+
+test-robust: .venv/installed
+	$(VENV) tests/robustness/run.py
 
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
@@ -75,10 +84,13 @@ format: .venv/installed
 	$(VENV) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -e .
 	touch .venv/installed
 
-# Keras on another backend, and TensorFlow nowhere.
+# Keras on another backend, and TensorFlow nowhere. torch==2.13.0 also matches 2.13.0+cpu, which is
+# gigabytes smaller and is taken where the package index has it.
+BACKEND_jax := jax
+BACKEND_torch := torch==2.13.0
 .venv-%/installed: requirements.txt tests/backends/requirements.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -c requirements.txt -r tests/backends/requirements.txt $*
+	  -c requirements.txt -r tests/backends/requirements.txt $(BACKEND_$*)
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch .venv-$*/installed
