@@ -59,7 +59,7 @@ def write(step_model: keras.Model, path: pathlib.Path) -> None:
     name = path.stem
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ValueError(f"path's name must be a C name, such as model.h, got {path.name!r}")
-    function, specs = signature_of(step_model, batch_size=1)
+    function, specs, names = signature_of(step_model, batch_size=1)
     graph = tf.function(function, autograph=False).get_concrete_function(*specs)
     code = Code(name, constants=_variables(graph), wanted=_wanted(graph))
     step, *states = graph.inputs[: len(specs)]
@@ -70,7 +70,7 @@ def write(step_model: keras.Model, path: pathlib.Path) -> None:
     for operation in graph.graph.get_operations():
         code.add(operation)
     results = graph.structured_outputs
-    output, *after = (results[one] for one in step_model.output_names)
+    output, *after = (results[one] for one in names)
     # No state may be written before all that is made of the old ones has been read.
     copies = [(code.name_of(output), "output", output)]
     copies += [(code.kept(a), f"state->{f}", a) for a, f in zip(after, fields)]

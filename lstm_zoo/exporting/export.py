@@ -63,11 +63,11 @@ def export(
             )
         format = ENDINGS[path.suffix]
     checks.one_of("format", format, sorted(set(ENDINGS.values())))
-    signature_of(model)
     if format != "litert" and (batch_size != 1 or calibration is not None):
         raise ValueError(f"batch_size and calibration are for litert only, got format={format!r}")
     if streaming or format == "c":
         model = one_step(model)
+    signature_of(model)  # refuses what no format can hold
     if format == "litert":
         litert.write(model, path, batch_size, calibration)
     else:

@@ -7,13 +7,14 @@ other cell becomes a loop, which does not.
 import functools
 import tempfile
 
-import keras
 import numpy as np
 
 from lstm_zoo import checks, files
 from lstm_zoo.backend import tf
 from lstm_zoo.cells.lstm import LSTMCell
+from lstm_zoo.exporting.litert_order import in_order
 from lstm_zoo.exporting.saved_model import write_for
+from lstm_zoo.exporting.signature import recurrent_layers
 from lstm_zoo.recurrence.portable import Target, fused_in_litert
 
 
@@ -27,14 +28,15 @@ def write(model, path, batch_size=1, calibration=None):
         # The step that makes the operation forget would widen the ranges of int8.
         fused = functools.partial(fused_in_litert, forgets=calibration is None)
         target = Target("litert", fused, gives_states=False)
-        write_for(target, model, folder, batch_size)
+        signature = write_for(target, model, folder, batch_size)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if calibration is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: ([row] for row in calibration)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        content = converter.convert()
+        inputs = [spec.name for spec in signature.specs]
+        content = in_order(converter.convert(), inputs, signature.outputs)
     with files.replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -55,16 +57,3 @@ def _checked_calibration(model, calibration, batch_size):
         )
     x = x[: len(x) // batch_size * batch_size].astype("float32")
     return np.split(x, len(x) // batch_size)
-
-
-def recurrent_layers(model):
-    """Every recurrent layer of a model, those inside `Bidirectional` and nested models too."""
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.RNN):
-            found.append(layer)
-        elif isinstance(layer, keras.layers.Bidirectional):
-            found += [layer.forward_layer, layer.backward_layer]
-        elif isinstance(layer, keras.Model):
-            found += recurrent_layers(layer)
-    return found

@@ -27,20 +27,26 @@ def write(model, path):
     import onnx
     import tf2onnx
 
-    function, specs = signature_of(model)
+    function, specs, names = signature_of(model)
+    # In a graph of ONNX no output may have an input's name.
+    taken = {spec.name for spec in specs}
+    renamed = {name: f"{name}_output" if name in taken else name for name in names}
+
+    def to_write(*tensors):
+        return {renamed[name]: tensor for name, tensor in function(*tensors).items()}
+
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with written_as(Target("onnx", _mark)):
         proto, _ = tf2onnx.convert.from_function(
-            tf.function(function, autograph=False, input_signature=specs),
+            tf.function(to_write, autograph=False, input_signature=specs),
             specs,
             opset=OPSET,
             custom_op_handlers={"PyFunc": (_node_for_mark, [])},
         )
     # A function's dict of results comes out in the order of its names; states would be swapped.
-    names = list(model.output) if isinstance(model.output, dict) else model.output_names
-    outputs = sorted(proto.graph.output, key=lambda one: names.index(one.name))
+    outputs = {one.name: one for one in proto.graph.output}
     del proto.graph.output[:]
-    proto.graph.output.extend(outputs)
+    proto.graph.output.extend(outputs[renamed[name]] for name in names)
     _name_axes(proto.graph)
     onnx.checker.check_model(proto)
     with files.replacing(path) as temporary:
@@ -52,10 +58,13 @@ def _mark(cell, x, states, lengths):
     kinds = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
     if type(cell) not in kinds or not has_usual_activations(cell):
         return None
-    kernel, recurrent_kernel, bias, *peepholes = _weights(cell)
-    if lengths is None:
-        lengths = tf.fill([tf.shape(x)[0]], tf.shape(x)[1])
-    inputs = [tf.transpose(x, (1, 0, 2)), kernel, recurrent_kernel, bias, lengths]
+    if lengths is not None:
+        # The node could take lengths, which some runtimes ignore. A feature that is 1 past the end
+        # keeps the cell state in all of them.
+        past = 1 - tf.sequence_mask(lengths, tf.shape(x)[1], x.dtype)
+        x = tf.concat([x, past[..., None]], axis=-1)
+    kernel, recurrent_kernel, bias, *peepholes = _weights(cell, keeps=lengths is not None)
+    inputs = [tf.transpose(x, (1, 0, 2)), kernel, recurrent_kernel, bias]
     inputs += [tf.expand_dims(state, 0) for state in states]
     inputs += peepholes
     token = f"{_MARK} {cell.units} {int(type(cell) is CoupledLSTMCell)}"
@@ -66,12 +75,23 @@ def _mark(cell, x, states, lengths):
     return tf.transpose(outputs, (1, 0, 2)), last
 
 
-def _weights(cell):
-    """Those of a cell as ONNX keeps them: gates in the order i, o, f, g, each a row of blocks."""
+_KEPT = 1e4  # what the gates see that keep the cell state, whatever the weights are
+
+
+def _weights(cell, keeps):
+    """Those of a cell as ONNX keeps them: gates in the order i, o, f, g, each a row of blocks.
+
+    If `keeps`, a last feature opens the forget gate and closes the input gate.
+    """
     with tf.init_scope():
         kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
         bias = np.asarray(cell.bias) if cell.use_bias else np.zeros(kernel.shape[1], "float32")
         peepholes = np.asarray(getattr(cell, "peephole_kernel", np.zeros((0, cell.units))))
+
+    if keeps:
+        sign = {"input_gate": -1, "forget_gate": 1}
+        row = [_KEPT * sign.get(gate, 0) for gate in cell.gate_names]
+        kernel = np.concatenate([kernel, np.repeat(np.float32(row), cell.units)[None]])
 
     def reordered(a):
         blocks = np.split(a, len(cell.gate_names), axis=-1)
@@ -97,14 +117,23 @@ def _node_for_mark(graph, node, name, args):
         raise ValueError(f"the model must not run Python inside its graph, got {node.name}")
     *_, units, coupled = token.split()
     inputs, outputs = list(node.input), list(node.output)
+    inputs.insert(4, "")  # the place of the lengths
     graph.remove_node(node.name)
     attr = {"hidden_size": int(units), "direction": "forward", "input_forget": int(coupled)}
     graph.make_node("LSTM", inputs, outputs=outputs, name=node.name, attr=attr)
 
 
 def _name_axes(graph):
-    """Name the axes that may be of any size."""
+    """Name the axes that may be of any size: axes of one name must be of one size in each call."""
+    found = []
     for value in (*graph.input, *graph.output):
-        for name, axis in zip(("batch", "timesteps"), value.type.tensor_type.shape.dim):
+        first, *others = value.type.tensor_type.shape.dim
+        if not first.HasField("dim_value"):
+            first.dim_param = "batch"
+        for k, axis in enumerate(others, 1):
             if not axis.HasField("dim_value"):
-                axis.dim_param = name
+                axis.dim_param = f"{value.name}_{'timesteps' if k == 1 else f'axis_{k}'}"
+                found.append((value in graph.input, k, axis))
+    of_inputs = [(k, axis) for of_input, k, axis in found if of_input]
+    if [k for k, _ in of_inputs] == [1]:
+        of_inputs[0][1].dim_param = "timesteps"

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 
 import keras
@@ -27,10 +28,21 @@ def write(model, path):
 
 
 def write_for(target, model, folder, batch_size=None):
-    """Write a SavedModel that a converter to another format reads, or that is an end in itself."""
-    function, specs = signature_of(model, batch_size)
+    """Write a SavedModel that a converter to another format reads, or that is an end in itself.
+
+    Returns:
+        The signature of what is in it.
+    """
+    signature = signature_of(model, batch_size)
+    for spec in signature.specs:
+        if not re.fullmatch(r"[\w.-]+", spec.name):
+            raise ValueError(
+                "the names of the model's inputs must be made of letters, digits, '_', '.' and "
+                f"'-' for TensorFlow, got {spec.name!r}: name it in keras.Input, or write ONNX"
+            )
     archive = keras.export.ExportArchive()
     archive.track(model)
     with written_as(target):
-        archive.add_endpoint("serve", function, input_signature=specs)
+        archive.add_endpoint("serve", signature.function, input_signature=signature.specs)
         archive.write_out(str(folder), verbose=False)
+    return signature

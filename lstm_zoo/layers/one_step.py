@@ -30,10 +30,12 @@ def streaming(model: keras.Model) -> keras.Model:
 
     Returns:
         A `keras.Model` from `[step, *states]`, of shapes `(batch, features)` and `(batch, width)`,
-        to `[output, *states after]`. Before the first step, states are zeros.
+        to `[output, *states after]`. Before the first step, states are zeros: a stateful model
+        then is as after `reset_states`.
 
     Raises:
-        ValueError: naming the layer that needs all steps at once, or those that have not come yet.
+        ValueError: naming the layer that needs all steps at once, or those that have not come yet;
+            or for a model whose `predict` decodes whole sequences, as a tagger's with `crf=True`.
 
     Example:
         >>> import lstm_zoo as lz
@@ -49,7 +51,14 @@ def streaming(model: keras.Model) -> keras.Model:
             f"got {[tuple(one.shape) for one in inputs]}"
         )
     if len(model.outputs) != 1:
-        raise ValueError(f"model must have one output, got {model.output_names}")
+        raise ValueError(f"model must have one output, got {len(model.outputs)}")
+    if type(model).predict_step is not keras.Model.predict_step:
+        raise ValueError(
+            f"model must give its answers step by step, but {type(model).__name__} makes those of "
+            "predict from the whole sequence, got one with a step of predict of its own. Pass "
+            "keras.Model(model.inputs, model.outputs) for what it computes before: of a CRF the "
+            "scores"
+        )
     step = keras.Input(inputs[0].shape[2:], name="step", dtype=inputs[0].dtype)
     walk = _Walk()
     sequence = ops.expand_dims(step, 1)
@@ -61,7 +70,7 @@ def streaming(model: keras.Model) -> keras.Model:
         graph._run_through_graph([sequence], operation_fn=lambda layer: layer, call_fn=walk)
     )
     if walk.has_time(output):
-        output = keras.layers.Identity(name=f"{model.output_names[0]}_now")(output[:, 0])
+        output = keras.layers.Identity(name=f"{graph.output_names[0]}_now")(output[:, 0])
     return keras.Model([step, *walk.before], [output, *walk.after], name=f"{model.name}_step")
 
 
@@ -122,6 +131,15 @@ def _does_the_same_to_each_step(layer):
     return type(layer).__name__ in EACH_STEP.split()
 
 
+def state_names(cell) -> list[str]:
+    """What each state of a cell is called, in the order in which a layer returns them."""
+    count = len(keras.tree.flatten(cell.state_size))
+    usual = {1: ("hidden_state",), 2: ("hidden_state", "cell_state")}.get(count)
+    if isinstance(cell, keras.layers.StackedRNNCells) or not usual:
+        usual = [f"state_{k}" for k in range(count)]
+    return [*getattr(cell, "state_names", usual)]
+
+
 class _OneStep(keras.layers.Layer):
     """A layer on a sequence of one step, `(batch, 1, features)`, and what it knows of those before.
 
@@ -162,11 +180,7 @@ class _Recurrence(_OneStep):
 
     def states_of(self, _):
         cell = self.of.cell
-        sizes = keras.tree.flatten(cell.state_size)
-        usual = {1: ("hidden_state",), 2: ("hidden_state", "cell_state")}.get(len(sizes))
-        if isinstance(cell, keras.layers.StackedRNNCells) or not usual:
-            usual = [f"state_{k}" for k in range(len(sizes))]
-        names = [*getattr(cell, "state_names", usual)]
+        names, sizes = state_names(cell), keras.tree.flatten(cell.state_size)
         if not _gives_its_first_state(cell):
             names, sizes = [*names, "output"], [*sizes, cell.output_size]
         return [(name, size, self.of.compute_dtype) for name, size in zip(names, sizes)]

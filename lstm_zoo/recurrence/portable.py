@@ -130,8 +130,7 @@ def _seen_steps_first(target, cell, x, states, mask):
     before = tf.expand_dims(states[0], 1)
     outputs = tf.concat([before, outputs], axis=1)
     outputs = tf.gather(outputs, count, batch_dims=1)
-    if not target.gives_states:
-        last = [outputs[:, -1], *last[1:]]
+    last = [outputs[:, -1], *last[1:]]  # some runtimes give the output of the last step of all
     some = tf.expand_dims(lengths > 0, 1)
     return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
 
@@ -142,10 +141,7 @@ def _loop(target, cell, x, states, mask):
     mask = None if mask is None else tf.expand_dims(tf.transpose(mask), -1)
     steps = tf.shape(z_of_x)[0]
     width = cell.state_size[0]
-    outputs = tf.TensorArray(x.dtype, steps, element_shape=(None, width))
-    if target.format == "litert":  # it knows no list of unknown size
-        shape = tf.stack([steps, tf.shape(x)[0], width])
-        outputs = tf.TensorArray(x.dtype, steps).unstack(tf.zeros(shape, x.dtype))
+    outputs = _list_of(target, steps, (tf.shape(x)[0], width), x.dtype)
 
     def body(t, states, outputs):
         now = cell.step(z_of_x[t] + cell.recur(states), states)
@@ -159,6 +155,57 @@ def _loop(target, cell, x, states, mask):
         lambda t, *_: t < steps, body, (tf.constant(0), states, outputs)
     )
     return tf.transpose(outputs.stack(), (1, 0, 2)), states
+
+
+def _list_of(target, steps, shape, dtype):
+    """A list for one tensor a step, each of `shape`, whose first size need not be known."""
+    if target.format == "litert":  # it knows no list of unknown size
+        return tf.TensorArray(dtype, steps).unstack(tf.zeros(tf.stack([steps, *shape]), dtype))
+    return tf.TensorArray(dtype, steps, element_shape=(None, *shape[1:]))
+
+
+def best_path(target: Target, transitions, first, last, scores, mask):
+    """The likeliest tags by Viterbi's algorithm, in a graph that goes into a file.
+
+    Args:
+        target: the file's format.
+        transitions, first, last: the weights of a chain of tags, as `lstm_zoo.layers.CRF` has them.
+        scores: `(batch, timesteps, tags)`.
+        mask: `(batch, timesteps)` of booleans, or None.
+
+    Returns:
+        `(batch, timesteps)` int32; a masked step repeats the tag before it.
+    """
+    count = transitions.shape[0]
+    scores = tf.transpose(scores, (1, 0, 2))
+    steps, batch = tf.shape(scores)[0], tf.shape(scores)[1]
+    counts = tf.ones([steps, batch], tf.int32)
+    if mask is not None:
+        counts = tf.cast(tf.transpose(mask), tf.int32)
+    seen = tf.cumsum(counts, exclusive=True) > 0
+    counts = counts > 0
+
+    def forward(t, best, before):
+        before = before.write(t, best)
+        reached = tf.reduce_max(best[:, :, None] + transitions, axis=1)
+        now = tf.where(seen[t][:, None], reached, first) + scores[t]
+        return t + 1, tf.where(counts[t][:, None], now, best), before
+
+    start = (tf.constant(0), tf.zeros_like(scores[0]))
+    lists = _list_of(target, steps, (batch, count), scores.dtype)
+    _, best, before = tf.while_loop(lambda t, *_: t < steps, forward, (*start, lists))
+    # Back from the end. A file's loop gives a list in the order in which it was written.
+    before, joined = tf.reverse(before.stack(), [0]), tf.reverse(counts & seen, [0])
+    into = tf.transpose(transitions)
+
+    def backward(t, tag, tags):
+        came_from = tf.argmax(before[t] + tf.gather(into, tag), axis=-1, output_type=tf.int32)
+        return t + 1, tf.where(joined[t], came_from, tag), tags.write(t, tag)
+
+    tag = tf.argmax(best + last, axis=-1, output_type=tf.int32)
+    lists = _list_of(target, steps, (batch,), tf.int32)
+    *_, tags = tf.while_loop(lambda t, *_: t < steps, backward, (tf.constant(0), tag, lists))
+    return tf.transpose(tf.reverse(tags.stack(), [0]))
 
 
 _FUSED = {  # what LiteRT's converter knows a function by

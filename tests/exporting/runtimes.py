@@ -51,6 +51,15 @@ def saved_model(path, calls):
         ]
 
 
+def saved_model_here(path, calls):
+    """In this process."""
+    import tensorflow as tf
+
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    calls = [{name: tf.constant(a) for name, a in call.items()} for call in calls]
+    return [{name: a.numpy() for name, a in served(**call).items()} for call in calls]
+
+
 def onnx(path, calls):
     import onnxruntime
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import lstm_zoo as lz
 from lstm_zoo import cells, exporting, layers
+from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.variants import names
 
 
@@ -64,7 +65,8 @@ def assert_equal_elsewhere(model, format, path, calls, **options):
         inputs = list(call.values()) if len(call) > 1 else call[model.inputs[0].name]
         expected = by_keras(model, inputs)
         if not isinstance(expected, dict):
-            expected = dict(zip(model.output_names, keras.tree.flatten(expected)))
+            names = signature_of(model).outputs
+            expected = dict(zip(names, keras.tree.flatten(expected), strict=True))
         assert set(got) == set(expected)
         for name, value in expected.items():
             np.testing.assert_allclose(got[name], value, atol=1e-5, err_msg=name)
