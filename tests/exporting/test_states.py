@@ -58,7 +58,7 @@ def test_last_states_need_no_lengths_of_the_lstm_node(cell, tmp_path):
     path = lz.export(model, tmp_path / "m.onnx")
     assert [node.op_type for node in onnx.load(path).graph.node].count("LSTM") == 1
     for runtime in (onnxruntime.InferenceSession, onnx.reference.ReferenceEvaluator):
-        for got, value in zip(runtime(path).run(None, {"x": x}), expected, strict=True):
+        for got, value in zip(runtime(str(path)).run(None, {"x": x}), expected, strict=True):
             np.testing.assert_allclose(got, value, atol=1e-5)
 
 
