@@ -1,5 +1,6 @@
 """The equations: one class per cell, readable beside the paper it cites."""
 
+from lstm_zoo.cells.activations import keras2_hard_sigmoid
 from lstm_zoo.cells.base import Cell
 from lstm_zoo.cells.greff import (
     CoupledLSTMCell,
@@ -50,6 +51,7 @@ __all__ = [
     "ZoneoutCell",
     "derivatives",
     "get",
+    "keras2_hard_sigmoid",
     "list",
     "lstm_in_numpy",
     "names",

@@ -70,6 +70,10 @@ def _check(path):
         unpacked = sum(part.file_size for part in parts)
         if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
             raise ValueError(f"it would unpack to {unpacked / 2**30:.1f} GB")
+        if str(json.loads(archive.read("metadata.json")).get("keras_version")).startswith("2."):
+            raise ValueError(
+                "Keras 2 wrote it; build the same model, then lz.weights.from_keras2(model, path)"
+            )
         config = json.loads(archive.read("config.json"))
     _check_lengths(config)
     wanted = _numbers(config)

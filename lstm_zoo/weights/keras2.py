@@ -1,110 +1,159 @@
-"""Keras 2's .h5 files: whole models and weights alone, with LSTM or CuDNNLSTM layers in them."""
+"""Keras 2's files: whole models and weights alone, with LSTM or CuDNNLSTM layers in them."""
 
-import contextlib
 import pathlib
 
 import keras
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.weights.keras2_files import opened
+from lstm_zoo.weights.keras2_layers import Described, differences, of_file, of_model
+
+_TOLD = 5  # differences in one error
 
 
 def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
     """Set the weights of a model to those that Keras 2 wrote with `save` or `save_weights`.
 
     The file's layers and the model's go together in their order, those without weights left out.
-    Only numbers are read: what else is in the file, code of `Lambda` layers too, is not looked at.
+    A file of `save` also says what its layers compute. A model whose layers compute something else
+    is refused: another activation, direction, merge mode, padding, epsilon and so on. A file of
+    `save_weights` says nothing of the kind: build the model with the same arguments, and with
+    `trainable` as it was when the file was written, for Keras 2 stores frozen layers inside a layer
+    last. Code of `Lambda` layers and what feeds what are not looked at.
+
+    An LSTM of Keras 2.3 or before has `recurrent_activation="hard_sigmoid"`, and Keras 3 gave that
+    name to another function; `lz.cells.keras2_hard_sigmoid` is the one of Keras 2.
 
     Args:
         model: a built model of the same layers; `lz.LSTM` for `LSTM` and for `CuDNNLSTM`, whose
             matrices are laid out otherwise.
-        path: the .h5 file.
+        path: the .h5, .weights.h5 or .keras file.
 
     Raises:
-        ValueError: if the file is none of Keras 2's, or its layers do not fit.
+        ValueError: if the file is none of Keras 2's, its layers do not fit, or the model's compute
+            something else. Then no weight has changed.
 
     Example:
         >>> import lstm_zoo as lz
         >>> model = lz.build_regressor((None, 3), lstm_units=(4,), dense_units=())
         >>> from_keras2(model, "no.h5")
         Traceback (most recent call last):
-        ValueError: path must be an .h5 file that Keras 2 wrote, got 'no.h5'
+        ValueError: path must be an .h5 or .keras file that Keras 2 wrote, got 'no.h5'
     """
     checks.model("model", model)
-    layers = [layer for layer in model.layers if layer.weights]
-    groups = _groups_with_weights(path, most=model.count_params())
-    if len(groups) != len(layers):
-        raise ValueError(
-            f"model must have as many layers with weights as the file, {len(groups)} "
-            f"({', '.join(name for name, _ in groups)}), got {len(layers)}"
-        )
-    fitted = []
-    for layer, (name, arrays) in zip(layers, groups):
-        arrays = _from_cudnn(arrays)
-        wanted = [tuple(w.shape) for w in layer.weights]
-        if [a.shape for a in arrays] != wanted:
-            got = [a.shape for a in arrays]
-            raise ValueError(f"{layer.name} must have weights of {wanted}, {name!r} has {got}")
-        fitted.append(arrays)
-    for layer, arrays in zip(layers, fitted):  # all fit: nothing is half set
-        layer.set_weights(arrays)
+    ours = of_model(model)
+    with opened(path, most=model.count_params()) as file:
+        saved = _layers_of(file, ours)
+        if len(saved) != len(ours.weighted()):
+            raise ValueError(
+                f"model must have as many layers with weights as the file, {len(saved)} "
+                f"({', '.join(one.name for one in saved)}), got {len(ours.weighted())}"
+            )
+        if file.config is not None:
+            wrong = differences(of_file(file.config), ours)
+            if wrong:
+                more = [f"and {len(wrong) - _TOLD} more"] if len(wrong) > _TOLD else []
+                raise ValueError("; ".join([*wrong[:_TOLD], *more]))
+        pairs = list(zip(saved, ours.weighted()))
+        if file.names is None:
+            fitted = [fit for pair in pairs for fit in _by_places(file, *pair, "layers")]
+        else:
+            fitted = [fit for pair in pairs for fit in _by_order(file, *pair)]
+    for weights, arrays in fitted:  # all fit: nothing is half set
+        for weight, array in zip(weights, arrays):
+            weight.assign(array)
 
 
-def _groups_with_weights(path, most):
-    """The layers of a file that have weights, each with its name and arrays, in their order."""
-    import h5py
-
-    wrong = ValueError(f"path must be an .h5 file that Keras 2 wrote, got {str(path)!r}")
-    try:
-        file = h5py.File(checks.path("path", path), "r")
-    except OSError:
-        raise wrong from None
-    with file, _whole(path):
-        root = file.get("model_weights", file)
-        if "layer_names" not in root.attrs:
-            raise wrong
-        groups = []
-        for layer in map(_text, root.attrs["layer_names"]):
-            names = map(_text, root[layer].attrs["weight_names"])
-            arrays = [_numbers(root[layer][name], file, most) for name in names]
-            if arrays:
-                groups.append((layer, arrays))
-    return groups
+def _layers_of(file, ours):
+    """The file's layers that have weights; without a configuration, as the model's own are."""
+    if file.config is not None:
+        layers = of_file(file.config).weighted()
+        if file.names is None:
+            return layers
+        by_name = {one.name: one for one in layers}
+        return [by_name.get(name) or _unknown(name) for name in file.names]
+    if file.names is None:
+        return ours.weighted()
+    like = [*ours.weighted(), *[_unknown("")] * len(file.names)]
+    return [
+        Described(one.kind, name, {}, one.inside, one.trainable)
+        for name, one in zip(file.names, like)
+    ]
 
 
-@contextlib.contextmanager
-def _whole(path):
-    """A damaged file may end in any error of h5py."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except Exception as problem:
-        raise ValueError(f"{path} can't be read: {problem}") from problem
+def _unknown(name):
+    return Described("", name, {}, [])
 
 
-def _numbers(dataset, file, most):
-    """Those of a dataset that holds them itself, `most` at most."""
-    if dataset.external or dataset.is_virtual or dataset.file.filename != file.filename:
-        raise ValueError(f"{dataset.name} must hold its numbers itself, got a link to another file")
-    if dataset.size > most:
-        raise ValueError(f"{dataset.name} must fit the model, got shape {dataset.shape}")
-    return dataset[()]
+def _by_places(file, saved, ours, around):
+    """The variables of a layer and of those inside it, each layer's with its arrays."""
+    place = f"{around}/{saved.slot}"
+    if not ours.is_group:
+        return [(ours.layer.weights, _checked(ours, place, file.by_place(place)))]
+    inside = {"Model": f"{place}/layers", "StackedRNNCells": f"{place}/cell/cells"}
+    pairs = zip(saved.weighted(), ours.weighted())
+    return [fit for pair in pairs for fit in _by_places(file, *pair, inside.get(ours.kind, place))]
 
 
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _by_order(file, saved, ours):
+    """The same of a layer whose weights stand in one list: first those that were trained."""
+    arrays = file.by_name(saved.name)
+    first, last = _in_order(saved, ours)
+    order = [*first, *last]
+    if len(arrays) != len(order):
+        wanted = [tuple(weight.shape) for weight in order]
+        got = [a.shape for a in arrays]
+        raise ValueError(f"{ours.name} must have weights of {wanted}, {saved.name!r} has {got}")
+    found = {id(weight): array for weight, array in zip(order, arrays)}
+    return [
+        (leaf.layer.weights, _checked(leaf, saved.name, [found[id(w)] for w in leaf.layer.weights]))
+        for leaf in _leaves(ours)
+    ]
+
+
+def _leaves(ours):
+    if not ours.is_group:
+        return [ours]
+    return [leaf for one in ours.weighted() for leaf in _leaves(one)]
+
+
+def _in_order(saved, ours):
+    """The variables of a layer of the model that Keras 2 stores first, and those that follow."""
+    if ours.is_group:
+        pairs = [_in_order(*pair) for pair in zip(saved.weighted(), ours.weighted(), strict=True)]
+        first, last = ([w for pair in pairs for w in pair[k]] for k in (0, 1))
+        if not saved.trainable:
+            first, last = [], [w for pair in pairs for some in pair for w in some]
+        return first, last
+    weights = ours.layer.weights
+    if not saved.trainable:
+        return [], weights
+    counted = [w for w in weights if w.name in _COUNTED]
+    return [w for w in weights if w.name not in _COUNTED], counted
+
+
+_COUNTED = ("moving_mean", "moving_variance", "mean", "variance", "count")  # never trained
+
+
+def _checked(ours, name, arrays):
+    """The arrays of one layer, if they fit it."""
+    arrays = _from_cudnn(arrays)
+    wanted, got = [tuple(w.shape) for w in ours.layer.weights], [a.shape for a in arrays]
+    if got != wanted:
+        raise ValueError(f"{ours.name} must have weights of {wanted}, {name!r} has {got}")
+    return arrays
 
 
 def _from_cudnn(arrays):
-    """Weights of a CuDNNLSTM as those of an LSTM, in each direction; all others as they are."""
-    if len(arrays) not in (3, 6) or arrays[2].shape != (2 * arrays[1].shape[-1],):
+    """Weights of a CuDNNLSTM or CuDNNGRU as those of an LSTM or GRU; all others as they are."""
+    if len(arrays) != 3 or arrays[2].ndim != 1 or arrays[2].size != 2 * arrays[1].shape[-1]:
         return arrays
-    found = []
-    for kernel, recurrent_kernel, bias in zip(*[iter(arrays)] * 3):
-        blocks = [k.T.reshape(k.shape, order="F") for k in np.split(kernel, 4, axis=1)]
-        found.append(np.concatenate(blocks, axis=1))
-        blocks = np.split(recurrent_kernel, 4, axis=1)
-        found.append(np.concatenate([k.T for k in blocks], axis=1))
-        found.append(np.sum(np.split(bias, 2), axis=0))
-    return found
+    kernel, recurrent_kernel, bias = arrays
+    gates = kernel.shape[1] // len(recurrent_kernel)
+    blocks = [k.T.reshape(k.shape, order="F") for k in np.split(kernel, gates, axis=1)]
+    kernel = np.concatenate(blocks, axis=1)
+    blocks = np.split(recurrent_kernel, gates, axis=1)
+    recurrent_kernel = np.concatenate([k.T for k in blocks], axis=1)
+    biases = np.stack(np.split(bias, 2))
+    return [kernel, recurrent_kernel, biases if gates == 3 else biases.sum(axis=0)]

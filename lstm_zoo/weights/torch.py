@@ -85,8 +85,7 @@ def from_torch(
         for (part, ending), kind in zip(parts, kinds)
     ]
     _nothing_is_left(tensors, prefix, {ending for _, ending in parts})
-    gates = len(kinds[0].order)
-    set_all([(part, fitted(part, *weights, gates=gates)) for part, weights in found])
+    set_all([(part, fitted(part, *weights)) for part, weights in found])
 
 
 def to_torch(
@@ -174,7 +173,7 @@ def _read(path):
 
 
 def _keras_weights(tensors, pattern, kind, path):
-    """The kernels, the bias and what comes after them, of the tensors that a pattern names."""
+    """What `fitted` takes after the layer, of the tensors that a pattern names."""
 
     def tensor(name, needed=True):
         name = pattern.format(name)
@@ -197,7 +196,7 @@ def _keras_weights(tensors, pattern, kind, path):
         bias = np.stack(both) if kind.name == "nn.GRU" else both[0] + both[1]
     if kind.projects:  # no peepholes
         more = [np.zeros((3, projection.shape[1]), "float32"), projection.T]
-    return kernel, recurrent_kernel, bias, more
+    return kernel, recurrent_kernel, bias, more, len(kind.order)
 
 
 def _torch_weights(cell, kind):

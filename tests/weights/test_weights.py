@@ -121,7 +121,7 @@ def test_wrong_keras_2_files_are_refused(tmp_path):
     model = lz.build_regressor((None, 3), lstm_units=(4,), dense_units=())
     with pytest.raises(ValueError, match="as many layers with weights as the file"):
         from_keras2(model, DATA / "keras2_model.h5")
-    model = model_of_keras2()
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     before = model.get_weights()
     path = tmp_path / "linked.h5"
     with h5py.File(path, "w") as file:

@@ -2,6 +2,7 @@
 
 python make.py torch     torch 2.13, safetensors 0.8
 python make.py torch_kinds   the same
+python make.py keras2_layers  the same as
 python make.py keras2    tensorflow 2.21, tf_keras 2.21 (which is Keras 2), h5py
 """
 
@@ -94,5 +95,52 @@ def keras2_files():
     np.savez(HERE / "keras2.npz", x=X, whole=whole(X), cudnn=loads(X))
 
 
+def keras2_layers():
+    """A model of many layers, some nested and frozen, in each layout of Keras 2's files."""
+    import tf_keras as keras
+    from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
+
+    keras.utils.set_random_seed(0)
+    layers, rng = keras.layers, np.random.default_rng(3)
+    options = {"return_sequences": True}
+    inner = [
+        layers.LSTM(2, name="frozen", **options),
+        layers.BatchNormalization(name="norm"),
+        layers.LSTM(2, name="trained", **options),
+        layers.TimeDistributed(layers.Dense(2), name="each_step"),
+    ]
+    inner[0].trainable = False
+    inputs = layers.Input((None, 3))
+    x = layers.Masking(0.0)(inputs)
+    old = layers.LSTM(2, recurrent_activation="hard_sigmoid", name="old", **options)
+    x = layers.Bidirectional(old, merge_mode="sum", name="both")(x)
+    x = keras.Sequential([layers.Input((None, 2)), *inner], name="inner")(x)
+    x = layers.GRU(2, reset_after=False, go_backwards=True, name="gru", **options)(x)
+    x = layers.SimpleRNN(2, activation="relu", use_bias=False, name="rnn")(x)
+    x = layers.LeakyReLU(0.1)(x)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="dense")(x))
+    # Variances are not negative.
+    model.set_weights(
+        [abs(rng.normal(size=w.shape)) - 0.3 * (w.ndim > 1) for w in model.get_weights()]
+    )
+    model.save(HERE / "keras2_layers.h5")
+    model.save(HERE / "keras2_layers.keras")
+    model.save_weights(HERE / "keras2_layers.weights.h5")
+    model.save_weights(HERE / "keras2_layers_weights.h5")
+    turned = keras.Sequential([layers.LSTM(2, time_major=True, input_shape=(None, 3))])
+    turned.save(HERE / "keras2_time_major.keras")
+    gru, plain = CuDNNGRU(2), layers.GRU(2)
+    cudnn, loads = (keras.Sequential([layers.Input((None, 3)), one]) for one in (gru, plain))
+    cudnn.set_weights([rng.normal(size=w.shape) for w in cudnn.get_weights()])
+    cudnn.save(HERE / "keras2_cudnn_gru.h5")
+    loads.load_weights(HERE / "keras2_cudnn_gru.h5")
+    np.savez(HERE / "keras2_layers.npz", x=X, whole=model(X), cudnn_gru=loads(X))
+
+
 if __name__ == "__main__":
-    {"torch": torch_files, "torch_kinds": torch_kinds, "keras2": keras2_files}[sys.argv[1]]()
+    {
+        "torch": torch_files,
+        "torch_kinds": torch_kinds,
+        "keras2": keras2_files,
+        "keras2_layers": keras2_layers,
+    }[sys.argv[1]]()

@@ -1,0 +1,250 @@
+"""Keras 2's layers beside those of a model: whether both compute the same.
+
+A file says of each layer its class and arguments. Those that change answers are compared; those of
+training alone (initializers, regularizers, dropout) are not, nor is what feeds what.
+"""
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+import keras
+
+# Layers without weights that change nothing at inference, or whose classes have no counterpart.
+TRAINING_ONLY = re.compile(
+    r"InputLayer|Identity|ActivityRegularization|(Alpha|Spatial|Gaussian)?Dropout(\dD)?"
+    r"|GaussianNoise|.*Lambda.*|.*OpLambda"
+)
+WITHOUT_WEIGHTS = re.compile(
+    rf"{TRAINING_ONLY.pattern}|Activation|(Leaky|Thresholded)?ReLU|ELU|Softmax|Masking|Flatten"
+    r"|Reshape|Permute|RepeatVector|Rescaling|Concatenate|Add|Subtract|Multiply|Average|Maximum"
+    r"|Minimum|Dot|.*Pooling\dD|ZeroPadding\dD|Cropping\dD|UpSampling\dD"
+)
+# Arguments that change no answer, or that shapes tell already.
+_OF_TRAINING = re.compile(
+    r".*_(initializer|regularizer|constraint)|name|trainable|dtype|seed|rate|dropout"
+    r"|recurrent_dropout|noise_shape|implementation|unroll|unit_forget_bias|momentum|renorm.*|fused"
+    r"|virtual_batch_size|synchronized|units|filters|input_dim|output_dim|input_length|stateful"
+    r"|sparse|ragged|batch_(input_)?shape|data_format|cell|layer|layers|backward_layer"
+    r"|time_major|dynamic|quantization_config|lora_.*|use_cudnn|input_shape|optional"
+)
+_CUDNN = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True}
+_RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU
+_ACTIVATIONS = {None: "linear", "swish": "silu", "hard_sigmoid": "keras2_hard_sigmoid"}
+_PER_STEP = ("Dense", "Activation")  # for which TimeDistributed changes nothing
+
+
+@dataclasses.dataclass(eq=False)
+class Described:
+    """A layer of a file or of a model, and the layers inside it.
+
+    `slot` is its place inside the layer around it in a `.keras` file, `layer` is that of a model.
+    """
+
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    inside: list["Described"]
+    trainable: bool = True
+    slot: str = ""
+    layer: Any = None
+
+    @property
+    def is_group(self):
+        return self.kind in ("Model", "Bidirectional", "StackedRNNCells", "TimeDistributed")
+
+    def weighted(self):
+        """The layers inside that have weights."""
+        if self.layer is None:
+            return [one for one in self.inside if not WITHOUT_WEIGHTS.fullmatch(one.kind)]
+        return [one for one in self.inside if one.layer.weights]
+
+    def unweighted(self):
+        """The layers inside that change answers without weights, of Keras's classes."""
+        found = [one for one in self.inside if one not in self.weighted()]
+        return [
+            one
+            for one in found
+            if hasattr(keras.layers, one.kind)
+            and not TRAINING_ONLY.fullmatch(one.kind)
+            and one.settings.get("activation") != "linear"
+        ]
+
+
+def of_file(config: dict) -> Described:
+    """A layer as the configuration in a file describes it."""
+    kind, given = str(config["class_name"]), config.get("config") or {}
+    # A Sequential of early versions is a list of layers.
+    settings: dict[str, Any] = {"layers": given} if isinstance(given, list) else dict(given)
+    name = str(settings.get("name", config.get("name", kind)))
+    slot, cudnn = _snake(kind), kind.startswith("CuDNN")
+    kind = re.sub(r"^CuDNN|V\d$", "", kind)
+    if cudnn:
+        settings |= _CUDNN | ({"reset_after": True} if kind == "GRU" else {})
+    if kind == "LeakyReLU":
+        settings = {_RENAMED.get(key, key): value for key, value in settings.items()}
+    inside = []
+    if kind in ("Model", "Functional", "Sequential") and "layers" in settings:
+        kind, inside = "Model", [of_file(one) for one in settings["layers"]]
+    elif kind == "Bidirectional":
+        forward = of_file(settings["layer"])
+        if settings.get("backward_layer"):
+            backward = of_file(settings["backward_layer"])
+        else:
+            backward = of_file(settings["layer"])
+            backward.settings["go_backwards"] = not forward.settings.get("go_backwards")
+        forward.slot, backward.slot, inside = "forward_layer", "backward_layer", [forward, backward]
+    elif kind == "TimeDistributed":
+        inside = [of_file(settings["layer"])]
+        inside[0].slot = "layer"
+    elif kind == "RNN":
+        inside = [of_file(settings["cell"])]
+        inside[0].slot = "cell"
+        settings |= inside[0].settings
+        kind, inside = re.sub("Cell$", "", inside[0].kind), inside[0].inside
+    elif kind == "StackedRNNCells":
+        inside = [of_file(one) for one in settings["cells"]]
+    trainable = settings.get("trainable", True) is not False
+    return _settled(Described(kind, name, settings, inside, trainable, slot))
+
+
+def of_model(layer: keras.layers.Layer, trainable: bool = True) -> Described:
+    """A layer of a model in the same words."""
+    kind, settings = _kind_of(layer), dict(layer.get_config())
+    trainable = trainable and layer.trainable
+    slot, parts = _snake(type(layer).__name__), []
+    if isinstance(layer, keras.Model):
+        kind, parts, settings = "Model", layer.layers, {}
+    elif isinstance(layer, keras.layers.Bidirectional):
+        parts = [layer.forward_layer, layer.backward_layer]
+    elif isinstance(layer, keras.layers.TimeDistributed):
+        parts = [layer.layer]
+    elif isinstance(layer, keras.layers.RNN):
+        cell = layer.cell
+        settings |= cell.get_config()
+        kind = re.sub("Cell$", "", _kind_of(cell))
+        parts = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else []
+    inside = [of_model(one, trainable) for one in parts]
+    for part, place in zip(inside, _PLACES.get(kind, ())):
+        part.slot = place
+    return _settled(Described(kind, layer.name, settings, inside, trainable, slot, layer))
+
+
+_PLACES = {"Bidirectional": ("forward_layer", "backward_layer"), "TimeDistributed": ("layer",)}
+
+
+def _settled(one):
+    """Settings in one form, slots counted, and steps that need no TimeDistributed without it."""
+    if one.kind == "TimeDistributed" and one.inside[0].kind in _PER_STEP:
+        [inside] = one.inside
+        layer = one.layer and one.layer.layer
+        inside.slot, inside.layer = f"{one.slot}/layer", layer
+        return inside
+    of_file = one.layer is None
+    counts: dict[str, int] = {}
+    for part in one.inside if one.kind in ("Model", "StackedRNNCells") else ():
+        number = counts[part.slot] = counts.get(part.slot, -1) + 1
+        head, *tail = part.slot.split("/")
+        part.slot = "/".join([f"{head}_{number}" if number else head, *tail])
+    one.settings = {
+        key: _plain(key, value, of_file)
+        for key, value in one.settings.items()
+        if not _OF_TRAINING.fullmatch(key) or (key == "time_major" and value)
+    }
+    return one
+
+
+def _kind_of(layer):
+    """The name of the class of Keras from which a layer or a cell is made, or of its own."""
+    for kind in type(layer).__mro__:
+        if kind.__module__.startswith(("keras.", "lstm_zoo.")):
+            return kind.__name__
+    return type(layer).__name__
+
+
+def _plain(key, value, of_file):
+    """A setting so that equal ones compare equal."""
+    if isinstance(value, dict) and "class_name" in value:
+        inner = value.get("config")
+        value = inner if isinstance(inner, str) else value["class_name"]
+    if key.endswith("activation"):
+        value = _ACTIVATIONS.get(value, value) if of_file else value or "linear"
+        return str(value).split(">")[-1]
+    if isinstance(value, (list, tuple)):
+        value = tuple(value)
+        return value[0] if key == "axis" and len(value) == 1 else value
+    return value
+
+
+def _snake(name):
+    """The name that Keras gives to a class in a `.keras` file."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def differences(saved: Described, ours: Described) -> list[str]:
+    """What a layer of a model computes otherwise than that of the file, a sentence each."""
+    if saved.kind != ours.kind and hasattr(keras.layers, saved.kind):
+        return [
+            f"{ours.name} must be a {saved.kind}, as {saved.name!r} in the file, got {ours.kind}"
+        ]
+    found = []
+    if saved.settings.get("time_major"):
+        found.append(
+            f"{saved.name!r} in the file has time_major=True, which Keras 3 does not know; in "
+            "Keras 2, save a model with time_major=False and the same weights"
+        )
+    for key, value in saved.settings.items():
+        got = ours.settings.get(key, value)
+        same = _same_axis(ours.layer, got, value) if key == "axis" else _same(got, value)
+        if not same:
+            wanted = f"lz.cells.{value}" if value == "keras2_hard_sigmoid" else repr(value)
+            found.append(
+                f"{ours.name} must have {key}={wanted}, as {saved.name!r} in the file, got {got!r}"
+            )
+    if saved.is_group:
+        found += _differences_inside(saved, ours)
+    return found
+
+
+def _differences_inside(saved, ours):
+    theirs, mine = saved.weighted(), ours.weighted()
+    if len(theirs) != len(mine):
+        names = ", ".join(one.name for one in theirs)
+        return [
+            f"{ours.name} must have as many layers with weights as the file, {len(theirs)} "
+            f"({names}), got {len(mine)}"
+        ]
+    _fold_activations(saved), _fold_activations(ours)
+    found = [text for pair in zip(theirs, mine) for text in differences(*pair)]
+    theirs, mine = saved.unweighted(), ours.unweighted()
+    if [one.kind for one in theirs] != [one.kind for one in mine]:
+        lists = (", ".join(one.kind for one in some) or "none" for some in (theirs, mine))
+        text = "{} must have these layers without weights, as the file: {}; got {}"
+        return [*found, text.format(ours.name, *lists)]
+    return found + [text for pair in zip(theirs, mine) for text in differences(*pair)]
+
+
+def _fold_activations(group):
+    """An Activation layer right after a layer without one is that layer's activation."""
+    for before, after in zip(group.inside, group.inside[1:]):
+        if after.kind == "Activation" and before.settings.get("activation") == "linear":
+            before.settings["activation"] = after.settings["activation"]
+            after.settings["activation"] = "linear"
+
+
+def _same(one, other):
+    """Whether two settings are equal; files hold some numbers in float32."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return one == other
+
+
+def _same_axis(layer, *axes):
+    """Whether two numbers mean the same axis of a layer's input, as -1 and the last do."""
+    try:
+        rank = len(layer.input.shape)
+    except (AttributeError, ValueError):  # inside another layer; shapes of weights are told apart
+        return True
+    return all(isinstance(axis, int) for axis in axes) and len({a % rank for a in axes}) == 1
