@@ -45,10 +45,12 @@ test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }
 	$(VENV) -m pytest tests/browser
 
+KERNELS := $(wildcard lstm_zoo/recurrence/native/kernel_*.c) lstm_zoo/recurrence/native/simd.c
+
 test-native:
 	@for kind in address,undefined thread; do \
 	  $(CC) -g -O1 -std=gnu11 -Wall -Wextra -fsanitize=$$kind -fno-sanitize-recover=all \
-	    tests/native/check.c -o build-check -lm -pthread || exit 1; \
+	    tests/native/check.c $(KERNELS) -o build-check -lm -pthread || exit 1; \
 	  for simd in plain avx2 avx512; do LSTM_ZOO_SIMD=$$simd ./build-check || exit 1; done; \
 	done; rm build-check
 
@@ -77,8 +79,8 @@ format: .venv/installed
 	$(VENV) -m ruff check --fix .
 	$(VENV) -m ruff format .
 
-.venv/installed: requirements.txt pyproject.toml hatch_build.py lstm_zoo/recurrence/native/lstm.c \
-  lstm_zoo/recurrence/native/kernel.inc
+.venv/installed: requirements.txt pyproject.toml hatch_build.py \
+  $(wildcard lstm_zoo/recurrence/native/*.[ch])
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -e .

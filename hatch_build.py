@@ -53,7 +53,7 @@ def build(platform=sys.platform):
             link = ["-undefined", "dynamic_lookup"]
         else:
             link = [str(_stand_in(compiler, pathlib.Path(folder) / TENSORFLOW[platform]))]
-        command = [compiler, *flags, str(FOLDER / "lstm.c"), *link, "-o", str(made)]
+        command = [compiler, *flags, *map(str, sorted(FOLDER.glob("*.c"))), *link, "-o", str(made)]
         subprocess.run(command, check=True)
         os.replace(shutil.copy(made, library.with_name(f"{library.name}.new")), library)
     return library
@@ -61,7 +61,7 @@ def build(platform=sys.platform):
 
 def _stand_in(compiler, library):
     """A library of TensorFlow's name and functions, so that none has to be there to link with."""
-    names = sorted(set(re.findall(r"\bTF_\w+(?=\()", (FOLDER / "lstm.c").read_text())))
+    names = sorted(set(re.findall(r"\bTF_\w+(?=\()", (FOLDER / "operations.c").read_text())))
     source = library.with_name("stand_in.c")
     source.write_text("".join(f"void {name}(void) {{}}\n" for name in names))
     flags = ["-shared", "-fPIC", f"-Wl,-soname,{library.name}"]

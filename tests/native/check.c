@@ -1,4 +1,4 @@
-/* The kernels of lstm.c on many shapes against the equations written plainly, and its operations where
+/* The kernels on many shapes against the equations written plainly, and its operations where
    memory runs out, without TensorFlow: for the sanitizers, which `make test-native` turns on. */
 
 #include <stdlib.h>
@@ -13,7 +13,10 @@ static void *scarce(void *got) {
 }
 #define malloc(size) scarce(malloc(size))
 #define calloc(n, size) scarce(calloc(n, size))
-#include "../../lstm_zoo/recurrence/native/lstm.c"
+#include "../../lstm_zoo/recurrence/native/operations.c"
+#include "../../lstm_zoo/recurrence/native/packing.c"
+#include "../../lstm_zoo/recurrence/native/passes.c"
+#include "../../lstm_zoo/recurrence/native/pool.c"
 
 #include <math.h>
 #include <stdio.h>
@@ -127,20 +130,20 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   float *dy = numbers(B * T * H), *dh = numbers(B * H), *dc = numbers(B * H);
   uint8_t *mask = malloc(B * T + 1);
   for (int64_t k = 0; k < B * T; k++) mask[k] = draw() % 3 > 0;
-  struct room gates_room = pack_gates(W, U, b, D, H);
-  float *packed = gates_room.numbers;
-  const int64_t v = chosen.width;
+  struct buffer packed_gates = pack_gates(W, U, b, D, H);
+  float *packed = packed_gates.numbers;
+  const int64_t v = kernels->width;
   struct forward F = {.steps = T, .features = D, .units = H, .x = x, .h0 = h0, .c0 = c0};
   F.mask = masked ? mask : NULL, F.packed = packed, F.relu = kind & RELU ? 1 : 0;
   F.x_drop = kind & INPUT_DROPOUT ? x_drop : NULL, F.h_drop = kind & RECURRENT_DROPOUT ? h_drop : NULL;
   F.peepholes = kind & SEEN ? peepholes : NULL;
   F.packed_bias = packed + (H + v - 1) / v * (D + H) * 4 * v;
   F.y = numbers(B * T * H), F.h = numbers(B * H), F.c = numbers(B * H);
-  forward_of(&F, B); /* without keeping, then with */
+  forward_pass(&F, B); /* without keeping, then with */
   float *lean_y = F.y;
   F.y = numbers(B * T * H), F.gates = numbers(B * T * 4 * H);
   F.h_before = numbers(B * T * H), F.c_before = numbers(B * T * H);
-  forward_of(&F, B);
+  forward_pass(&F, B);
   struct backward R = {.steps = T, .features = D, .units = H, .x = x, .h_before = F.h_before};
   R.gates = F.gates, R.c_before = F.c_before;
   R.x_drop = F.x_drop, R.h_drop = F.h_drop, R.peepholes = F.peepholes, R.relu = F.relu;
@@ -148,7 +151,7 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   R.dz = masked ? F.gates : numbers(B * T * 4 * H); /* dz may stand where the gates stood */
   R.dh0 = numbers(B * H), R.dc0 = numbers(B * H);
   R.dW = numbers(D * 4 * H), R.dU = numbers(H * 4 * H), R.db = numbers(4 * H);
-  backward_of(&R, U, B);
+  backward_pass(&R, U, B);
   double *sums = calloc((D + H + 1) * 4 * H, sizeof(double)); /* [dW; dU; db] */
 
   double *h = calloc((T + 1) * H, sizeof(double)), *c = calloc((T + 1) * H, sizeof(double));
@@ -229,7 +232,7 @@ static void try_shape(int64_t B, int64_t T, int64_t D, int64_t H, int kind) {
   float *all[] = {x,     W,      U,      b,         h0,        c0,         dy,         dh,
                   dc,    F.y,    F.h,    F.c,       F.gates,   F.h_before, F.c_before, R.dz,
                   R.dh0, R.dc0,  lean_y, x_drop,    h_drop,    peepholes, R.dW,      R.dU,       R.db};
-  if (kind == 0) give_back(gates_room); /* else the next has its own size */
+  if (kind == 0) give_back(packed_gates); /* else the next has its own size */
   else free(packed);
   for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
   free(mask), free(h), free(c), free(gates), free(dz), free(eh), free(ec), free(sums);
@@ -242,7 +245,7 @@ static int wrong = 0;
 static int try_scarce(void (*operation)(void *, TF_OpKernelContext *), struct options *options,
                       const TF_Tensor *in, int inputs, TF_OpKernelContext *context) {
   for (int requests = 0;; requests++) {
-    for (int k = 0; k < SPARES; k++) free(spares[k].numbers), spares[k] = (struct room){0, NULL};
+    for (int k = 0; k < SPARES; k++) free(spares[k].numbers), spares[k] = (struct buffer){0, NULL};
     *context = (TF_OpKernelContext){.failure = 0};
     memcpy(context->in, in, sizeof *in * inputs);
     granted = requests;
@@ -298,7 +301,7 @@ static void try_construction(void) {
 
 int main(void) {
   int count = 0;
-  many = 2000; /* so that both ways of cutting the forward pass are met */
+  products_worth_a_wait = 2000; /* so that both ways of cutting the forward pass are met */
   for (int64_t B = 0; B <= 15; B += B < 8 ? 1 : 7)
     for (int64_t H = 1; H <= 67; H += H < 20 ? 3 : 23)
       for (int64_t T = 0; T <= 5; T += 1 + T)
@@ -309,7 +312,7 @@ int main(void) {
   try_construction();
   for (int kind = 0; kind < 4; kind++) /* by rows, and by units where there are cores enough */
     try_operations(9, 3, 2, 5, kind & 1, kind / 2), try_operations(1, 3, 2, 67, kind & 1, kind / 2);
-  printf("%d shapes with %s, largest error %.1e\n", count, chosen.name, worst);
+  printf("%d shapes with %s, largest error %.1e\n", count, kernels->name, worst);
   if (wrong) printf("%d operations that lacked memory did not say so\n", wrong);
   return worst < 1e-5 && !wrong ? 0 : 1;
 }

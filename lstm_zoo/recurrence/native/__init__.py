@@ -1,6 +1,6 @@
 """The LSTM on a CPU as two operations of TensorFlow, in C: nothing has to be compiled first.
 
-`lstm.c` has the operations, `kernel.inc` the loops. They know the plain cell, the one with
+`lstm.h` says what each file of the C code is for. The operations know the plain cell, the one with
 peepholes and the coupled one, with tanh or relu, and dropout of each gate's own. The library is
 built when the package is installed, where there is a C compiler; where it is missing or can't be
 loaded, the compiled recurrence serves. A file of a model never needs it.
@@ -18,7 +18,7 @@ from lstm_zoo.recurrence.bptt import Passed
 from lstm_zoo.recurrence.net import product
 
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
-INTERFACE = 3  # that of `lstm.c`; a library that an older version left behind has another
+INTERFACE = 3  # that of `operations.c`; a library that an older version left behind has another
 
 
 def _load():

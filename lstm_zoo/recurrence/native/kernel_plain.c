@@ -1,0 +1,15 @@
+/* The kernels for any processor, in vectors of four numbers. */
+
+#define V 4
+#define MIN(a, b) choose(a < b, a, b)
+#define MAX(a, b) choose(a > b, a, b)
+#if defined(__aarch64__) /* 32 registers of four numbers */
+#define ROWS 6
+#define WIDE 4
+#else
+#define ROWS 2
+#define WIDE 2
+#endif
+#define KERNELS kernels_plain
+#define NAME "plain"
+#include "kernel.h"
