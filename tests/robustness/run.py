@@ -63,23 +63,19 @@ def processor(xla, onednn, simd, count):
     }
 
 
+def perturbed(seed, settings):
+    return {**settings, "PERTURB_WEIGHTS": str(seed)}
+
+
+# Combined, so that five runs try every setting.
 VARIANTS = {
     "SSE 4.2, no oneDNN, 1 thread": processor("SSE4_2", None, "plain", 1),
-    "AVX, 2 threads, weights perturbed": {
-        **processor("AVX", "SSE41", "plain", 2),
-        "PERTURB_WEIGHTS": "1",
-    },
-    "AVX2, 4 threads": processor("AVX2", "AVX2", "avx2", 4),
-    "AVX2, no oneDNN, 1 thread, weights perturbed": {
-        **processor("AVX2", None, "avx2", 1),
-        "PERTURB_WEIGHTS": "2",
-    },
-    "this processor, weights perturbed": {"PERTURB_WEIGHTS": "3"},
-    "this processor, no oneDNN, 4 threads, weights perturbed": {
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-        **threads(4),
-        "PERTURB_WEIGHTS": "4",
-    },
+    "AVX, 2 threads, other weights": perturbed(1, processor("AVX", "SSE41", "plain", 2)),
+    "AVX2, 4 threads, other weights": perturbed(2, processor("AVX2", "AVX2", "avx2", 4)),
+    "AVX2, no oneDNN, 1 thread": processor("AVX2", None, "avx2", 1),
+    "this processor, no oneDNN, 4 threads, other weights": perturbed(
+        3, {"TF_ENABLE_ONEDNN_OPTS": "0", **threads(4)}
+    ),
 }
 
 
