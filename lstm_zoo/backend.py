@@ -1,4 +1,4 @@
-"""TensorFlow where it is Keras's backend, and one sentence where it is not."""
+"""What depends on Keras's backend: TensorFlow or none, and the precision of numbers."""
 
 import functools
 import importlib
@@ -31,3 +31,33 @@ def needs_tensorflow(function: F) -> F:
         return function(*args, **options)
 
     return cast(F, checked)
+
+
+def check_precision(dtype: str) -> None:
+    """Refuse float64 on JAX and PyTorch, where Keras silently computes in float32.
+
+    `keras.ops.matmul` does on PyTorch, `keras.ops.tanh` on JAX even with its 64-bit mode on.
+
+    Args:
+        dtype: what a layer computes in, such as "float32".
+
+    Raises:
+        ValueError: if it is "float64" and the backend is not TensorFlow.
+    """
+    backend = keras.backend.backend()
+    if dtype == "float64" and backend != "tensorflow":
+        raise ValueError(
+            f"dtype must not be 'float64' on the {backend} backend, where Keras computes parts of "
+            "it in float32; set KERAS_BACKEND=tensorflow"
+        )
+
+
+def wide(dtype: str) -> str:
+    """The precision of a recurrence: float32 for the half precisions, else `dtype` itself.
+
+    A sum over many steps stops growing in half precision: in bfloat16, 4 + 0.01 is 4.
+
+    >>> wide("bfloat16"), wide("float64")
+    ('float32', 'float64')
+    """
+    return "float32" if dtype in ("float16", "bfloat16") else dtype

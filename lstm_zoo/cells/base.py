@@ -25,6 +25,7 @@ from keras import ops
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from lstm_zoo import checks
+from lstm_zoo.backend import check_precision
 
 ROLES = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
 
@@ -58,7 +59,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         The output `(batch, width)` and the new states, a list in the same order.
 
     Raises:
-        ValueError: if `units` is not a positive whole number or a dropout rate not from 0 to 1.
+        ValueError: if `units`, a dropout rate or `dtype` is wrong (float64 on JAX or PyTorch is).
 
     Example:
         >>> class Leaky(Cell):
@@ -104,6 +105,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_precision(self.compute_dtype)
         self.units = checks.count("units", units)
         self.use_bias = use_bias
         self.kernel_initializer = checks.of_keras("kernel_initializer", kernel_initializer)
@@ -219,7 +221,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
             return x
         features, rows = x.shape[-1], kernel.shape[0]
         z = product(x[..., :rows] if rows < features else x, kernel, dropout_mask)
-        z = z if bias is None else z + bias
+        z = z if bias is None else ops.add(z, bias)
         return ops.concatenate([z, x[..., rows:]], axis=-1) if rows < features else z
 
     def recur(self, states, dropout_mask=None):

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from lstm_zoo.backend import tf
+from lstm_zoo.backend import tf, wide
+from lstm_zoo.cells import Cell
 from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import directions
 
@@ -59,6 +60,10 @@ def watched(layer, loop):
         names = equations_of(layer.cell).state_names
         batch, timesteps, _ = sequences.shape
         states = [ops.broadcast_to(s, (batch, *s.shape[1:])) for s in initial_state]
+        if isinstance(layer.cell, Cell):  # in half precision, float32 between two steps
+            sequences, *states = (
+                ops.cast(a, wide(layer.cell.compute_dtype)) for a in (sequences, *states)
+            )
         mask = keras.tree.flatten(mask)[0]  # a list if initial states were passed
         if mask is not None:
             mask = ops.broadcast_to(ops.reshape(mask, (-1, timesteps)), (batch, timesteps))

@@ -1,11 +1,13 @@
 """Any cell run over time: the loop that every layer of LSTM Zoo has, and the layer around it."""
 
+import itertools
+
 import keras
 from keras import ops
 
 from lstm_zoo import recurrence
 from lstm_zoo.cells import Cell
-from lstm_zoo.recurrence import portable, scan
+from lstm_zoo.recurrence import loop, portable, scan
 from lstm_zoo.recurrence.engines import engine_of
 
 
@@ -28,8 +30,10 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
     """
     mask = keras.tree.flatten(mask)[0]
     initial_state = _fitting_states(layer.cell, sequences, initial_state)
+    if layer.stateful:  # PyTorch overwrites the variable, while the gradient needs its old value
+        initial_state = [ops.copy(state) for state in initial_state]
     mask = _fitting_mask(sequences, mask)
-    engine = engine_of(layer, mask is not None).name
+    engine = engine_of(layer, mask is not None, sequences.shape[1]).name
     target = None if engine == "keras" else portable.target()
     if target is not None:
         outputs, states = portable.run(target, layer, sequences, initial_state, mask)
@@ -43,40 +47,48 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
     if engine == "keras":
         if drawn is not None:  # no loop of JAX may draw
             sequences = ops.concatenate([sequences, ops.cast(drawn, sequences.dtype)], axis=-1)
-        return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)
-    in_parallel = engine == "parallel" and scan.serves(cell, sequences)
+        return in_keras_loop(layer, sequences, initial_state, mask, training)
     dropout = training and 0.0 < cell.dropout < 1.0
     recurrent = training and 0.0 < cell.recurrent_dropout < 1.0
     input_mask = cell.get_dropout_mask(sequences[:, 0]) if dropout else None
-    if in_parallel:
-        outputs, states = scan.run(
-            cell,
-            sequences,
-            initial_state,
-            mask,
-            input_mask=input_mask,
-            go_backwards=layer.go_backwards,
-        )
-        return _finished(layer, outputs, states, mask)
-    outputs, states = recurrence.run(
+    recurrent_mask = None
+    if recurrent:
+        recurrent_mask = cell.get_recurrent_dropout_mask(cell.recurrent_part(initial_state))
+    run, options = recurrence.run, {"recurrent_mask": recurrent_mask, "drawn": drawn}
+    if engine == "parallel":
+        run, options = scan.run, {}
+    elif engine == "loop":
+        run, options = loop.run, {**options, "unroll": layer.unroll}
+    else:
+        options |= {
+            "training": training,
+            "return_sequences": layer.return_sequences,
+            "recompute": layer.recompute,
+            "use_native": engine == "native",
+        }
+    outputs, states = run(
         cell,
         sequences,
         initial_state,
         mask,
         input_mask=input_mask,
-        recurrent_mask=(
-            cell.get_recurrent_dropout_mask(cell.recurrent_part(initial_state))
-            if recurrent
-            else None
-        ),
-        drawn=drawn,
-        training=training,
-        return_sequences=layer.return_sequences,
         go_backwards=layer.go_backwards,
-        recompute=layer.recompute,
-        use_native=engine == "native",
+        **options,
     )
     return _finished(layer, outputs, states, mask)
+
+
+def in_keras_loop(layer, sequences, initial_state, mask, training):
+    """Run Keras's own loop; under a mask, JAX then gives the numbers of the other backends.
+
+    Keras's loop for JAX puts out the first state, and not zeros, before the first unmasked step.
+    """
+    last, outputs, states = keras.layers.RNN.inner_loop(
+        layer, sequences, initial_state, mask, training
+    )
+    if mask is not None and keras.backend.backend() == "jax":
+        outputs, last = _as_keras_masks(layer, outputs, last, mask)
+    return last, outputs, states
 
 
 def _finished(layer, outputs, states, mask):
@@ -144,6 +156,9 @@ class LearnsInitialState(keras.layers.RNN):
 
     def build(self, sequences_shape, initial_state_shape=None):
         super().build(sequences_shape, initial_state_shape)
+        self.built_for = sequences_shape[1]
+        if self.stateful and keras.backend.backend() != "tensorflow":
+            self._replace_states()
         features = {-1: sequences_shape[-1]}
         self.input_spec = keras.layers.InputSpec(ndim=len(sequences_shape), axes=features)
         if self.learned_initial_state:
@@ -151,6 +166,34 @@ class LearnsInitialState(keras.layers.RNN):
                 self.add_weight((1, size), "zeros", name=f"initial_state_{k}")
                 for k, size in enumerate(keras.tree.flatten(self.cell.state_size))
             ]
+
+    def _replace_states(self):
+        """Replace Keras's state variables by ones that keep what is assigned to them.
+
+        On PyTorch a half-precision layer would assign to a temporary copy of them; on JAX each
+        needs a name of its own.
+        """
+        numbers = itertools.count()
+        self.states[:] = keras.tree.map_structure(  # the list itself Keras must not track
+            lambda state: keras.Variable(
+                "zeros",
+                state.shape,
+                state.dtype,
+                trainable=False,
+                autocast=False,
+                name=f"rnn_state_{next(numbers)}",
+            ),
+            self.states,
+        )
+
+    @property
+    def variables(self):
+        """All variables of the layer, as in Keras; on JAX the states of a stateful layer too.
+
+        Keras's trainer for JAX carries only these from batch to batch.
+        """
+        states = keras.tree.flatten(getattr(self, "states", None) or [])
+        return super().variables + (states if keras.backend.backend() == "jax" else [])
 
     def get_initial_state(self, batch_size):
         if not self.learned_initial_state:
@@ -170,6 +213,9 @@ class LearnsInitialState(keras.layers.RNN):
 class RNN(LearnsInitialState):
     """`keras.layers.RNN` for the cells of LSTM Zoo, at their speed.
 
+    In `mixed_bfloat16` and `mixed_float16` inputs, weights and outputs are rounded, and all between
+    two steps is float32 (not so on a GPU, nor for cells that run in Keras's own loop).
+
     Args:
         cell: a `lstm_zoo.cells.Cell`; any other cell, or a list of cells, runs in Keras's own loop.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: as in
@@ -186,7 +232,7 @@ class RNN(LearnsInitialState):
         sequences: `(batch, timesteps, features)`.
         initial_state: the cell's states, each `(batch, width)`; zeros if None.
         mask: `(batch, timesteps)` of booleans; at a masked step the states stay as they were and
-            the output repeats the one before.
+            the output repeats the one before, which is zeros at the start.
         training: whether dropout is on.
 
     Returns:
@@ -228,7 +274,8 @@ class RNN(LearnsInitialState):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if isinstance(self.cell, keras.layers.StackedRNNCells):
-            return super().inner_loop(sequences, initial_state, mask, training)
+            mask = _fitting_mask(sequences, keras.tree.flatten(mask)[0])
+            return in_keras_loop(self, sequences, initial_state, mask, training)
         return run_layer(self, sequences, initial_state, mask, training)
 
     def get_config(self):

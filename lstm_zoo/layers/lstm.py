@@ -37,6 +37,9 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
     masked and `use_cudnn` is "auto": cuDNN stops the run at a row that is masked whole
     (tensorflow/tensorflow issues 36139 and 43103). `lstm_zoo.explain(layer)` says which.
 
+    In `mixed_bfloat16` and `mixed_float16` inputs, weights and outputs are rounded, and all between
+    two steps is float32 (not so on a GPU), so that a cell state can sum over thousands of steps.
+
     For a variant, subclass and set `cell_class`, and `cell_arguments` to the names of the keyword
     arguments that the cell has beyond those below, as `PeepholeLSTM` does.
 
@@ -50,7 +53,8 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         return_sequences: whether to return the hidden state of every step or of the last only.
         return_state: whether to return the last hidden state and cell state too.
         go_backwards: whether to read the sequence from its end; the output is then reversed too.
-        stateful: whether the last states of a batch are the first states of the next.
+        stateful: whether the last states of a batch are the first states of the next, in `predict`,
+            `evaluate` and `fit` too, on every backend of Keras.
         unroll: whether to write the loop out, which costs memory and compile time.
         use_cudnn: "auto", True or False, as in Keras.
         recompute: whether training keeps the states at every square-root-of-timesteps-th step only
@@ -64,7 +68,7 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         sequences: `(batch, timesteps, features)`.
         initial_state: `[h, c]`, each `(batch, units)`; zeros if None.
         mask: `(batch, timesteps)` of booleans; at a masked step the states stay as they were and
-            the output repeats the one before.
+            the output repeats the one before, which is zeros at the start.
         training: whether dropout is on.
 
     Returns:
@@ -72,7 +76,8 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         `return_state` a tuple of that, `h` and `c`.
 
     Raises:
-        ValueError: if an argument or the rank of `sequences` is wrong.
+        ValueError: if an argument or the rank of `sequences` is wrong, or if `dtype` is float64 on
+            JAX or PyTorch, where Keras computes in float32.
 
     Example:
         >>> layer = LSTM(8, return_sequences=True)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import checks
+from lstm_zoo.backend import wide
 from lstm_zoo.cells import Cell
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 
@@ -183,7 +184,12 @@ class _Recurrence(_OneStep):
         names, sizes = state_names(cell), keras.tree.flatten(cell.state_size)
         if not _gives_its_first_state(cell):
             names, sizes = [*names, "output"], [*sizes, cell.output_size]
-        return [(name, size, self.of.compute_dtype) for name, size in zip(names, sizes)]
+        return [(name, size, self._dtype_of_states()) for name, size in zip(names, sizes)]
+
+    def _dtype_of_states(self):
+        """Float32 for half precision too, as between the steps of a whole sequence."""
+        own_call = getattr(type(self.of.cell), "call", None) is not Cell.call
+        return self.of.compute_dtype if own_call else wide(self.of.compute_dtype)
 
     def call(self, sequence, states, mask=None):
         cell, states = self.of.cell, list(states)
@@ -194,8 +200,13 @@ class _Recurrence(_OneStep):
         structure = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [0]
         flat = states[: len(keras.tree.flatten(structure))]
         x = ops.cast(sequence[:, 0], self.of.compute_dtype)
-        output, after = cell(x, keras.tree.pack_sequence_as(structure, flat), training=False)
-        after = keras.tree.flatten(after)
+        if self._dtype_of_states() != self.of.compute_dtype:  # a call would round the states
+            now = cell.values(ops.cast(x, self._dtype_of_states()), flat)
+            after = [now[name] for name in cell.state_names]
+            output = ops.cast(after[0], self.of.compute_dtype)
+        else:
+            output, after = cell(x, keras.tree.pack_sequence_as(structure, flat), training=False)
+            after = keras.tree.flatten(after)
         if len(states) > len(flat):
             after.append(output)
         after = _renewed(after, states, mask)
@@ -203,7 +214,7 @@ class _Recurrence(_OneStep):
             last = after[0] if len(states) == len(flat) else after[-1]
             if self.of.zero_output_for_mask:
                 last = ops.zeros_like(output)
-            output = ops.where(mask[:, :1], output, last)
+            output = ops.where(mask[:, :1], output, ops.cast(last, output.dtype))
         if not self.starts_from_zeros:
             after = [ops.subtract(state, one) for state, one in zip(after, first)]
         if self.of.return_sequences:

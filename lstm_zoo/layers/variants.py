@@ -82,6 +82,16 @@ def _around(layer_class, cell_class, units, options):
     return layer_class(cell_class(units, dtype=options.get("dtype"), **of_cell), **of_layer)
 
 
+def _check_stateful(kind, options):
+    """Refuse what Keras's own layers do wrong: their states get lost, or training fails."""
+    backend = keras.backend.backend()
+    if options.get("stateful") and backend != "tensorflow" and not issubclass(kind, LSTM | RNN):
+        raise ValueError(
+            f"stateful must be False for {kind.__name__} on the {backend} backend, where Keras's "
+            "own layers lose their states; take a cell of lstm_zoo, or KERAS_BACKEND=tensorflow"
+        )
+
+
 def names() -> list[str]:
     """What `layer_for` knows by name: every registered cell, and Keras's own two.
 
@@ -105,7 +115,9 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         A recurrent layer.
 
     Raises:
-        ValueError: if `cell` is none of these, or `units` no whole number of at least 1.
+        ValueError: if `cell` is none of these, or `units` no whole number of at least 1; or if
+            `stateful` is True for a layer or cell of Keras on JAX or PyTorch, where it does not
+            keep its states in `fit` and `predict`.
 
     Example:
         >>> type(layer_for(PeepholeLSTMCell, 8)).__name__
@@ -116,6 +128,7 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         name = checks.one_of("cell", cell, names())
         cell = KERAS[name] if name in KERAS else cells.get(name)
     if _is_recurrent_layer(cell):
+        _check_stateful(cell, options)
         return cell(units, **options)
     if isinstance(cell, type) and issubclass(cell, Cell):
         layer_class = layer_class_of(cell)
@@ -123,6 +136,7 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
             return layer_class(units, **options)
         return _around(RNN, cell, units, options)
     if _is_cell(cell):
+        _check_stateful(cell, options)
         return _around(keras.layers.RNN, cell, units, options)
     raise ValueError(
         f"cell must be one of {checks.listed(names())}, or a cell class such as LSTMCell, "

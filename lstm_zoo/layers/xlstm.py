@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import checks
+from lstm_zoo.backend import check_precision, wide
 from lstm_zoo.cells.xlstm import NEVER, SLSTMCell, found_in_parallel
 from lstm_zoo.layers.base import RNN
 
@@ -19,6 +20,7 @@ class _Block(keras.layers.Layer):
 
     def __init__(self, heads: int = 4, kernel_size: int = 4, **kwargs):
         super().__init__(**kwargs)
+        check_precision(self.compute_dtype)
         self.heads = checks.count("heads", heads)
         self.kernel_size = checks.count("kernel_size", kernel_size)
         self.supports_masking = True
@@ -49,11 +51,12 @@ class _Block(keras.layers.Layer):
 
     def _normed_heads(self, h):
         """`(batch, timesteps, heads * d)` with mean 0 and variance 1 in each head, times a gain."""
-        shape = ops.shape(h)
+        shape, h = ops.shape(h), ops.cast(h, wide(self.compute_dtype))
         h = ops.reshape(h, (*shape[:2], self.heads, h.shape[-1] // self.heads))
         h = h - ops.mean(h, axis=-1, keepdims=True)
         h = h * ops.rsqrt(ops.mean(h * h, axis=-1, keepdims=True) + 1e-5)
-        return ops.reshape(h, shape) * ops.cast(self.head_gain, h.dtype)
+        h = ops.cast(ops.reshape(h, shape), self.compute_dtype)
+        return h * ops.cast(self.head_gain, h.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -154,8 +157,12 @@ class MLSTMBlock(_Block):
 
     def _remembered(self, q, k, v, mask):
         seen = ops.concatenate([q, k, v], axis=-1)
-        i = ops.transpose(self.input_gate(seen), (0, 2, 1))
-        log_f = ops.transpose(ops.log_sigmoid(self.forget_gate(seen)), (0, 2, 1))
+        q, k, v = (ops.cast(a, wide(self.compute_dtype)) for a in (q, k, v))
+        i, log_f = (
+            ops.transpose(ops.cast(gate(seen), q.dtype), (0, 2, 1))
+            for gate in (self.input_gate, self.forget_gate)
+        )
+        log_f = ops.log_sigmoid(log_f)
         if mask is not None:
             counts = ops.expand_dims(ops.cast(mask, "bool"), 1)
             i, log_f = ops.where(counts, i, NEVER), ops.where(counts, log_f, 0)

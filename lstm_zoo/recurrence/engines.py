@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import keras
 
+from lstm_zoo import checks
 from lstm_zoo.backend import tf
 from lstm_zoo.cells import CoupledLSTMCell, MinGRUCell, MinLSTMCell, MLSTMCell, PeepholeLSTMCell
 from lstm_zoo.cells.base import Cell
@@ -24,42 +25,55 @@ class Engine(NamedTuple):
 
     name: str
     what: str
-    why_not: Callable  # of a layer and whether it is masked: why it cannot serve, or None
+    why_not: Callable  # of a layer, whether it is masked, its timesteps: why it cannot, or None
 
 
-def engine_of(layer, masked: bool = False) -> Engine:
-    """The engine that runs a layer, the first in the table that can."""
-    return next(engine for engine in ENGINES if engine.why_not(layer, masked) is None)
+def engine_of(layer, masked: bool = False, timesteps: int | None = None) -> Engine:
+    """The engine that runs a layer on so many timesteps, None for an open number of them.
+
+    It is the first in the table that can.
+    """
+    return next(engine for engine in ENGINES if engine.why_not(layer, masked, timesteps) is None)
 
 
-def explain(layer: keras.layers.Layer, masked: bool = False) -> str:
+def explain(layer: keras.layers.Layer, masked: bool = False, timesteps: int | None = None) -> str:
     """Say which engine runs a recurrent layer, and why none that is faster does.
 
     Args:
         layer: a recurrent layer, of LSTM Zoo or of Keras.
         masked: whether its sequences come with a mask.
+        timesteps: how long its sequences are; if None, as long as those it was built for.
 
     Returns:
         A sentence or more.
 
+    Raises:
+        ValueError: if `layer` is not a recurrent layer, or `timesteps` not a whole number.
+
     Example:
         >>> import lstm_zoo as lz
         >>> print(explain(lz.LSTM(8, name="memory", unroll=True)).split(". ")[0])
-        memory runs on Keras's own loop
+        memory runs on the loop of lstm_zoo, step after step
     """
     if isinstance(layer, keras.layers.Bidirectional):
-        return explain(layer.forward_layer, masked)
+        return explain(layer.forward_layer, masked, timesteps)
     if not isinstance(layer, keras.layers.RNN):
         raise ValueError(f"layer must be a recurrent layer, got {type(layer).__name__}")
-    serving = engine_of(layer, masked)
+    if timesteps is None:
+        timesteps = getattr(layer, "built_for", 1)
+    else:
+        timesteps = checks.count("timesteps", timesteps)
+    serving = engine_of(layer, masked, timesteps)
     said = [f"{layer.name} runs on {serving.what}"]
+    if serving.name == "parallel":
+        said[0] += f" where {scan.limit(layer.cell)}"
     for engine in ENGINES[: ENGINES.index(serving)]:
-        said.append(f"Not on {engine.what}: {engine.why_not(layer, masked)}")
+        said.append(f"Not on {engine.what}: {engine.why_not(layer, masked, timesteps)}")
     return ". ".join(said) + "."
 
 
 def why_not_fast(layer: keras.layers.Layer) -> str | None:
-    """Why a layer runs in Keras's own loop rather than in this package's, or None if it does not.
+    """Why a layer runs in a loop, step after step, or None if a compiled engine runs it.
 
     Args:
         layer: a recurrent layer.
@@ -93,7 +107,7 @@ def suits_cudnn(layer) -> bool:
     )
 
 
-def _why_not_cudnn(layer, masked):
+def _why_not_cudnn(layer, masked, timesteps):
     use_cudnn = getattr(layer, "use_cudnn", False)
     if use_cudnn is True:
         return None
@@ -109,7 +123,7 @@ def _why_not_cudnn(layer, masked):
     return None if sees_a_gpu() else "TensorFlow sees no GPU"
 
 
-def _why_not_native(layer, masked):
+def _why_not_native(layer, masked, timesteps):
     cell = getattr(layer, "cell", None)
     if not native.knows(cell):
         return "it knows the plain, peephole and coupled LSTM, with tanh or relu, and sigmoid"
@@ -123,25 +137,30 @@ def _why_not_native(layer, masked):
     return native.WHY_NOT or _why_not_compiled(layer)
 
 
-def _why_not_compiled(layer, masked=False):
+def _why_not_compiled(layer, masked=False, timesteps=None):
+    reason = _why_not_loop(layer)
+    if reason is None and keras.backend.backend() != "tensorflow":
+        return f"the Keras backend is {keras.backend.backend()}, not tensorflow"
+    if reason is None and layer.unroll:
+        return "unroll=True asks for a loop that is written out"
+    return reason
+
+
+def _why_not_loop(layer, masked=False, timesteps=None):
     cell = getattr(layer, "cell", None)
     if not isinstance(cell, Cell):
         return "its cell is not one of lstm_zoo's"
     if not getattr(layer, "chooses_engine", False):
         return f"{type(layer).__name__} is Keras's own layer; lstm_zoo.RNN runs the same cell"
-    if keras.backend.backend() != "tensorflow":
-        return f"the Keras backend is {keras.backend.backend()}, not tensorflow"
     for method in ("call", "values", "project", "recur"):
         if getattr(type(cell), method) is not getattr(Cell, method):
             return (
                 f"{type(cell).__name__} has a {method}() of its own, which only Keras's loop runs"
             )
-    if layer.unroll:
-        return "unroll=True asks for a loop that is written out"
     return None
 
 
-def _why_not_parallel(layer, masked):
+def _why_not_parallel(layer, masked, timesteps):
     cell, wanted = getattr(layer, "cell", None), getattr(layer, "parallel", False)
     if not scan.is_parallel(cell):
         return "the gates of its cell see the states"
@@ -149,7 +168,9 @@ def _why_not_parallel(layer, masked):
         return "parallel=False"
     if wanted == "auto" and not (sees_a_gpu() or hasattr(cell, "in_parallel")):
         return "on a CPU one step after the other is quicker"
-    return "unroll=True asks for a loop that is written out" if layer.unroll else None
+    if layer.unroll:
+        return "unroll=True asks for a loop that is written out"
+    return None if scan.serves(cell, timesteps) else f"it serves where {scan.limit(cell)}"
 
 
 ENGINES = (
@@ -157,5 +178,6 @@ ENGINES = (
     Engine("native", "the native operation of lstm_zoo (C)", _why_not_native),
     Engine("parallel", "all steps side by side", _why_not_parallel),
     Engine("compiled", "the compiled recurrence of lstm_zoo (XLA)", _why_not_compiled),
-    Engine("keras", "Keras's own loop", lambda layer, masked: None),
+    Engine("loop", "the loop of lstm_zoo, step after step", _why_not_loop),
+    Engine("keras", "Keras's own loop", lambda layer, masked, timesteps: None),
 )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_zoo.backend import tf
+from lstm_zoo.backend import tf, wide
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
 
 
@@ -93,7 +93,7 @@ def run(target: Target, layer, sequences, states, mask):
         mask: `(batch, timesteps)` of booleans, or None.
     """
     cell = layer.cell
-    x = tf.cast(sequences, cell.compute_dtype)
+    x = tf.cast(sequences, wide(cell.compute_dtype))
     mask = None if mask is None else tf.cast(mask, tf.bool)
     if layer.go_backwards:
         x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])

@@ -1,6 +1,6 @@
 """`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
 
-from lstm_zoo.backend import needs_tensorflow, tf
+from lstm_zoo.backend import needs_tensorflow, tf, wide
 from lstm_zoo.recurrence import bptt, native, portable
 from lstm_zoo.recurrence.bptt import Rows, Shared
 from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
@@ -72,9 +72,9 @@ def run(
     )
     in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
     use_native = use_native and not (in_xla or portable.target())
-    if use_native:
-        x, states, weights, drop = _in_float32((x, states, weights, drop))
-    else:
+    if not sees_a_gpu():  # there half precision is quicker, here it is slower and loses sums
+        x, states, weights, drop = _cast((x, states, weights, drop), wide(cell.compute_dtype))
+    if not use_native:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
     if drawn is not None:
@@ -103,8 +103,8 @@ def run(
     return outputs, states
 
 
-def _in_float32(tensors):
-    return tf.nest.map_structure(lambda a: None if a is None else tf.cast(a, tf.float32), tensors)
+def _cast(tensors, dtype):
+    return tf.nest.map_structure(lambda a: None if a is None else tf.cast(a, dtype), tensors)
 
 
 def _of_any_size(rows):

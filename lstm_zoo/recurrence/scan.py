@@ -5,7 +5,10 @@ number of steps has binary digits (Hillis & Steele 1986; Martin & Cundy 2018,
 https://arxiv.org/abs/1709.04057), or a cell says itself what all steps are (`in_parallel`).
 """
 
+import keras
 from keras import ops
+
+from lstm_zoo.backend import wide
 
 LONGEST = 512  # steps; the parallel form of a matrix memory takes memory with their square
 
@@ -15,10 +18,15 @@ def is_parallel(cell) -> bool:
     return hasattr(cell, "coefficients") or hasattr(cell, "in_parallel")
 
 
-def serves(cell, sequences) -> bool:
-    """Whether these sequences are of a known length that is not too long for it."""
-    steps = sequences.shape[1]
-    return steps is not None and (hasattr(cell, "coefficients") or steps <= LONGEST)
+def serves(cell, timesteps: int | None) -> bool:
+    """Whether so many timesteps are computed side by side; None stands for an open number."""
+    return timesteps is not None and (hasattr(cell, "coefficients") or timesteps <= LONGEST)
+
+
+def limit(cell) -> str:
+    """The condition of `serves` in words."""
+    known = "the number of timesteps is known"
+    return known if hasattr(cell, "coefficients") else f"{known} and at most {LONGEST}"
 
 
 def linear_scan(a, b, h):
@@ -47,16 +55,11 @@ def linear_scan(a, b, h):
 
 def run(cell, sequences, states, mask=None, *, input_mask=None, go_backwards: bool = False):
     """Run such a cell over a batch of sequences; arguments and result as of `recurrence.run`."""
-    x = ops.cast(sequences, cell.compute_dtype)
+    x = ops.cast(sequences, wide(cell.compute_dtype))
     if go_backwards:
         x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
-    if input_mask is not None:
-        several = isinstance(input_mask, list)
-        over_time = [ops.expand_dims(m, 1) for m in (input_mask if several else [input_mask])]
-        input_mask = over_time if several else over_time[0]
-    z = cell.project(x, input_mask)
-    dtype = "float32" if cell.compute_dtype in ("float16", "bfloat16") else cell.compute_dtype
-    z, states = ops.cast(z, dtype), [ops.cast(state, dtype) for state in states]
+    z = cell.project(x, over_time(input_mask))
+    states = [ops.cast(state, x.dtype) for state in states]
     mask = None if mask is None else ops.cast(mask, "bool")
     if hasattr(cell, "in_parallel"):
         outputs, after = cell.in_parallel(z, states, mask)
@@ -69,7 +72,12 @@ def run(cell, sequences, states, mask=None, *, input_mask=None, go_backwards: bo
             a, b = ops.where(seen, a, 1), ops.where(seen, b, 0)
         outputs = linear_scan(a, b, states[0])
         states = [outputs[:, -1]]
-    return ops.cast(outputs, x.dtype), [ops.cast(state, x.dtype) for state in states]
+    return outputs, states
+
+
+def over_time(mask):
+    """A dropout mask `(batch, features)`, or a list of them, with an axis for the timesteps."""
+    return keras.tree.map_structure(lambda m: None if m is None else ops.expand_dims(m, 1), mask)
 
 
 def _carried(outputs, first, mask):

@@ -1,0 +1,65 @@
+"""One step after the other in keras.ops: on JAX and PyTorch, and where a loop is written out."""
+
+from keras import ops
+
+from lstm_zoo.backend import wide
+from lstm_zoo.recurrence.scan import over_time
+
+
+def run(
+    cell,
+    sequences,
+    states,
+    mask=None,
+    *,
+    input_mask=None,
+    recurrent_mask=None,
+    drawn=None,
+    go_backwards: bool = False,
+    unroll: bool = False,
+) -> tuple:
+    """Run a cell over a batch of sequences; arguments as of `recurrence.run`.
+
+    The number of timesteps must be known where `unroll` is True, and on JAX and PyTorch it is. With
+    a half precision the states and all between two steps are float32.
+
+    Returns:
+        The outputs `(batch, timesteps, width)` in the order they were computed, and the last
+        states.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> cell = lz.LSTMCell(8)
+        >>> cell.build((None, 3))
+        >>> outputs, _ = run(cell, ops.ones((2, 5, 3)), cell.get_initial_state(2), unroll=True)
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
+    """
+    x = ops.cast(sequences, wide(cell.compute_dtype))
+    every = {"z": None, "mask": mask, "drawn": drawn}
+    if go_backwards:
+        x, every["mask"] = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+    # What the input adds is one product for all steps.
+    every["z"] = cell.project(x, over_time(input_mask))
+    every = {k: ops.swapaxes(a, 0, 1) for k, a in every.items() if a is not None}
+
+    def step(states, now):
+        z = now["z"] + cell.recur(states, recurrent_mask)
+        if drawn is not None:
+            z = ops.concatenate([z, ops.cast(now["drawn"], z.dtype)], axis=-1)
+        values = cell.step(z, states)
+        after = [values[name] for name in cell.state_names]
+        if mask is not None:
+            seen = ops.expand_dims(ops.cast(now["mask"], "bool"), -1)
+            after = [ops.where(seen, new, old) for new, old in zip(after, states)]
+        return after, after[0]
+
+    states = [ops.cast(state, x.dtype) for state in states]
+    if not unroll:
+        states, outputs = ops.scan(step, states, every)
+        return ops.swapaxes(outputs, 0, 1), states
+    outputs = []
+    for t in range(sequences.shape[1]):
+        states, output = step(states, {k: a[t] for k, a in every.items()})
+        outputs.append(output)
+    return ops.stack(outputs, axis=1), states
