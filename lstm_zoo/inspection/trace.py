@@ -201,7 +201,8 @@ def trace(
     `GRU`, `SimpleRNN`, or `keras.layers.RNN` around one of their cells, alone or in a
     `Bidirectional`, anywhere in a model of any sort. The model runs as in `predict`; neither it nor
     the states of a stateful layer change. Of a layer that the model calls several times, this is
-    the first call.
+    the first call. Several threads may look into one model, one after the other, while others use
+    it.
 
     Args:
         model: a `keras.Model`, or a recurrent layer on its own.

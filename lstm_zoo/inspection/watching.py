@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import weakref
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import directions
 
 _LOOPS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # layer -> its compiled loop
+_ALONE = threading.RLock()  # held while a layer is not as it was: other threads watch after that
 
 
 class Call(NamedTuple):
@@ -42,6 +44,8 @@ class Call(NamedTuple):
 def watched(layer, loop):
     """Within this context `layer` computes what it always does, and its calls are written down.
 
+    Those of other threads are not: a model may be used while it is watched.
+
     Args:
         layer: a `keras.layers.RNN` of any kind.
         loop: `compiled_loop` or `eager_loop`.
@@ -49,9 +53,12 @@ def watched(layer, loop):
     Yields:
         The list of calls, which grows.
     """
-    calls = []
+    calls: list[Call] = []
+    watcher, own_loop = threading.get_ident(), layer.inner_loop
 
     def inner_loop(sequences, initial_state, mask, training=False):
+        if threading.get_ident() != watcher:
+            return own_loop(sequences, initial_state, mask, training)
         if not tf.executing_eagerly():
             raise ValueError(
                 f"layer {layer.name!r} must run eagerly to be seen, and the model calls it inside "
@@ -83,7 +90,7 @@ def watched(layer, loop):
     # Keras has no hook inside the loop over time: what a layer computes at a step can be seen only
     # by running that loop for it.
     instead = {"inner_loop": inner_loop}
-    if hasattr(layer, "use_cudnn"):
+    if hasattr(layer, "use_cudnn") and tf.config.list_logical_devices("GPU"):
         instead["use_cudnn"] = False  # else a Bidirectional on a GPU passes its two layers by
     with unchanged([layer]), _replaced(layer, **instead):
         yield calls
@@ -154,8 +161,40 @@ class _ListingCell(_ShowingCell):
 
 
 @contextlib.contextmanager
+def passed_through(layers, function):
+    """Within this context what each of some layers gives goes through `function`.
+
+    Args:
+        layers: layers of any kind with one input.
+        function: of the layer, what it read and what it computed; its result is the layer's output.
+    """
+    watcher = threading.get_ident()
+
+    def instead(layer, own_call):
+        def call(inputs, *args, **options):
+            output = own_call(inputs, *args, **options)
+            return output if threading.get_ident() != watcher else function(layer, inputs, output)
+
+        return call
+
+    with unchanged([]), contextlib.ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(_replaced(layer, call=instead(layer, layer.call)))
+        yield
+
+
+@contextlib.contextmanager
 def unchanged(layers):
-    """Undo what a call in inference changes: states of stateful layers, the seeds of dropout."""
+    """Undo what a call in inference changes: states of stateful layers, the seeds of dropout.
+
+    One thread at a time is in such a context: of two, each would bring back what the other changed.
+    """
+    with _ALONE, _brought_back(layers):
+        yield
+
+
+@contextlib.contextmanager
+def _brought_back(layers):
     layers = [one for layer in layers for one in directions(layer).values()]
     variables = [
         variable

@@ -1,5 +1,6 @@
 """What a trace, a gradient and a Jacobian say about a model, against the model itself and NumPy."""
 
+import concurrent.futures
 import pathlib
 import subprocess
 import sys
@@ -502,6 +503,30 @@ def test_the_random_numbers_of_dropout_are_not_used_up(x):
     np.testing.assert_array_equal(seed.numpy(), before)
 
 
+def test_threads_may_look_into_one_model_and_use_it_at_the_same_time(x):
+    keras.utils.set_random_seed(0)
+    first = lz.LSTM(4, return_sequences=True, name="first")
+    model = keras.Sequential([first, keras.layers.LSTM(3, name="last")])
+    others = [3 * x, x[:2], x[:, :7], x]
+    looks = {
+        "trace": lambda x: trace(model, x).hidden_state,
+        "gradient_flow": lambda x: gradient_flow(model, x, x[:, 0], "mse").hidden["last"],
+        "saliency": lambda x: saliency(model, x),
+        "jacobian_norms": lambda x: jacobian_norms(model.layers[0], x).hidden,
+        "call": lambda x: numpy_of(model(x)),
+        "stream": lambda x: lz.stream(model).step(x[0, 0]),
+        "explain": lambda x: np.array(lz.explain(model.layers[0])),
+    }
+    model(x)
+    tasks = [(look, x) for x in others for look in looks.values()]
+    expected = [look(x) for look, x in tasks]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda task: task[0](task[1]), tasks))
+    for one, other in zip(got, expected):
+        np.testing.assert_array_equal(one, other)
+    assert "inner_loop" not in vars(model.layers[0])
+
+
 def test_an_error_in_the_model_leaves_the_layer_as_it_was(x):
     model = keras.Sequential([lz.LSTM(5), keras.layers.Reshape((7,))])
     with pytest.raises(ValueError, match="Reshape"):
@@ -908,9 +933,102 @@ def test_saliency_refuses(x):
             saliency(model, x, target=target)
     with pytest.raises(ValueError, match="method must be one of"):
         saliency(model, x, method="integral")
-    words = keras.Sequential([keras.layers.Embedding(5, 3), lz.LSTM(2)])
-    with pytest.raises(ValueError, match="x must reach the output"):
+    tokens = keras.Input((4,), dtype="int32")
+    words = keras.Model(tokens, lz.LSTM(2)(keras.ops.one_hot(tokens, 5)))
+    with pytest.raises(ValueError, match="x must reach the output .* or through an Embedding"):
         saliency(words, np.ones((2, 4), int))
+
+
+def test_saliency_of_a_token_is_that_of_its_vector(rng):
+    """Of a linear model of embedded tokens, beside NumPy; tokens of 0 are masked."""
+    weights = rng.normal(size=(3, 3)) / 2
+    embedding, head = keras.layers.Embedding(6, 3, mask_zero=True), keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((4,)), embedding, linear_rnn(weights), head])
+    tokens = np.array([[3, 5, 1, 2], [4, 2, 0, 0]])
+    vectors, readout = embedding.embeddings.numpy(), head.kernel.numpy()[:, 1]
+    slopes = np.zeros((2, 4, 3))
+    for n, steps in enumerate((4, 2)):
+        slopes[n, :steps] = [
+            np.linalg.matrix_power(weights, steps - 1 - t) @ readout for t in range(steps)
+        ]
+    norms = np.linalg.norm(slopes, axis=-1)
+    for given in (tokens, tokens.tolist(), tokens.astype(float)):
+        np.testing.assert_allclose(saliency(model, given, target=1), norms, rtol=1e-4, atol=1e-6)
+    shares = saliency(model, tokens, target=1, method="integrated", steps=2)
+    expected = (slopes * vectors[tokens]).sum(axis=-1)
+    np.testing.assert_allclose(shares, expected, rtol=1e-3, atol=1e-6)
+    shares = saliency(model, tokens, target=1, method="integrated", baseline=5, steps=2)
+    expected = (slopes * (vectors[tokens] - vectors[5])).sum(axis=-1)
+    np.testing.assert_allclose(shares, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_saliency_of_tokens_is_the_finite_difference_of_their_vectors(rng):
+    options = {"vocabulary_size": 20, "mask_value": 0, "lstm_units": 4, "dense_units": 4}
+    model = lz.build_classifier((None,), 3, **options)
+    tokens = np.array([[3, 5, 7, 0]])
+    model.get_layer("probabilities").set_weights([rng.normal(size=(4, 3)), np.zeros(3)])
+    got = saliency(model, tokens, target=2)
+    embedding, differences = model.get_layer("embedding"), np.zeros((4, 32))
+    before = embedding.embeddings.numpy()
+    for t, token in enumerate([3, 5, 7]):
+        for k in range(32):
+            sides = []
+            for step in (1e-2, -1e-2):
+                moved = before.copy()
+                moved[token, k] += step
+                embedding.embeddings.assign(moved)
+                sides.append(numpy_of(model(tokens))[0, 2])
+            differences[t, k] = (sides[0] - sides[1]) / 2e-2
+    embedding.embeddings.assign(before)
+    np.testing.assert_allclose(got, [np.linalg.norm(differences, axis=1)], rtol=2e-2, atol=1e-5)
+    assert got[0, 3] == 0
+    assert "call" not in vars(embedding)
+
+
+def test_saliency_of_several_inputs_has_one_result_for_each(rng):
+    """Integrated gradients of all inputs together add up to the output's difference."""
+    model = lz.build_forecaster((5, 2), 3, known_future=1, static=2, lstm_units=4, dense_units=3)
+    x = {
+        "sequence": rng.normal(size=(2, 5, 2)),
+        "known_future": rng.normal(size=(2, 3, 1)),
+        "static": rng.normal(size=(2, 2)),
+    }
+    shares = saliency(model, x, target=1, method="integrated")
+    assert {name: share.shape for name, share in shares.items()} == {
+        name: part.shape for name, part in x.items()
+    }
+    zeros = {name: np.zeros_like(part) for name, part in x.items()}
+    change = numpy_of(model(x))[:, 1] - numpy_of(model(zeros))[:, 1]
+    total = sum(share.reshape(2, -1).sum(axis=1) for share in shares.values())
+    np.testing.assert_allclose(total, change, atol=1e-4)
+    half = {name: part / 2 for name, part in x.items()}
+    again = saliency(model, x, target=1, method="integrated", baseline=half)
+    change = numpy_of(model(x))[:, 1] - numpy_of(model(half))[:, 1]
+    total = sum(share.reshape(2, -1).sum(axis=1) for share in again.values())
+    np.testing.assert_allclose(total, change, atol=1e-4)
+    with pytest.raises(ValueError, match="baseline must be None or hold what x holds"):
+        saliency(model, x, method="integrated", baseline=0.0)
+    with pytest.raises(ValueError, match="inputs in x must be equally long, got 2, 2, 1"):
+        saliency(model, {**x, "static": np.zeros((1, 2))})
+
+
+def test_saliency_of_tokens_on_two_sides_knows_them_apart():
+    model = lz.build_seq2seq(9, 9, embedding_dim=4, lstm_units=4)
+    x = {"source": np.array([[3, 5, 0, 0]]), "target": np.array([[1, 6, 2]])}
+    slopes = saliency(model, x, target=(1, 3))
+    assert {name: slope.shape for name, slope in slopes.items()} == {
+        "source": (1, 4),
+        "target": (1, 3),
+    }
+    assert (slopes["source"][0] > 0).tolist() == [True, True, False, False]
+    assert (slopes["target"][0] > 0).tolist() == [True, True, False]  # step 2 reads no later one
+    inputs = [keras.Input((3,), dtype="int32"), keras.Input((3,), dtype="int32")]
+    shared = keras.layers.Embedding(9, 4)
+    read = [lz.LSTM(3)(shared(side)) for side in inputs]
+    model = keras.Model(inputs, keras.layers.Dense(1)(read[0] + 0 * read[1]))
+    first, second = saliency(model, [x["target"], x["target"]])
+    assert (first > 0).all()
+    assert (second == 0).all()
 
 
 # Summaries of gates.
