@@ -73,7 +73,11 @@ def checked_x(model, x):
     if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
         if not keras.tree.flatten(x):
             raise ValueError(f"x must not be empty, got {x!r}")
-        return keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
+        x = keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
+        lengths = [len(np.atleast_1d(part)) for part in keras.tree.flatten(x)]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"the inputs in x must be equally long, got {checks.listed(lengths)}")
+        return x
     x = checks.finite("x", x)
     rank = _input_rank(model)
     if rank is None:

@@ -2,99 +2,262 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow, tf
-from lstm_zoo.inspection.finding import checked_x, every_layer, recurrent_layers
-from lstm_zoo.inspection.watching import unchanged
+from lstm_zoo.inspection.finding import Inputs, checked_x, every_layer, recurrent_layers
+from lstm_zoo.inspection.watching import passed_through, unchanged
 
 
 @needs_tensorflow
 def saliency(
     model: keras.Model,
-    x: npt.ArrayLike,
+    x: Inputs,
     target: int | tuple[int, ...] | npt.ArrayLike | None = None,
     method: str = "gradient",
-    baseline: npt.ArrayLike | None = None,
+    baseline: Inputs | None = None,
     steps: int = 32,
-) -> np.ndarray:
+) -> Any:  # an array, or the structure of x
     """How much each feature at each step sways one output of a model: dy/dx, plain or integrated.
 
     The gradient says what a small change of the input would do. Integrated gradients (Sundararajan
     et al. 2017) say what each input contributed: they are the input's difference from a baseline
     times the mean gradient on the way there, and add up to the output's difference.
 
+    Tokens have no slope themselves: for an input that an `Embedding` reads, the number of a token
+    is the norm of the gradient by its vector (Li et al. 2016), or with "integrated" the sum of what
+    the numbers of its vector contributed.
+
     Args:
-        model: a `keras.Model` with one input of real numbers and one output.
-        x: `(batch, timesteps, features)`.
+        model: a `keras.Model` with one output.
+        x: what the model takes: `(batch, timesteps, features)`, `(batch, timesteps)` tokens, or a
+            list or a dict of the model's inputs.
         target: which output y: its index, a tuple of indices if the model gives a sequence, or
             `(batch,)` an index for each sample. If None the largest output of each sample, which
             for a classifier is the class it predicts.
         method: "gradient" or "integrated".
-        baseline: what "integrated" starts from, an array that broadcasts to `x`; zeros if None, and
-            at steps that a `Masking` layer masks `x` itself, so that they stay masked.
+        baseline: what "integrated" starts from: an array that broadcasts to `x`, tokens for tokens;
+            for several inputs a list or a dict as `x`. If None zeros, which for tokens are vectors
+            of zeros; at steps that a `Masking` layer masks `x` itself, so that they stay masked.
         steps: points on the way from the baseline at which "integrated" takes the gradient.
 
     Returns:
-        An array of the shape of `x`, float32.
+        An array of the shape of `x`, float32; for several inputs a list or a dict of them, as `x`.
 
     Raises:
-        ValueError: if `x` is empty, not finite or of the wrong rank, if there is no such target or
-            method, if no gradient reaches `x`, as behind an `Embedding`, or if Keras's backend is
-            not TensorFlow.
+        ValueError: if `x` is empty, not finite or of the wrong rank, if its parts are not equally
+            long, if there is no such target or method, if no gradient reaches a part of `x`, or if
+            Keras's backend is not TensorFlow.
 
     Example:
         >>> model = keras.Sequential([keras.layers.LSTM(8), keras.layers.Dense(3)])
         >>> saliency(model, np.ones((2, 20, 5)), target=1).shape
         (2, 20, 5)
+        >>> model = keras.Sequential([keras.layers.Embedding(9, 4), keras.layers.LSTM(8)])
+        >>> saliency(model, [[3, 5, 7, 1]], target=1).shape
+        (1, 4)
 
-    Source:
-        Sundararajan, Taly & Yan 2017, https://proceedings.mlr.press/v70/sundararajan17a.html.
+    Sources:
+        Sundararajan, Taly & Yan 2017, https://proceedings.mlr.press/v70/sundararajan17a.html;
+        Li et al. 2016, https://aclanthology.org/N16-1082.
     """
-    x = checked_x(model, x)
-    if not isinstance(x, np.ndarray):
-        raise ValueError(f"x must be one array, got a {type(x).__name__} of several")
+    given = checked_x(model, x)
     checks.one_of("method", method, ["gradient", "integrated"])
     steps = checks.count("steps", steps)
-    x = x.astype("float32")
-    layers = recurrent_layers(model).values()
-    with unchanged(layers):
-        chosen = _chosen_outputs(model(x, training=False), target)
-
-    def slopes(at):
-        with tf.GradientTape() as tape:
-            tape.watch(at)
-            outputs = tf.reshape(model(at, training=False), [len(x), -1])
-            picked = tf.gather(outputs, chosen, batch_dims=1)
-        return tape.gradient(picked, at)
-
-    def gradient(at, slopes=slopes):
-        with unchanged(layers):
-            slope = slopes(tf.constant(at, "float32"))
-        if slope is None:
-            raise ValueError("x must reach the output by a differentiable way, got none")
-        return slope.numpy()
-
+    parts = _Parts(model, given)
+    parts.choose(target)
     if method == "gradient":
-        return gradient(x)
-    start = _resting_input(model, x) if baseline is None else checks.finite("baseline", baseline)
-    way = x - np.broadcast_to(start, x.shape).astype("float32")
-    compiled = tf.function(slopes)
-    points, weights = np.polynomial.legendre.leggauss(steps)  # on -1 to 1, the weights sum to 2
-    means = (
-        weight / 2 * gradient(x - way * (1 - point) / 2, compiled)
-        for point, weight in zip(points, weights)
-    )
-    return (way * sum(means)).astype("float32")
+        sizes = [
+            slope if not parts.is_token(n) else np.sqrt(np.sum(slope**2, axis=-1))
+            for n, slope in enumerate(parts.slopes(1.0))
+        ]
+    else:
+        parts.start_from(baseline)
+        points, weights = np.polynomial.legendre.leggauss(steps)  # on -1 to 1, weights sum to 2
+        means = [
+            [weight / 2 * slope for slope in parts.slopes((1 + point) / 2, True)]
+            for point, weight in zip(points, weights)
+        ]
+        sizes = [
+            (way * sum(mean)).sum(axis=-1) if parts.is_token(n) else way * sum(mean)
+            for n, (way, *mean) in enumerate(zip(parts.ways(), *means))
+        ]
+    sizes = [size.astype("float32") for size in sizes]
+    return keras.tree.pack_sequence_as(given, sizes)
+
+
+class _Parts:
+    """The inputs of a model: real numbers, or tokens, whose vectors stand in for them."""
+
+    def __init__(self, model, given):
+        self.model, self.given = model, given
+        self.recurrent = recurrent_layers(model).values()
+        every = every_layer(model)
+        self.embeddings = [one for one in every if isinstance(one, keras.layers.Embedding)]
+        self.names, self.tensors = [], []
+        for name, part, side in _named(model, given):
+            self.names.append(name)
+            self.tensors.append(tf.constant(part, _read_as(part, side, bool(self.embeddings))))
+        self.starts = [np.zeros(tensor.shape, "float32") for tensor in self.tensors]
+        self.chosen: Any = None
+        self._compiled = tf.function(self._gradients)
+        self.vectors: dict[int, list] = {}  # by the number of a part: (layer, its vectors, start)
+
+    def is_token(self, n):
+        """Whether an Embedding reads a part."""
+        return n in self.vectors
+
+    def choose(self, target):
+        """Note for each sample the output that is meant, and which parts are tokens."""
+
+        def note(layer, tokens, vectors):
+            n = self._number(tokens)
+            if n is not None:
+                start = np.zeros(vectors.shape, "float32")
+                self.vectors.setdefault(n, []).append((layer, _float32(vectors), start))
+            return vectors
+
+        with unchanged(self.recurrent), passed_through(self.embeddings, note):
+            output = self.model(self._packed(self.tensors), training=False)
+        for n, tensor in enumerate(self.tensors):
+            if not (self.is_token(n) or tensor.dtype.is_floating):
+                self._refuse(n)
+        self.chosen = _chosen_outputs(output, target)
+
+    def start_from(self, baseline):
+        """Where the way to the inputs begins."""
+        if baseline is None:
+            self.starts = [
+                start if self.is_token(n) else _resting_input(self.model, tensor.numpy())
+                for n, (tensor, start) in enumerate(zip(self.tensors, self.starts))
+            ]
+            return
+        parts = [part for _, part, _ in _named(self.model, checked_baseline(self.given, baseline))]
+        for n, (part, tensor) in enumerate(zip(parts, self.tensors)):
+            part = np.broadcast_to(part, tensor.shape)
+            if not self.is_token(n):
+                self.starts[n] = part.astype("float32")
+                continue
+            tokens = tf.constant(part, tensor.dtype)
+            self.vectors[n] = [(one, v, _float32(one(tokens))) for one, v, _ in self.vectors[n]]
+
+    def ways(self):
+        """From the start to the inputs; of tokens to their vectors."""
+        return [
+            np.concatenate([v - start for _, v, start in self.vectors[n]], axis=-1)
+            if self.is_token(n)
+            else tensor.numpy() - self.starts[n]
+            for n, tensor in enumerate(self.tensors)
+        ]
+
+    def slopes(self, portion, compiled=False):
+        """The gradient by each part, or by its tokens' vectors, a portion of the way along."""
+        at = [
+            tensor
+            if self.is_token(n)
+            else tf.constant(start + np.float32(portion) * (tensor.numpy() - start))
+            for n, (tensor, start) in enumerate(zip(self.tensors, self.starts))
+        ]
+        # Which tokens an Embedding reads is known to eager calls alone.
+        run = self._compiled if compiled and not self.vectors else self._gradients
+        with unchanged(self.recurrent):
+            found = run(at, tf.constant(portion, "float32"))
+        for n, gradients in enumerate(found):
+            if any(gradient is None for gradient in gradients):
+                self._refuse(n)
+        return [np.concatenate([_float32(one) for one in parts], axis=-1) for parts in found]
+
+    def _gradients(self, at, portion):
+        calls: dict[int, list] = {n: [] for n in self.vectors}
+
+        def move(layer, tokens, vectors):
+            n = self._number(tokens)
+            if n is None:
+                return vectors
+            start = tf.cast(self.vectors[n][len(calls[n])][2], vectors.dtype)
+            vectors = start + tf.cast(portion, vectors.dtype) * (vectors - start)
+            tape.watch(vectors)
+            calls[n].append(vectors)
+            return vectors
+
+        with tf.GradientTape() as tape:
+            tape.watch([part for n, part in enumerate(at) if not self.is_token(n)])
+            with passed_through(self.embeddings, move):
+                outputs = self.model(self._packed(at), training=False)
+            outputs = tf.reshape(outputs, [len(self.chosen), -1])
+            picked = tf.gather(outputs, self.chosen, batch_dims=1)
+        places = [calls[n] if self.is_token(n) else [part] for n, part in enumerate(at)]
+        return tape.gradient(picked, places)
+
+    def _packed(self, parts):
+        return keras.tree.pack_sequence_as(self.given, parts)
+
+    def _number(self, tokens):
+        """Which part an Embedding reads; None if it is none, or is not known."""
+        if not tf.executing_eagerly():
+            return None
+        for n, tensor in enumerate(self.tensors):
+            if tokens is tensor:
+                return n
+        for n, tensor in enumerate(self.tensors):
+            same = tuple(np.shape(tokens)) == tuple(tensor.shape)
+            if same and np.array_equal(np.asarray(tokens), tensor.numpy()):
+                return n
+        return None
+
+    def _refuse(self, n):
+        raise ValueError(
+            f"{self.names[n]} must reach the output by a differentiable way or through an "
+            "Embedding, got none"
+        )
+
+
+def checked_baseline(given, baseline):
+    """A baseline with a part for each input."""
+    if isinstance(given, np.ndarray):
+        return checks.finite("baseline", baseline)
+    try:
+        keras.tree.assert_same_structure(given, baseline)
+    except (ValueError, TypeError) as problem:
+        raise ValueError(
+            f"baseline must be None or hold what x holds, got a {type(baseline).__name__}"
+        ) from problem
+    return keras.tree.map_structure(lambda part: checks.finite("baseline", part), baseline)
+
+
+def _named(model, given):
+    """The name of each part of x, its numbers, and the input of the model if it is known."""
+    sides = list(getattr(model, "inputs", None) or ())
+    if isinstance(given, dict):
+        known = {side.name: side for side in sides}
+        known |= model.input if sides and isinstance(model.input, dict) else {}
+        return [(f"x[{key!r}]", given[key], known.get(key)) for key in sorted(given)]
+    parts = list(given) if isinstance(given, (list, tuple)) else [given]
+    sides = sides if len(sides) == len(parts) else [None] * len(parts)
+    one = not isinstance(given, (list, tuple))
+    return [("x" if one else f"x[{n}]", *both) for n, both in enumerate(zip(parts, sides))]
+
+
+def _read_as(part, side, embeds):
+    """The type that a model is given a part in: whole numbers only where they may be tokens."""
+    if side is not None:
+        return side.dtype if "int" in side.dtype else "float32"
+    return "int32" if embeds and np.asarray(part).dtype.kind in "iu" else "float32"
+
+
+def _float32(tensor):
+    return np.asarray(keras.ops.cast(tensor, "float32"))
 
 
 def _resting_input(model, x):
-    start = np.zeros_like(x)
+    start = np.zeros(x.shape, "float32")
     for layer in every_layer(model):
-        if isinstance(layer, keras.layers.Masking):
+        if isinstance(layer, keras.layers.Masking) and x.ndim == 3:
             masked = np.all(x == layer.mask_value, axis=-1)
             start[masked] = x[masked]
     return start
