@@ -7,11 +7,18 @@ import sys
 import lazy_loader
 
 from lstm_zoo.quiet import quiet
+from lstm_zoo.spelling import no_attribute
 
 __version__ = "0.1.0"
 
 # The names stand in __init__.pyi; each is loaded at first use.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name):
+    if name not in __all__:
+        raise no_attribute(__name__, name, __all__)
+    return _load(name)
 
 
 def _is_the_command():

@@ -20,6 +20,9 @@ import numpy as np
 
 from lstm_zoo import checks, display, precision
 from lstm_zoo.files import folders
+from lstm_zoo.spelling import suggest as _suggest
+
+__all__ = ["Dataset", "load", "names", "windows"]
 
 _FOLDERS = folders("datasets")
 
@@ -375,3 +378,6 @@ def _path(name):
         f"the file of the data set {name!r} is missing, neither {paths[0]} nor {paths[1]} exists; "
         "`pip install --force-reinstall lstm-zoo` brings it back"
     )
+
+
+_suggest(__name__)

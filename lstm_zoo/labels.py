@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_zoo import checks
+from lstm_zoo.spelling import suggest as _suggest
+
+__all__ = ["Labels", "encode_labels"]
 
 
 class Labels(NamedTuple):
@@ -14,6 +17,11 @@ class Labels(NamedTuple):
 
     y: np.ndarray
     names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"Labels({len(self.y)} of {len(self.names)} classes: {checks.listed(self.names):.80})"
+        )
 
 
 def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> Labels:
@@ -103,3 +111,6 @@ def _from_one_hot(rows, names):
     if len(names) != rows.shape[1]:
         raise ValueError(f"names must be {rows.shape[1]}, one a column, got {len(names)}")
     return Labels(rows.argmax(axis=1).astype("int32"), names)
+
+
+_suggest(__name__)

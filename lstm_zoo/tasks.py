@@ -13,6 +13,9 @@ has learnt something only once it is well past that. The same seed gives the sam
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.spelling import suggest as _suggest
+
+__all__ = ["adding", "adding_1997", "copying", "delayed_echo", "parity", "temporal_order"]
 
 Seed = int | np.random.Generator | None
 Pair = tuple[np.ndarray, np.ndarray]
@@ -239,3 +242,6 @@ def parity(samples: int, timesteps: int = 20, *, seed: Seed = None) -> Pair:
 
 def _one_hot(tokens, classes):
     return np.eye(classes, dtype="float32")[tokens]
+
+
+_suggest(__name__)

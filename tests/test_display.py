@@ -152,6 +152,31 @@ def test_summaries_are_one_line(seen):
     assert repr(norms) == "JacobianNorms(2 x 3 steps: mean norm of dh_T/dh_0 1)"
 
 
+def test_what_public_functions_return_says_shapes_and_neither_numbers_nor_an_address():
+    forecaster = lz.build_forecaster((4, 1), 2, lstm_units=2, dense_units=(), name="small")
+    long = {"unique_id": [0] * 500 + [1] * 499, "ds": [*range(500), *range(499)]}
+    long["y"] = np.ones(999)
+    for found, text in (
+        (
+            lz.panel(long),
+            "Panel(2 series of 499 to 500 steps, 1 features: y; 0 known ahead, 0 static)",
+        ),
+        (
+            lz.windows(np.ones((500, 3)), 5, 2),
+            "Windows(494 of 1 series, 5 steps of 3 features to 2 ahead, in 16 batches of 32)",
+        ),
+        (
+            lz.batches_by_length([np.ones(n) for n in range(1, 500)], np.ones(499)),
+            "batches_by_length(499 sequences in 16 batches of up to 32, 125 to 499 steps)",
+        ),
+        (lz.encode_labels(["b", "a"] * 500), "Labels(1000 of 2 classes: a, b)"),
+        (lz.stream(forecaster), "Stream('small', 1 side by side: a step (1,), 2 states)"),
+        (lz.GradientMonitor([1.0], [1.0]), "GradientMonitor(0 epochs, 0 weights, limit 1000)"),
+        (lz.presets.kind_of(lz.presets.read_recipe("fat")), "Regression('fat')"),
+    ):
+        assert repr(found) == text
+
+
 @pytest.mark.parametrize("jedi", [True, False])
 def test_the_tab_key_offers_the_gates_of_a_trace_and_what_draws(seen, jedi):
     completer = IPCompleter(namespace={"inside": seen, "lz": lz}, use_jedi=jedi)

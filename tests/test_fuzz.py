@@ -31,7 +31,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "kernel must have 2 axes": lambda: lz.lstm_in_numpy(X, 1.0, X[0], X[0, 0]),
     "known_future must be a list": lambda: lz.windows(SERIES, 5, 2, known_future=None),
     "seed must be a whole number": lambda: lz.windows(SERIES, 5, 2, seed=-0.5),
-    "seed must be": lambda: lz.batches_by_length([SERIES], [0], seed=1.5),
+    "seed must be": lambda: lz.batches_by_length([SERIES], [0], value=-1.0, seed=1.5),
     "temperature must be": lambda: lz.sample(SPELLER, [1], 2, temperature=[]),
     "model must be a keras.Model, got 3": lambda: lz.sample(3, [1], 2),
     "model must be a keras.Model, got True": lambda: lz.anomaly_scores(True, X),

@@ -1,10 +1,12 @@
 """Numbers that float32 can't tell apart are refused wherever they would become float32."""
 
+import keras
 import numpy as np
 import pytest
 
 import lstm_zoo as lz
 from lstm_zoo import precision
+from lstm_zoo.builders import forecasting_with
 
 LEVEL = 1e9 + np.arange(40.0)
 
@@ -109,3 +111,48 @@ def test_padding_and_batches_keep_the_changes_or_refuse():
                 call(sequences)
     with pytest.raises(ValueError, match="value must fit in float32"):
         lz.pad([[1.0]], value=1e39)
+
+
+def test_fit_keeps_the_changes_or_refuses():
+    model = lz.build_regressor((5, 1), lstm_units=2, dense_units=())
+    x = np.lib.stride_tricks.sliding_window_view(LEVEL, 5)[..., None]
+    low, y = x - 1e9, np.arange(36.0)
+    options = {"epochs": 1, "verbose": 0}
+    for wrong_x, wrong_y, name in (
+        (x, y, "x"),
+        (x.astype("int64"), y, "x"),
+        (low, 1e9 + y, "y"),
+        (low, (1e9 + y).astype("int64")[:, None], "y"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must fit in float32"):
+            lz.fit(model, wrong_x, wrong_y, **options)
+        with pytest.raises(ValueError, match=f"validation {name} must fit in float32"):
+            lz.fit(model, low, y, validation_data=(wrong_x, wrong_y), **options)
+    losses = lz.fit(model, low, y, **options).history["loss"]
+    assert np.isfinite(losses).all()
+
+
+def test_tokens_are_whole_numbers_of_any_size_and_stay_as_they_are():
+    layers = [keras.Input((3,), dtype="int64"), keras.layers.Hashing(5)]
+    layers += [keras.layers.Embedding(5, 2), lz.LSTM(2), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile("sgd", "mse")
+    lz.fit(model, 2**40 + np.arange(12).reshape(4, 3), np.zeros(4), epochs=1, verbose=0)
+
+
+def test_a_backtest_scales_in_double_precision_or_refuses():
+    model = lz.build_forecaster((4, 1), 2, lstm_units=2, dense_units=())
+    with pytest.raises(ValueError, match="the last steps, .* must fit in float32"):
+        lz.backtest(LEVEL, 2, {"lstm": forecasting_with(model, 4)}, start=30, baselines=[])
+    forecasts = [
+        lz.backtest(
+            LEVEL - less,
+            2,
+            {"lstm": forecasting_with(model, 4, 1e9 - less, 10.0)},
+            start=30,
+            baselines=[],
+        ).forecasts["lstm"]
+        + less
+        for less in (0, 1e9)
+    ]
+    np.testing.assert_allclose(*forecasts, rtol=1e-15)

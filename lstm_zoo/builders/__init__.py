@@ -11,6 +11,7 @@ from lstm_zoo.builders.regressor import build_regressor
 from lstm_zoo.builders.seq2seq import build_seq2seq, teacher_forcing, translate
 from lstm_zoo.builders.streaming import Stream, stream
 from lstm_zoo.builders.tagger import build_tagger
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "Backtest",
@@ -34,3 +35,5 @@ __all__ = [
     "teacher_forcing",
     "translate",
 ]
+
+_suggest(__name__)

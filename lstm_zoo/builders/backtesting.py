@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks
+from lstm_zoo import checks, precision
 
 Forecaster = Callable[[np.ndarray, int], npt.ArrayLike]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
     """What `lz.backtest` found: truth and forecasts at each origin.
 
@@ -23,6 +23,12 @@ class Backtest:
     truth: np.ndarray
     forecasts: dict[str, np.ndarray]
     scale: float
+
+    def __repr__(self) -> str:
+        origins, horizon = self.truth.shape
+        errors = [f"{name} {error['mae']:.3g}" for name, error in self.errors().items()]
+        said = f"{origins} origins, {horizon} steps ahead"
+        return f"Backtest({said}; mean absolute error: {checks.listed(errors) or 'no forecast'})"
 
     def errors(self) -> dict[str, dict[str, float]]:
         """By name: "mae", "rmse", and "mase", the mean absolute error as a multiple of that of the
@@ -70,7 +76,7 @@ class Backtest:
         return Intervals(self.origins[half:], forecast - width, forecast + width, inside.mean())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Intervals:
     """`lower` and `upper`, `(origins, horizon)`, and the share of the truth within them."""
 
@@ -78,6 +84,14 @@ class Intervals:
     lower: np.ndarray
     upper: np.ndarray
     covered: float
+
+    def __repr__(self) -> str:
+        origins, horizon = self.lower.shape
+        width = np.mean(self.upper - self.lower)
+        return (
+            f"Intervals({origins} origins, {horizon} steps ahead: {self.covered:.0%} of the truth "
+            f"within, mean width {width:.3g})"
+        )
 
 
 def backtest(
@@ -172,13 +186,14 @@ def forecasting_with(model, input_steps: int, mean: float = 0.0, scale: float = 
         (2,)
     """
     input_steps = checks.count("input_steps", input_steps)
-    scale = checks.positive("scale", scale)
+    mean, scale = checks.number("mean", mean), checks.positive("scale", scale)
 
     def forecast(past, horizon):
         x = (past[-input_steps:] - mean) / scale
-        y = np.asarray(model.predict_on_batch(x[None, :, None].astype("float32")))[0]
+        x = precision.single("the last steps, less mean and divided by scale,", x)
+        y = np.asarray(model.predict_on_batch(x[None, :, None]))[0]
         y = y if y.ndim == 1 else y[:, y.shape[1] // 2]
-        return y * scale + mean
+        return y.astype("float64") * scale + mean  # float32 would round off what the model adds
 
     return forecast
 

@@ -23,10 +23,17 @@ class Stream:
 
     def __init__(self, model: keras.Model, batch_size: int = 1):
         self.batch_size = checks.count("batch_size", batch_size)
-        self._model = streaming(model)
+        self._name, self._model = model.name, streaming(model)
         self._states: list = []
         self._call = tf.function(self._run, autograph=False) if tf else self._run
         self.reset()
+
+    def __repr__(self) -> str:
+        step, *states = (tuple(one.shape[1:]) for one in self._model.inputs)
+        return (
+            f"Stream({self._name!r}, {self.batch_size} side by side: a step {step}, "
+            f"{len(states)} states)"
+        )
 
     def _run(self, *inputs):
         return self._model(list(inputs), training=False)

@@ -24,6 +24,7 @@ from lstm_zoo.cells.registry import table as list
 from lstm_zoo.cells.time_aware import GRUDCell, TimeGapLSTMCell, observations
 from lstm_zoo.cells.xlstm import MLSTMCell, SLSTMCell
 from lstm_zoo.cells.zoneout import CandidateDropoutLSTMCell, ZoneoutCell
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "CandidateDropoutLSTMCell",
@@ -59,3 +60,5 @@ __all__ = [
     "register",
     "register_cell",
 ]
+
+_suggest(__name__)

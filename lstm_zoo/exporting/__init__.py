@@ -2,5 +2,8 @@
 
 from lstm_zoo.exporting.export import export
 from lstm_zoo.layers.one_step import streaming
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = ["export", "streaming"]
+
+_suggest(__name__)

@@ -10,6 +10,7 @@ from lstm_zoo.inspection.jacobians import JacobianNorms, jacobian_norms
 from lstm_zoo.inspection.monitor import GradientMonitor
 from lstm_zoo.inspection.saliency import saliency
 from lstm_zoo.inspection.trace import BidirectionalTrace, Trace, trace
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "BidirectionalTrace",
@@ -24,3 +25,5 @@ __all__ = [
     "saliency",
     "trace",
 ]
+
+_suggest(__name__)

@@ -68,6 +68,11 @@ class GradientMonitor(keras.callbacks.Callback):
         self.gradient_norms: dict[str, list[float]] = {}
         self.weight_norms: dict[str, list[float]] = {}
 
+    def __repr__(self) -> str:
+        norms = self.gradient_norms.values()
+        epochs = max(map(len, norms), default=0)
+        return f"GradientMonitor({epochs} epochs, {len(norms)} weights, limit {self.limit:g})"
+
     def on_train_begin(self, logs=None):
         x, y = checked_x_and_y(self.model, self.x, self.y, self.loss)
         self._probe = tf.function(lambda: _norms(self.model, x, y, self.loss))

@@ -7,6 +7,7 @@ from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 from lstm_zoo.layers.scaling import RunningNormalization, ScaledBack, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 from lstm_zoo.layers.xlstm import MLSTMBlock, SLSTMBlock
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "CRF",
@@ -24,3 +25,5 @@ __all__ = [
     "WindowScale",
     "layer_for",
 ]
+
+_suggest(__name__)

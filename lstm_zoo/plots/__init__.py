@@ -13,6 +13,7 @@ from lstm_zoo.plots.style import COLOURS, CYCLE, SIGNED
 from lstm_zoo.plots.trace import plot_gate_saturation, plot_trace
 from lstm_zoo.plots.training import plot_gradient_flow, plot_history
 from lstm_zoo.plots.weights import plot_weights
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "COLOURS",
@@ -35,3 +36,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """What draws: the palettes and the modules of this folder are there, but not offered."""
     return [name for name in __all__ if not name.isupper()]
+
+
+_suggest(__name__)

@@ -2,5 +2,8 @@
 
 from lstm_zoo.recurrence.engines import explain, why_not_fast
 from lstm_zoo.recurrence.run import run
+from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = ["explain", "run", "why_not_fast"]
+
+_suggest(__name__)

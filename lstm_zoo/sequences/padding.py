@@ -70,6 +70,13 @@ class _ByLength(keras.utils.PyDataset):
         self._buckets = [(w, np.flatnonzero(bucket == k)) for k, w in enumerate(widths)]
         self.on_epoch_end()
 
+    def __repr__(self):
+        widths = checks.span(width for width, _ in self._batches)
+        return (
+            f"batches_by_length({len(self.each)} sequences in {len(self)} batches of up to "
+            f"{self.batch_size}, {widths} steps)"
+        )
+
     def on_epoch_end(self):
         batches = []
         for width, samples in self._buckets:

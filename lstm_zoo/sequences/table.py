@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_zoo import checks
-from lstm_zoo.sequences import columns
-from lstm_zoo.sequences.cutting import Windows, windows
+from lstm_zoo.sequences import columns, cutting
 from lstm_zoo.sequences.gaps import filler, no_true_step, with_every_step
 
 
@@ -40,10 +39,12 @@ class Panel:
             f"{static} static)"
         )
 
-    def windows(self, input_steps: int, horizon: int, stride: int = 1, **options) -> Windows:
+    def windows(
+        self, input_steps: int, horizon: int, stride: int = 1, **options
+    ) -> cutting.Windows:
         """`lz.windows` of these series, with their known future and static numbers."""
         own = {name: getattr(self, name) for name in ("known_future", "static", "mask_value")}
-        return windows(self.series, input_steps, horizon, stride, **{**own, **options})
+        return cutting.windows(self.series, input_steps, horizon, stride, **{**own, **options})
 
 
 def panel(

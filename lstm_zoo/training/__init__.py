@@ -1,8 +1,11 @@
 """fit(): one `tf.function` training step, on CPU, GPU or several replicas; safe to interrupt."""
 
 from lstm_zoo.files import replacing
+from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.training.data import check_data
 from lstm_zoo.training.fit import fit, save
 from lstm_zoo.training.loading import load
 
 __all__ = ["check_data", "fit", "load", "replacing", "save"]
+
+_suggest(__name__)

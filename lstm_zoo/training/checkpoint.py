@@ -63,7 +63,7 @@ def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
                 f"{path} is damaged ({problem}): going on from the checkpoint before it, "
                 "from the start if there is none",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
     return None
 

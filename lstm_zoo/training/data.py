@@ -4,7 +4,7 @@ import keras
 import ml_dtypes
 import numpy as np
 
-from lstm_zoo import checks
+from lstm_zoo import checks, precision
 from lstm_zoo.training import losses
 
 _CHUNK = 2**24  # numbers looked at together: a memory-mapped array is never in memory as a whole
@@ -176,6 +176,8 @@ def _check_input(name, x, side, widest):
             )
     if side is None or str(side.dtype) != "string":
         check_numbers(name, x, widest)
+    if widest == "float32" and side is not None and "float" in str(side.dtype):
+        precision.check_single(name, [x])
 
 
 def _checked_target(name, y, side, loss, widest, fit):
@@ -184,6 +186,8 @@ def _checked_target(name, y, side, loss, widest, fit):
         _check_shape(name, y, side.shape[1:], sparse, bool(losses.quantiles_of(loss)))
     if not sparse:
         check_numbers(name, y, widest, may_miss=losses.leaves_out_missing(loss))
+        if widest == "float32":
+            precision.check_single(name, [y])
         return y
     classes = side.shape[-1] if side is not None else None
     return _labels(name, y, classes, getattr(loss, "ignore_class", None), fit)

@@ -1,7 +1,10 @@
 """Weights in and out: PyTorch's recurrent modules, Keras 2's .h5, TensorFlow 1's kernels."""
 
+from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.weights.keras2 import from_keras2
 from lstm_zoo.weights.tensorflow1 import from_tensorflow1
 from lstm_zoo.weights.torch import from_torch, to_torch
 
 __all__ = ["from_keras2", "from_tensorflow1", "from_torch", "to_torch"]
+
+_suggest(__name__)

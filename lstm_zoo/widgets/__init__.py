@@ -5,9 +5,12 @@ notebook shows it when it is the last line of a cell. Its controls can be moved 
 arrow keys, and by code: `explorer.controls["c"].value = 2.0`.
 """
 
+from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.widgets.cell import explore_cell
 from lstm_zoo.widgets.explorer import Explorer
 from lstm_zoo.widgets.gradients import explore_gradients
 from lstm_zoo.widgets.trace import explore_trace
 
 __all__ = ["Explorer", "explore_cell", "explore_gradients", "explore_trace"]
+
+_suggest(__name__)

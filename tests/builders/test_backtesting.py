@@ -77,3 +77,11 @@ def test_a_model_is_backtested_on_the_scale_of_the_series():
 def test_bad_backtest_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_results_say_in_a_line_what_they_hold():
+    found = lz.backtest(np.arange(60.0), 2, start=20, baselines=["naive"])
+    assert repr(found) == "Backtest(20 origins, 2 steps ahead; mean absolute error: naive 1.5)"
+    assert repr(found.intervals("naive", 0.5)) == (
+        "Intervals(10 origins, 2 steps ahead: 100% of the truth within, mean width 3)"
+    )

@@ -35,6 +35,9 @@ class Kind(abc.ABC):
             self.data = datasets.load(recipe.data["name"])
         self.prepare()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.recipe.name!r})"
+
     def prepare(self):  # noqa: B027  (the data set is enough for some)
         """Read what `training_part`, `build` and `scores` use."""
 

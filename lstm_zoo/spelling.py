@@ -1,0 +1,71 @@
+"""A misspelt name or keyword is answered with the nearest right one."""
+
+import functools
+import inspect
+import sys
+
+from lstm_zoo.checks import near
+
+_MARK = "__answers_misspelt_keywords__"
+
+
+def no_attribute(module, name, known):
+    """The error for a name that a module lacks.
+
+    >>> print(no_attribute("lstm_zoo", "build_clasifier", ["build_classifier"]))
+    module 'lstm_zoo' has no attribute 'build_clasifier'; did you mean 'build_classifier'?
+    """
+    hint = "" if name.startswith("__") else near(name, known)
+    # With its name and no object, Python adds no question of its own when it prints the error.
+    return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=name)
+
+
+def suggest(room):
+    """Let the public names of a module answer misspelt names and keywords; its last line.
+
+    Functions and `__init__`s are replaced by ones of the same signature that do the same and look
+    at the keywords after a call has failed only. A type checker sees the names as they are written.
+
+    Args:
+        room: the name of the module, which has `__all__`.
+    """
+    module = sys.modules[room]
+
+    def __getattr__(name):
+        raise no_attribute(room, name, module.__all__)
+
+    vars(module)["__getattr__"] = __getattr__
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isfunction(thing):
+            vars(module)[name] = helped = _helped(thing)
+            vars(sys.modules[thing.__module__])[thing.__name__] = helped  # where pickle looks
+        elif inspect.isclass(thing) and "__init__" in vars(thing):
+            thing.__init__ = _helped(vars(thing)["__init__"])
+
+
+@functools.cache  # a function may be public in two places, or under two names
+def _helped(function):
+    if hasattr(function, _MARK):
+        return function
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except (TypeError, ValueError) as problem:
+            called, known = function, [*inspect.signature(function).parameters]
+            if function.__name__ == "__init__":
+                called = type(arguments[0])
+                inits = (vars(kind).get("__init__") for kind in called.__mro__[:-1])
+                known = [name for one in inits if one for name in inspect.signature(one).parameters]
+            wrong = [name for name in options if name not in known and repr(name) in str(problem)]
+            if not wrong or "; did you mean" in str(problem):
+                raise
+            kind = TypeError if isinstance(problem, TypeError) else ValueError
+        what = f"{called.__name__}() got an unexpected keyword argument {wrong[0]!r}"
+        raise kind(f"{what}{near(wrong[0], known)}")
+
+    vars(call)["__signature__"] = inspect.signature(function)  # Keras reads that of an `__init__`
+    setattr(call, _MARK, True)
+    return call
