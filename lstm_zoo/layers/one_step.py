@@ -1,21 +1,15 @@
 """The layers of a model on one step at a time, as a model that hands its states on."""
 
+import collections
+
 import keras
 from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.backend import wide
 from lstm_zoo.cells import Cell
+from lstm_zoo.layers.each_step import acts_on_each_step
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
-
-# What does the same to each step, whatever the others are.
-EACH_STEP = """
-Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU
-LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
-UnitNormalization RunningNormalization Rescaling Masking Identity TimeDistributed Add Subtract
-Multiply Average Maximum Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd
-LogicalOr
-"""
 
 
 def streaming(model: keras.Model) -> keras.Model:
@@ -80,6 +74,7 @@ class _Walk:
 
     def __init__(self):
         self.before, self.after = [], []
+        self.calls = collections.Counter()  # of a layer by name
         self.timed = []  # tensors that have an axis of time
 
     def has_time(self, tensor):
@@ -94,10 +89,10 @@ class _Walk:
                 "for its first step"
             )
         if isinstance(layer, keras.layers.RNN):
-            return self._with_states(_Recurrence(layer), *args, **kwargs)
+            return self._with_states(_Recurrence, layer, *args, **kwargs)
         if timed and type(layer) in _POOLINGS:
-            return self._with_states(_POOLINGS[type(layer)](layer), *args, **kwargs)
-        if timed and not _does_the_same_to_each_step(layer):
+            return self._with_states(_POOLINGS[type(layer)], layer, *args, **kwargs)
+        if timed and not acts_on_each_step(layer, args, kwargs, self.has_time):
             raise ValueError(
                 f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: it "
                 "needs more than the steps so far, or is unknown"
@@ -107,8 +102,11 @@ class _Walk:
             self.timed.extend(keras.tree.flatten(output))
         return output
 
-    def _with_states(self, one_step, sequence, initial_state=None, mask=None, **kwargs):
-        name = one_step.of.name
+    def _with_states(self, kind, layer, sequence, initial_state=None, mask=None, **kwargs):
+        self.calls[layer.name] += 1
+        again = self.calls[layer.name]
+        name = layer.name if again == 1 else f"{layer.name}_{again}"
+        one_step = kind(layer, f"{name}_step")
         if initial_state is not None:
             raise ValueError(f"layer {name!r} must start from states of its own to be streamed")
         states = [
@@ -124,12 +122,6 @@ class _Walk:
         if one_step.gives_sequences:
             self.timed.append(output)
         return output
-
-
-def _does_the_same_to_each_step(layer):
-    if type(layer).__name__ == "Any":  # over the features: how Masking finds what it leaves out
-        return layer.axis in (-1, [-1])
-    return type(layer).__name__ in EACH_STEP.split()
 
 
 def state_names(cell) -> list[str]:
@@ -149,8 +141,8 @@ class _OneStep(keras.layers.Layer):
 
     gives_sequences = False
 
-    def __init__(self, layer):
-        super().__init__(name=f"{layer.name}_step", dtype=layer.dtype_policy, autocast=False)
+    def __init__(self, layer, name):
+        super().__init__(name=name, dtype=layer.dtype_policy, autocast=False)
         self.of = layer
         self.built = True
 
@@ -168,12 +160,12 @@ def _renewed(new, old, mask):
 
 
 class _Recurrence(_OneStep):
-    def __init__(self, layer):
+    def __init__(self, layer, name):
         if layer.go_backwards:
             raise ValueError(f"layer {layer.name!r} must not go backwards")
         if layer.return_state:
             raise ValueError(f"layer {layer.name!r} must not return its states to be streamed")
-        super().__init__(layer)
+        super().__init__(layer, name)
         self.gives_sequences = layer.return_sequences
         first = map(ops.convert_to_numpy, keras.tree.flatten(layer.get_initial_state(1)))
         learned = getattr(layer, "learned_initial_state", False)
@@ -184,6 +176,8 @@ class _Recurrence(_OneStep):
         names, sizes = state_names(cell), keras.tree.flatten(cell.state_size)
         if not _gives_its_first_state(cell):
             names, sizes = [*names, "output"], [*sizes, cell.output_size]
+        if not self.starts_from_zeros:  # before the first step that counts, the output is zeros
+            names, sizes = [*names, "seen"], [*sizes, 1]
         return [(name, size, self._dtype_of_states()) for name, size in zip(names, sizes)]
 
     def _dtype_of_states(self):
@@ -193,6 +187,7 @@ class _Recurrence(_OneStep):
 
     def call(self, sequence, states, mask=None):
         cell, states = self.of.cell, list(states)
+        seen = 1 if self.starts_from_zeros else states.pop()
         if not self.starts_from_zeros:  # then what is carried is the difference from the first
             first = keras.tree.flatten(self.of.get_initial_state(1))
             first += [0.0] * (len(states) - len(first))  # an output that is kept
@@ -214,9 +209,10 @@ class _Recurrence(_OneStep):
             last = after[0] if len(states) == len(flat) else after[-1]
             if self.of.zero_output_for_mask:
                 last = ops.zeros_like(output)
-            output = ops.where(mask[:, :1], output, ops.cast(last, output.dtype))
+            output = ops.where(mask[:, :1], output, ops.cast(last * seen, output.dtype))
         if not self.starts_from_zeros:
             after = [ops.subtract(state, one) for state, one in zip(after, first)]
+            after += _renewed([ops.ones_like(seen)], [seen], mask)
         if self.of.return_sequences:
             output = ops.expand_dims(output, 1)
         return (output, *after)

@@ -108,6 +108,51 @@ def test_stream_starts_from_states_that_were_learned(pooling):
     np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)
 
 
+@pytest.mark.parametrize("sequences", [True, False])
+def test_stream_gives_zeros_before_the_first_step_that_counts(sequences):
+    inputs = keras.Input((None, 3))
+    layer = lz.LSTM(4, learned_initial_state=True, return_sequences=sequences)
+    model = keras.Model(inputs, layer(keras.layers.Masking()(inputs)))
+    model.set_weights([RNG.normal(size=w.shape) for w in model.get_weights()])
+    x = X.copy()
+    x[0, :2] = x[1] = 0
+    expected = model(x) if sequences else whole(model, x)
+    np.testing.assert_allclose(streamed(model, x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["recurrent", "pooling"])
+def test_stream_of_a_shared_layer_keeps_states_for_each_of_its_calls(layer):
+    inputs = keras.Input((None, 3))
+    if layer == "recurrent":
+        shared = lz.LSTM(3, return_sequences=True)
+        model = keras.Model(inputs, shared(shared(inputs)))
+    else:
+        shared = keras.layers.GlobalMaxPooling1D()
+        after = lz.LSTM(3, return_sequences=True)(inputs)
+        model = keras.Model(inputs, keras.layers.Add()([shared(inputs), shared(after)]))
+    expected = model(X) if layer == "recurrent" else whole(model, X)
+    np.testing.assert_allclose(streamed(model, X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Softmax(axis=1),
+        keras.layers.UnitNormalization(axis=1),
+        keras.layers.Normalization(axis=1, mean=np.arange(6.0), variance=np.ones(6)),
+        keras.layers.LayerNormalization(axis=(1, 2)),
+        keras.layers.EinsumDense("abc,bd->adc", output_shape=(6, 3)),
+        keras.layers.Activation(lambda x: keras.ops.cumsum(x, axis=1)),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_that_looks_along_the_sequence_is_refused(layer):
+    inputs = keras.Input((6, 3))
+    model = keras.Model(inputs, layer(inputs))
+    with pytest.raises(ValueError, match="can't be run step by step"):
+        lz.stream(model)
+
+
 class StartsFromOnes(keras.layers.GRUCell):
     def get_initial_state(self, batch_size=None):
         return [keras.ops.ones((batch_size, self.units))]

@@ -1,0 +1,67 @@
+"""Which layers act on each step of a sequence alone, so that they can be run step by step."""
+
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+# Layers that act on each step alone, unless their axis or function looks along the sequence.
+EACH_STEP = """
+Any Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation
+ReLU LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
+UnitNormalization RunningNormalization Rescaling Masking Identity TimeDistributed Add Subtract
+Multiply Average Maximum Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd
+LogicalOr
+"""
+_STEPS = 3
+
+
+def acts_on_each_step(layer, args, kwargs, has_time) -> bool:
+    """Whether a layer gives for a step alone what it gives for it among others.
+
+    It is one of the layers above, and does so on random numbers.
+
+    Args:
+        layer: a layer that is built.
+        args, kwargs: what it is called with, with Keras's symbolic tensors.
+        has_time: says of such a tensor whether it is `(batch, timesteps, ...)`.
+    """
+    if type(layer).__name__ not in EACH_STEP.split():
+        return False
+    given = (args, kwargs)
+    drawn = keras.tree.map_structure(_drawer(has_time), given)
+
+    def answer(t=None):
+        def part(one, values):
+            timed = t is not None and isinstance(one, keras.KerasTensor) and has_time(one)
+            return values[:, t : t + 1] if timed else values
+
+        args, kwargs = keras.tree.map_structure(part, given, drawn)
+        return ops.convert_to_numpy(ops.cast(layer(*args, **kwargs), "float32"))
+
+    try:
+        with keras.StatelessScope(collect_losses=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            among = np.split(answer(), _STEPS, axis=1)
+            alone = [answer(t) for t in range(_STEPS)]
+    except Exception:  # each backend has its own for a layer that knows one length only
+        return False
+    return all(
+        a.shape == b.shape and np.allclose(a, b, rtol=1e-2, atol=1e-2)
+        for a, b in zip(alone, among, strict=True)
+    )
+
+
+def _drawer(has_time):
+    """Gives random numbers of the shape and type of a symbolic tensor."""
+    rng = np.random.default_rng(0)
+
+    def drawn(one):
+        if not isinstance(one, keras.KerasTensor):
+            return one
+        shape = (1, _STEPS, *one.shape[2:]) if has_time(one) else (1, *one.shape[1:])
+        x = rng.normal(size=shape)
+        return ops.convert_to_tensor(x if "float" in one.dtype else x > 0, one.dtype)
+
+    return drawn
