@@ -64,7 +64,7 @@ class CRF(keras.layers.Layer):
 
         def step(carry, now):
             total, seen, before, score = carry
-            s, y, counts = now
+            s, y, counts = self._of_step(now)
             on = ops.logsumexp(total[:, :, None] + A, axis=1) + s
             total_now = ops.where(seen, on, first + s)
             joint = ops.where(seen, ops.matmul(before, A), first)
@@ -75,7 +75,7 @@ class CRF(keras.layers.Layer):
 
         zeros = ops.zeros_like(scores[:, 0])
         start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), zeros, zeros[:, :1])
-        (total, seen, before, score), _ = ops.scan(step, start, self._in_time(scores, mask, truth))
+        (total, seen, before, score), _ = ops.scan(step, start, _in_time(mask, scores, truth))
         score = score[:, 0] + ops.sum(before * last, axis=-1)
         likelihood = score - ops.logsumexp(total + last, axis=-1)
         return ops.where(seen[:, 0], likelihood, 0)
@@ -94,7 +94,7 @@ class CRF(keras.layers.Layer):
 
         def forward(carry, now):
             best, seen, _ = carry
-            s, counts = now
+            s, counts = self._of_step(now)
             reached = best[:, :, None] + A
             came_from = ops.cast(ops.argmax(reached, axis=1), "int32")
             best_now = ops.where(seen, ops.max(reached, axis=1) + s, first + s)
@@ -105,7 +105,7 @@ class CRF(keras.layers.Layer):
 
         zeros = ops.zeros_like(scores[:, 0])
         start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), same)
-        (best, *_), (*_, came_from) = ops.scan(forward, start, self._in_time(scores, mask))
+        (best, *_), (*_, came_from) = ops.scan(forward, start, _in_time(mask, scores))
 
         def backward(tag, came_from):
             before = ops.take_along_axis(came_from, tag[:, None], axis=1)[:, 0]
@@ -115,13 +115,21 @@ class CRF(keras.layers.Layer):
         _, tags = ops.scan(backward, tag, came_from, reverse=True)
         return ops.transpose(tags)
 
-    @staticmethod
-    def _in_time(scores, mask, *others):
-        """Everything with the axis of time first; the mask as `(timesteps, batch, 1)`."""
-        counts = ops.ones_like(scores[..., :1], dtype="bool")
-        if mask is not None:
-            counts = ops.logical_and(counts, ops.cast(mask, "bool")[..., None])
-        return tuple(ops.swapaxes(part, 0, 1) for part in (scores, *others, counts))
+    def _of_step(self, now):
+        """The parts that `_in_time` put together, at one step, and whether that step counts."""
+        *parts, counts = ops.split(now, range(self.num_tags, now.shape[-1], self.num_tags), axis=-1)
+        return (*parts, counts > 0)
 
     def get_config(self):
         return {**super().get_config(), "num_tags": self.num_tags}
+
+
+def _in_time(mask, *parts):
+    """One array with the axis of time first: all parts, and 1 where the mask is true.
+
+    `keras.ops.scan` goes over several arrays on TensorFlow only if their length is known before.
+    """
+    counts = ops.ones_like(parts[0][..., :1])
+    if mask is not None:
+        counts = counts * ops.cast(mask, counts.dtype)[..., None]
+    return ops.swapaxes(ops.concatenate([*parts, counts], axis=-1), 0, 1)

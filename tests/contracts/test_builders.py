@@ -136,3 +136,68 @@ def test_wrong_arguments_are_named(name, option, value, message):
 def test_wrong_shape_is_named(name):
     with pytest.raises(ValueError, match="input_shape must be"):
         getattr(lz, name)((4,), *BUILDERS[name].arguments[1:])
+
+
+class Batches(keras.utils.PyDataset):
+    """Given batches, one after the other."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, number):
+        return self.batches[number]
+
+
+@pytest.mark.slow
+@every_builder
+def test_lengths_may_follow_one_another_in_every_call(name):
+    """A model that has met other lengths predicts what a new one with its weights does."""
+    check_lengths(name)
+
+
+@pytest.mark.slow
+def test_lengths_of_a_tagger_with_crf_may_follow_one_another_in_every_call():
+    """TensorFlow's loop in Keras asks for a length that is known before."""
+    check_lengths("build_tagger", crf=True)
+
+
+def check_lengths(name, **options):
+    case = BUILDERS[name]
+    shape = {"build_lstm_fcn": (SHAPE, 3)}.get(name, case.arguments)
+    options |= {"dimension_shuffle": False} if name == "build_lstm_fcn" else {}
+    model = getattr(lz, name)(*shape, **{**case.small, **options})
+
+    def of_length(array, length):
+        return keras.tree.map_structure(lambda a: a[:, :length] if a.ndim > 1 else a, array)
+
+    batches = [
+        (of_length(case.x, length), of_length(case.y, length) if case.by_step else case.y)
+        for length in (4, 2, 1, 3)
+    ]
+    for x, y in batches:
+        assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
+        model.fit(x, y, epochs=1, verbose=0)
+        lz.fit(model, x, y, epochs=1, verbose=0)
+    assert np.isfinite(model.fit(Batches(batches), verbose=0).history["loss"]).all()
+    history = lz.fit(model, Batches(batches), validation_data=Batches(batches), epochs=1, verbose=0)
+    assert np.isfinite([*history.history["loss"], *history.history["val_loss"]]).all()
+    for x, _ in batches:
+        model.predict(x, verbose=0)
+    new = keras.models.clone_model(model)
+    new.set_weights(model.get_weights())
+    expected = new.predict(batches[0][0], verbose=0)
+    np.testing.assert_allclose(model.predict(batches[0][0], verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_tagger_with_crf_trains_on_batches_by_length():
+    tagger = lz.build_tagger((None, FEATURES), 3, crf=True, lstm_units=3)
+    sequences = [np.ones((n, FEATURES)) * n for n in (5, 5, 3, 3, 1)]
+    tags = [np.arange(len(one)) % 3 for one in sequences]
+    batches = lz.batches_by_length(sequences, tags, batch_size=2)
+    history = lz.fit(tagger, batches, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
