@@ -1,8 +1,10 @@
 """What depends on Keras's backend: TensorFlow or none, and the precision of numbers."""
 
+import contextlib
+import contextvars
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import keras
@@ -61,3 +63,31 @@ def wide(dtype: str) -> str:
     ('float32', 'float64')
     """
     return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+_counts: contextvars.ContextVar = contextvars.ContextVar("counts", default=None)
+
+
+@contextlib.contextmanager
+def counted_as(fraction) -> Iterator[None]:
+    """Let what a replica computes in the block count as `fraction` in `sums_over_replicas`."""
+    token = _counts.set(fraction)
+    try:
+        yield
+    finally:
+        _counts.reset(token)
+
+
+def sums_over_replicas(*tensors) -> tuple:
+    """Each tensor summed over the replicas of a step, on each of them; itself where there is one.
+
+    A layer that keeps or uses a statistic of a batch needs it, so that several replicas do what
+    one does.
+    """
+    context = tf.distribute.get_replica_context() if tf is not None else None
+    if context is None or context.num_replicas_in_sync == 1:
+        return tensors
+    fraction = _counts.get()
+    if fraction is not None:
+        tensors = tuple(tensor * tf.cast(fraction, tensor.dtype) for tensor in tensors)
+    return tuple(context.all_reduce("sum", list(tensors)))

@@ -150,6 +150,7 @@ def calls():
         "layers.layer_for": (1, {"cell": "lstm", "units": 2, "return_sequences": True}),
         "layers.CRF": (1, {"num_tags": 3}),
         "layers.AttentionOverTime": (1, {}),
+        "layers.BatchNormalization": (1, {"dtype": "float32"}),
         "layers.MLSTMBlock": (1, {}),
         "layers.SLSTMBlock": (1, {}),
         "layers.MaxOverTime": (1, {"dtype": "float32"}),

@@ -38,10 +38,10 @@ MAY_IMPORT = {
 # Where Keras or TensorFlow has no public way; each says why beside the import.
 PRIVATE = {
     "backend.py": "keras.src",
-    "builders/tagger.py": "keras.src",
     "cells/base.py": "keras.src",
     "recurrence/run.py": "tensorflow.python",
     "training/tracing.py": "tensorflow.python",
+    "training/replicas.py": "keras.src",
 }
 
 

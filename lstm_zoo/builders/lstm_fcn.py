@@ -14,7 +14,7 @@ from lstm_zoo.builders.stack import (
     recurrent,
     sequence_input,
 )
-from lstm_zoo.layers import MeanOverTime
+from lstm_zoo.layers import BatchNormalization, MeanOverTime
 
 
 def build_lstm_fcn(
@@ -109,7 +109,7 @@ def build_lstm_fcn(
             kernel_initializer="he_uniform",
             name=f"convolution_{number}",
         )(y)
-        y = keras.layers.BatchNormalization(name=f"normalised_{number}")(y, mask=mask)
+        y = BatchNormalization(name=f"normalised_{number}")(y, mask=mask)
         y = _only(keras.layers.Activation("relu", name=f"activation_{number}")(y), mask)
     y = MeanOverTime(name="mean")(y, mask=mask)  # Keras's divides by 0 where all is masked
     if dimension_shuffle:

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-# Keras hands masks to losses and metrics beside the tensors, and has no public way to them.
-from keras.src.backend import get_keras_mask, set_keras_mask
-
 from lstm_zoo import checks
+from lstm_zoo.backend import get_keras_mask, set_keras_mask
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.layers import CRF
 
@@ -132,17 +130,18 @@ class ChainTagger(keras.Model):
         """Of the likeliest labels."""
         return super().compute_metrics(x, y, self._likeliest(y_pred), sample_weight)
 
-    # JAX hands a step its weights, (state, data), and the variables hold none meanwhile.
     _weights = None
-
-    def train_step(self, *given):
-        return self._keeping_weights(super().train_step, given)
-
-    def test_step(self, *given):
-        return self._keeping_weights(super().test_step, given)
 
     def predict_step(self, *given):
         return self._keeping_weights(self._predict, given)
+
+    if keras.backend.backend() == "jax":
+        # JAX hands a step its weights, (state, data), and the variables hold none meanwhile.
+        def train_step(self, *given):
+            return self._keeping_weights(super().train_step, given)
+
+        def test_step(self, *given):
+            return self._keeping_weights(super().test_step, given)
 
     def _keeping_weights(self, step, given):
         if keras.backend.backend() != "jax":

@@ -4,7 +4,12 @@ from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.crf import CRF
 from lstm_zoo.layers.lstm import LSTM
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
-from lstm_zoo.layers.scaling import RunningNormalization, ScaledBack, WindowScale
+from lstm_zoo.layers.scaling import (
+    BatchNormalization,
+    RunningNormalization,
+    ScaledBack,
+    WindowScale,
+)
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 from lstm_zoo.layers.xlstm import MLSTMBlock, SLSTMBlock
 from lstm_zoo.spelling import suggest as _suggest
@@ -14,6 +19,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "AttentionOverTime",
+    "BatchNormalization",
     "CoupledLSTM",
     "MLSTMBlock",
     "MaxOverTime",

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import checks
+from lstm_zoo.backend import sums_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
@@ -50,7 +51,7 @@ class RunningNormalization(keras.layers.Layer):
         return "float64" if self.compute_dtype == "float64" else "float32"
 
     def build(self, input_shape):
-        options = {"trainable": False, "autocast": False, "aggregation": "mean"}
+        options = {"trainable": False, "autocast": False}
         options["dtype"] = self._precision
         width = (input_shape[-1],)
         self.mean = self.add_weight(width, "zeros", name="mean", **options)
@@ -74,11 +75,13 @@ class RunningNormalization(keras.layers.Layer):
         if mask is not None:
             seen = seen * ops.cast(mask, self._precision)[..., None]
         axes = list(range(len(x.shape) - 1))
-        before, new = ops.convert_to_tensor(self.count), ops.sum(seen)
+        before, apart = ops.convert_to_tensor(self.count), ops.sum(seen * (x - mean), axis=axes)
+        new, apart = sums_over_replicas(ops.sum(seen), apart)
         count = before + new
         share = new / ops.maximum(count, 1.0)
-        apart = ops.sum(seen * (x - mean), axis=axes) / ops.maximum(new, 1.0)
-        within = ops.sum(seen * (x - mean - apart) ** 2, axis=axes) / ops.maximum(new, 1.0)
+        apart = apart / ops.maximum(new, 1.0)
+        (within,) = sums_over_replicas(ops.sum(seen * (x - mean - apart) ** 2, axis=axes))
+        within = within / ops.maximum(new, 1.0)
         mean = mean + share * apart
         added = variance + share * (within - variance) + share * (1 - share) * apart**2
         variance = ops.where(new > 0, added, variance)
@@ -89,6 +92,55 @@ class RunningNormalization(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's own, with the statistics of the whole batch on every replica.
+
+    `keras.layers.BatchNormalization` takes those of each replica's samples, or with `synchronized`
+    those of all samples, masked steps included.
+
+    Args:
+        kwargs: those of `keras.layers.BatchNormalization`.
+
+    Call arguments:
+        inputs: `(batch, timesteps, features)`, or any shape whose last axis is the features.
+        training: whether to normalise by these inputs and to count them.
+        mask: of the shape of `inputs` less its last axis, or None; masked steps do not count.
+
+    Returns:
+        The normalised inputs, of the same shape.
+
+    Raises:
+        ValueError: as Keras's layer does.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = BatchNormalization(momentum=0.0)
+        >>> _ = layer(np.array([[[1.0], [3.0]]]), training=True)
+        >>> layer.moving_mean.numpy().tolist(), layer.moving_variance.numpy().tolist()
+        ([2.0], [1.0])
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+    of_all_replicas = True
+
+    def _moments(self, inputs, mask):
+        rank = len(inputs.shape)
+        axes = [axis for axis in range(rank) if axis != self.axis % rank]
+        counts = ops.ones_like(inputs)
+        if mask is not None:
+            counts = counts * ops.cast(mask, inputs.dtype)[..., None]
+        count, mean = (ops.sum(part, axis=axes) for part in (counts, counts * inputs))
+        count, mean = sums_over_replicas(count, mean)
+        count = ops.maximum(count, 1.0)
+        mean = mean / count
+        centred = inputs - ops.expand_dims(mean, axes)
+        (variance,) = sums_over_replicas(ops.sum(counts * centred**2, axis=axes))
+        return mean, variance / count
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")

@@ -1,18 +1,9 @@
-"""Training on several replicas: devices of one machine, or processes that may be on many.
-
-Every worker goes through the same batches in the same order and takes its own rows of each, so that
-no sample is lost or doubled. Where a batch does not divide evenly, or has fewer samples than there
-are replicas, each replica's loss counts by the samples that it has.
-"""
+"""Training on several replicas: devices of one machine, or processes that may be on many."""
 
 import json
 import os
 import re
-import typing
 from collections.abc import Sequence
-
-import keras
-import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow, tf
@@ -89,60 +80,14 @@ def is_chief(strategy) -> bool:
     return resolver is None or not resolver.task_type or resolver.task_id in (0, None)
 
 
-class Share(typing.NamedTuple):
-    """The part of a replica in a batch: how many of its rows are samples, and their weight."""
-
-    rows: typing.Any
-    weight: typing.Any
-
-
-class Split:
-    """Deals out the rows of batches to the replicas."""
-
-    def __init__(self, strategy):
-        self.strategy = strategy
-        self.rows = 0  # of a replica in the largest batch so far; one size is traced once
-
-    def __call__(self, batch):
-        """The batch and each replica's `Share` in it."""
-        replicas = self.strategy.num_replicas_in_sync
-        batch = _on_leaves(np.asarray, batch)
-        samples = len(keras.tree.flatten(batch)[0])
-        self.rows = max(self.rows, -(-samples // replicas))
-        each = -(-samples // replicas)
-
-        def rows(context):
-            first = context.replica_id_in_sync_group * each
-            return np.clip(np.arange(first, first + self.rows), 0, samples - 1)
-
-        def share(context):
-            first = context.replica_id_in_sync_group * each
-            real = min(each, max(0, samples - first))
-            return Share(
-                tf.constant(real, "int32"), tf.constant(real * replicas / samples, "float32")
-            )
-
-        def part(context):
-            return _on_leaves(lambda a: tf.constant(a[rows(context)]), batch)
-
-        of_each = self.strategy.experimental_distribute_values_from_function
-        return of_each(part), of_each(share)
-
-
-def at_least_one(data, share):
-    """A replica's samples, or one row that is to count nothing."""
-    return _on_leaves(lambda a: a[: tf.maximum(share.rows, 1)], data)
-
-
-def sum_of_all(tensors):
-    """The sums over the replicas, in each of them."""
-    return tf.distribute.get_replica_context().all_reduce("sum", tensors)
-
-
-def total(strategy, value):
-    """The sum over the replicas."""
-    return strategy.reduce("sum", value, axis=None)
-
-
-def _on_leaves(function, tree):
-    return keras.tree.map_structure(lambda leaf: leaf if leaf is None else function(leaf), tree)
+def strategy_of(model, strategy):
+    """The strategy that a model was built under, which is the one to train it with."""
+    built_under = model.distribute_strategy
+    if strategy is None or strategy is built_under:
+        return built_under
+    if max(s.num_replicas_in_sync for s in (strategy, built_under)) > 1:
+        raise ValueError(
+            "strategy must be the one that the model was built under: build or load the model "
+            f"inside `with strategy.scope():`, got another {type(strategy).__name__}"
+        )
+    return strategy

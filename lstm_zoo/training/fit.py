@@ -9,14 +9,15 @@ import keras
 import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.backend import needs_tensorflow, tf
+from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.files import replacing
-from lstm_zoo.training import distribute, identity, sources, weights
+from lstm_zoo.training import distribute, identity, replicas, sources, weights
+from lstm_zoo.training.arguments import at_most, checked_callbacks
 from lstm_zoo.training.data import check_data, is_stream
 from lstm_zoo.training.history import History
-from lstm_zoo.training.loop import Loop, check_fixed_batch, stateful_layers
+from lstm_zoo.training.loop import Loop, check_fixed_batch
 from lstm_zoo.training.progress import Progress, check_every
-from lstm_zoo.training.step import build
+from lstm_zoo.training.step import build, check_own_ways
 
 
 @needs_tensorflow
@@ -30,6 +31,7 @@ def fit(
     validation_data=None,
     validation_split: float = 0.0,
     validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
     validation_freq: int = 1,
     epochs: int = 10,
     initial_epoch: int = 0,
@@ -72,6 +74,7 @@ def fit(
             `x` may be.
         validation_split: the part of `x` and `y`, from their end, to measure on in its place.
         validation_steps: batches of the validation data to measure on; None takes all.
+        validation_batch_size: samples a batch of the validation data; None takes `batch_size`.
         validation_freq: measure every so many epochs.
         epochs: times to go through the data.
         initial_epoch: how many of them were done before.
@@ -95,7 +98,8 @@ def fit(
             stays ended. For data in batches they must come in the same order again.
         checkpoint_every: steps (an int) or time (a `datetime.timedelta`) after which to write one
             within an epoch too.
-        strategy: a `tf.distribute.Strategy` under whose scope the model was built, or None. With
+        strategy: the `tf.distribute.Strategy` under whose scope the model was built; None takes
+            that. Several replicas come to what one comes to, but for the masks of dropout. With
             several processes each gets the same data, and takes its part (`training.distribute`).
         verbose: 1 shows a progress bar, 2 a line an epoch, 0 nothing.
 
@@ -128,6 +132,9 @@ def fit(
     epochs = checks.count("epochs", epochs)
     initial_epoch = checks.count("initial_epoch", initial_epoch, least=0)
     validation_freq = checks.count("validation_freq", validation_freq)
+    if validation_batch_size is not None:
+        validation_batch_size = checks.count("validation_batch_size", validation_batch_size)
+    epochs, steps_per_epoch = at_most(epochs, steps_per_epoch)
     checks.one_of("on_nan", on_nan, ("stop", "skip"))
     if not isinstance(shuffle, (bool, np.bool_)):
         raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
@@ -137,7 +144,7 @@ def fit(
         raise ValueError(f'jit_compile must be "auto", True or False, got {jit_compile!r}')
     if seed is not None:
         seed = checks.count("seed", seed, least=0)
-    told = _checked_callbacks(callbacks)
+    told = checked_callbacks(callbacks)
     class_weight = weights.check_class_weight(class_weight)
     if is_stream(x):
         _refuse_beside_batches(y, sample_weight, validation_split)
@@ -147,7 +154,9 @@ def fit(
             model, x, y, sample_weight, class_weight, validation_data, validation_split
         )
         check_fixed_batch(model, batch_size)
-    strategy = strategy or tf.distribute.get_strategy()
+    check_own_ways(model)
+    strategy = distribute.strategy_of(model, strategy)
+    replicas.check(model, strategy)
     chief = distribute.is_chief(strategy)
     if isinstance(every, datetime.timedelta) and strategy.cluster_resolver is not None:
         raise ValueError("checkpoint_every must be steps where several processes train")
@@ -156,7 +165,7 @@ def fit(
     if is_stream(x):
         source = sources.of_stream(model, "x", x, class_weight=class_weight, **options)
     else:
-        options["shuffle"] &= not stateful_layers(model)
+        options["shuffle"] &= not replicas.stateful_layers(model)
         source = sources.of_arrays(model, x, y, sample_weight, batch_size=batch_size, **options)
     steps = sources.check_steps(source, "x", steps_per_epoch, epochs, "steps_per_epoch")
     build(model, source.sample(), source.signature(), strategy)
@@ -179,7 +188,7 @@ def fit(
     use_xla = model.jit_compile if jit_compile == "auto" else jit_compile
     loop = Loop(model, source, steps, progress, strategy, on_nan, clipnorm, use_xla)
     if validation is not None:
-        measured = _validation_source(model, validation, batch_size)
+        measured = _validation_source(model, validation, validation_batch_size or batch_size)
         several = epochs // validation_freq
         limit = sources.check_steps(
             measured, "validation_data", validation_steps, several, "validation_steps"
@@ -229,18 +238,6 @@ def save(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
     with replacing(path) as temporary:
         model.save(temporary)
     return path
-
-
-def _checked_callbacks(callbacks):
-    if isinstance(callbacks, keras.callbacks.Callback):
-        return [callbacks]
-    several = [] if callbacks is None else callbacks
-    for one in several if isinstance(several, (list, tuple)) else [several]:
-        if not isinstance(one, keras.callbacks.Callback):
-            raise ValueError(
-                f"callbacks must be keras.callbacks.Callback objects, got {type(one).__name__}"
-            )
-    return list(several)
 
 
 def _refuse_beside_batches(y, sample_weight, validation_split):

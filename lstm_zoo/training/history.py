@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from lstm_zoo import display
 
@@ -38,7 +39,9 @@ class History(keras.callbacks.History):
         return display.table(f"History of {self._length()}", head, rows)
 
     def _curves(self):
-        return {name: v for name, v in self.history.items() if v and name != "seconds"}
+        """Those of one number an epoch."""
+        curves = {name: v for name, v in self.history.items() if v and np.ndim(v[0]) == 0}
+        return {name: v for name, v in curves.items() if name != "seconds"}
 
     def _length(self):
         epochs = max(map(len, self.history.values()), default=0)

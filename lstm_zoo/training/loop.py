@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from lstm_zoo.backend import tf
-from lstm_zoo.training import distribute, step
+from lstm_zoo.training import replicas, step
 from lstm_zoo.training.diagnosis import diagnosis
 
 
@@ -20,8 +20,8 @@ class Loop:
         self.several = strategy.num_replicas_in_sync > 1
         self.own = step.has_own_step(model)  # whose logs are what the model makes of all batches
         self.train_step = step.make_step(model, source.signature(), clipnorm, use_xla, strategy)
-        self.split = distribute.Split(strategy)
-        self.stateful = stateful_layers(model)
+        self.split = replicas.Split(strategy)
+        self.stateful = replicas.stateful_layers(model)
         self.validation = None
         self._good = None  # the weights at the end of the epoch before
 
@@ -36,40 +36,62 @@ class Loop:
         model, progress = self.model, self.progress
         model.stop_training = False
         told.on_train_begin()
+        # Where `keras.callbacks.BackupAndRestore` says so, epochs were done before.
+        progress.epoch = max(progress.epoch, getattr(model, "_initial_epoch", None) or 0)
         progress.begin(told.callbacks)
-        history.history = progress.history
+        history.history, logs = progress.history, None
+        done = len(next(iter(progress.history.values()), ()))
+        history.epoch = list(range(progress.epoch - done, progress.epoch))
         for epoch in range(progress.epoch, epochs):
             if progress.stopped:
                 break
             begun = progress.step > 0
+            if not begun:
+                model.reset_metrics()
+                _reset(self.stateful)
             told.on_epoch_begin(epoch)
             if begun:
                 progress.restore()  # what callbacks do at an epoch's begin was done before
             start = time.perf_counter() - progress.sums.get("seconds", 0.0)
-            logs, whole = self._train(epoch, told, start)
-            if not logs:  # a generator has no more
+            logs_of_epoch, whole = self._train(epoch, told, start)
+            if not logs_of_epoch:  # a generator has no more
                 break
+            logs = logs_of_epoch
             if self.validation and (epoch + 1) % self.validation[2] == 0:
                 logs |= self._validate(told)
+                progress.note_best(logs.get("val_loss"), self._averaged)
             logs["seconds"] = time.perf_counter() - start
             told.on_epoch_end(epoch, logs)
             if not whole:
-                progress.note_best()
                 break
             progress.epoch_done()
             if model.stop_training:
                 break
         if progress.best is not None:
             model.set_weights(progress.best)
-        told.on_train_end()
-        history.epoch = list(range(len(next(iter(progress.history.values()), ()))))
+        else:
+            self._average()
+        told.on_train_end(logs)
+
+    def _average(self):
+        """Set the weights to the averages that the optimizer keeps, if it does."""
+        optimizer = self.model.optimizer
+        if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
+            with self.strategy.scope():
+                optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def _averaged(self):
+        """The weights that `_average` sets; the model keeps those that it has."""
+        before = [w.numpy() for w in self.model.weights]
+        self._average()
+        averaged = [w.numpy() for w in self.model.weights]
+        self.model.set_weights(before)
+        return averaged
 
     def _train(self, epoch, told, start):
         """Train on the batches of an epoch: its logs, and whether it came to its end."""
         model, progress = self.model, self.progress
         if progress.step == 0:
-            model.reset_metrics()
-            _reset(self.stateful)
             progress.sums = dict.fromkeys(("loss", "samples", "norm", "norms", "skipped"), 0)
             progress.sums["logs"] = {}
         if self.on_nan == "stop" and progress.best is None:
@@ -78,7 +100,7 @@ class Loop:
         for batch in self.source.epoch(epoch, progress.step, self.steps):
             number = progress.step
             told.on_train_batch_begin(number)
-            logs = {name: float(value) for name, value in self._step(batch).items()}
+            logs = _numbers(self._step(batch))
             if self._is_finite(logs):
                 self._add(logs, _length(batch))
             else:
@@ -115,8 +137,6 @@ class Loop:
             raise FloatingPointError(f"no step of epoch {epoch + 1} had a finite loss and gradient")
         if not logs:
             return logs
-        if self.several and not self.own:
-            logs = _numbers(self.model.get_metrics_result()) | logs
         if sums["norms"]:
             logs["grad_norm"] = sums["norm"] / sums["norms"]
         if self.on_nan == "skip":
@@ -158,22 +178,22 @@ class Loop:
         """The metrics on the validation data."""
         source, steps, _, test_step = self.validation
         model = self.model
+        model.stop_evaluating = False
+        told.on_test_begin()
         model.reset_metrics()
         _reset(self.stateful)
-        told.on_test_begin()
         logs, loss, samples = {}, 0.0, 0
+        own = step.has_own_step(model, "test_step")
         for number, batch in enumerate(source.first(steps)):
             told.on_test_batch_begin(number)
-            result = test_step(*self.split(batch)) if self.several else test_step(batch)
-            if self.several:
-                loss += float(result["loss"]) * _length(batch)
+            logs = _numbers(test_step(*self.split(batch)) if self.several else test_step(batch))
+            if self.several and not own and "loss" in logs:
+                loss += logs["loss"] * _length(batch)
                 samples += _length(batch)
-            else:
-                logs = result
-            told.on_test_batch_end(number, {})
-        if samples:
-            logs = {**model.get_metrics_result(), "loss": loss / samples}
-        logs = _numbers(logs)
+                logs["loss"] = loss / samples
+            told.on_test_batch_end(number, dict(logs))
+            if model.stop_evaluating:
+                break
         told.on_test_end(logs)
         return {f"val_{name}": value for name, value in logs.items()}
 
@@ -182,20 +202,13 @@ class Loop:
 
 
 def _numbers(logs):
-    """Floats; a metric's result may be a variable that several replicas share."""
-    return {name: float(tf.convert_to_tensor(value)) for name, value in logs.items()}
+    """Floats, and lists of what is several; a metric's result may be a variable of replicas."""
+    arrays = {name: tf.convert_to_tensor(value).numpy() for name, value in logs.items()}
+    return {name: float(a) if a.ndim == 0 else a.tolist() for name, a in arrays.items()}
 
 
 def _length(batch):
     return len(next(leaf for leaf in keras.tree.flatten(batch) if leaf is not None))
-
-
-def stateful_layers(model):
-    """The layers of a model, and of models in it, that carry states from batch to batch."""
-    layers = [model]
-    for layer in layers:
-        layers += getattr(layer, "layers", [])
-    return [layer for layer in layers if getattr(layer, "stateful", False)]
 
 
 def _reset(layers):

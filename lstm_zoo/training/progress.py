@@ -97,16 +97,15 @@ class Progress:
             self.save()
 
     def epoch_done(self):
-        """Note the best weights, and write a checkpoint."""
-        self.note_best()
+        """Note that an epoch is over, and write a checkpoint."""
         self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
         self.stopped = bool(self.model.stop_training)
         self.save()
 
-    def note_best(self):
-        losses = self.history.get("val_loss")
-        if losses and losses[-1] <= np.nanmin(losses):
-            self.best = [w.numpy() for w in self.model.weights]
+    def note_best(self, loss, weights):
+        """Keep what `weights` gives where an epoch's validation loss is the lowest so far."""
+        if loss is not None and loss <= np.nanmin([*self.history.get("val_loss", ()), np.inf]):
+            self.best = weights()
 
     def save(self):
         """Write all of it; with several processes each takes part and one writes."""

@@ -72,24 +72,38 @@ class PyBatches:
     def __init__(self, dataset, *, shuffle, seed, weigh):
         self.dataset, self.shuffle, self.seed, self.weigh = dataset, shuffle, seed, weigh
         self.steps = dataset.num_batches
-        self._passes_ended = 0
-        dataset.on_epoch_begin()
+        self._begun = self._ended = 0  # passes, in which the dataset is told of both
         self._first = None
+        self._begin()
 
     def epoch(self, epoch, first=0, steps=None):
         """The batches of an epoch, from number `first` on."""
         per_epoch = steps or self.steps
         for number in range(epoch * per_epoch + first, (epoch + 1) * per_epoch):
             passes, step = divmod(number, self.steps or number + 1)
-            while self._passes_ended < passes:  # as often in a run that goes on as in a whole one
-                self._passes_ended += 1
-                self.dataset.on_epoch_end()
-                self.dataset.on_epoch_begin()
+            while self._ended < passes:  # as often in a run that goes on as in a whole one
+                self._end()
+            self._begin()
             yield self.weigh(self.dataset[self._order(passes)[step] if self.shuffle else step])
+            if step + 1 == self.steps:
+                self._end()
 
     def first(self, steps=None):
         """The first so many batches, to measure on."""
-        return self.epoch(0, 0, steps or self.steps)
+        self._begin()
+        for number in range(steps or self.steps):
+            yield self.weigh(self.dataset[number % self.steps if self.steps else number])
+        self._end()
+
+    def _begin(self):
+        if self._begun == self._ended:
+            self._begun += 1
+            self.dataset.on_epoch_begin()
+
+    def _end(self):
+        self._begin()
+        self._ended += 1
+        self.dataset.on_epoch_end()
 
     def sample(self):
         """The first batch, to build a model with."""

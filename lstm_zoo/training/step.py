@@ -1,11 +1,12 @@
 """One step of training: forward, backward, clip, apply, in one `tf.function`; one of validation."""
 
 import inspect
+import warnings
 
 import keras
 
 from lstm_zoo.backend import tf
-from lstm_zoo.training import distribute
+from lstm_zoo.training import replicas
 from lstm_zoo.training.tracing import not_differentiated
 
 unpack = keras.utils.unpack_x_y_sample_weight
@@ -19,55 +20,79 @@ def make_step(model, signature, clipnorm, jit_compile, strategy):
     batches, the step is traced once for all their lengths.
     """
     if has_own_step(model):
-        return _compiled(model, model.train_step, signature, jit_compile, strategy)
+        if strategy.num_replicas_in_sync > 1:
+            return _on_every_replica(model, model.train_step, strategy)
+        return _compiled(model, model.train_step, signature, jit_compile)
+    if not model.trainable_variables:
+        warnings.warn("the model has no trainable weights: no step changes it", stacklevel=4)
     backward, apply = _halves(model, clipnorm, strategy.num_replicas_in_sync)
-    kept = [v for v in model.non_trainable_variables + model.metrics_variables if _is_float(v)]
+    kept = [v for v in model.non_trainable_variables if _is_float(v)] + model.metrics_variables
 
-    def step(data, share=None):
+    def step(data):
         before = [tf.identity(v.value) for v in kept]
-        logs, finite, gradients = backward(data, share)
+        logs, finite, gradients = backward(data, None)
         tf.cond(finite, lambda: apply(gradients), lambda: _assign(kept, before))
         return logs
 
     if strategy.num_replicas_in_sync == 1:
-        return _compiled(model, step, signature, jit_compile, strategy)
+        return _compiled(model, step, signature, jit_compile)
 
     def step_of_all(data, share):
         # Keras's optimizers may not be called in a branch inside of a replica.
-        before = strategy.run(lambda: [tf.identity(v.value) for v in kept])
-        logs, finite, gradients = strategy.run(backward, args=(data, share))
-        finite = strategy.experimental_local_results(finite)[0]
-        tf.cond(
-            finite,
-            lambda: _nothing(strategy.run(apply, args=(gradients,))),
-            lambda: _nothing(strategy.run(_assign, args=(kept, before))),
-        )
-        return {name: distribute.total(strategy, value) for name, value in logs.items()}
+        with not_differentiated(), replicas.of_whole_batches(model.optimizer, strategy):
+            before = strategy.run(lambda: [tf.identity(v.value) for v in kept])
+            logs, finite, gradients = strategy.run(backward, args=(data, share))
+            tf.cond(
+                replicas.first(strategy, finite),
+                lambda: _nothing(strategy.run(apply, args=(gradients,))),
+                lambda: _nothing(strategy.run(_assign, args=(kept, before))),
+            )
+        return {name: replicas.first(strategy, value) for name, value in logs.items()}
 
     return step_of_all if model.run_eagerly else tf.function(step_of_all)
 
 
 def make_test_step(model, signature, jit_compile, strategy):
-    """A function of a batch that adds it to the model's metrics and returns these."""
+    """A function of a batch that adds it to the model's metrics and returns these.
+
+    With several replicas the loss is that of the batch.
+    """
     if strategy.num_replicas_in_sync == 1:
-        return _compiled(model, model.test_step, signature, jit_compile, strategy)
+        return _compiled(model, model.test_step, signature, jit_compile)
+    if has_own_step(model, "test_step"):
+        return _on_every_replica(model, model.test_step, strategy)
 
     def step(data, share):
-        x, y, weight = unpack(distribute.at_least_one(data, share))
-        prediction = model(x, training=False)
+        x, y, weight = unpack(replicas.whole(data, share))
+        prediction = replicas.predictions(model, x, share, training=False)
         loss = _loss(model, x, y, prediction, weight, training=False)
-        model.compute_metrics(*_real(share, x, y, prediction, weight))
-        return loss * tf.cast(share.weight, loss.dtype)
+        logs = model.compute_metrics(x, y, prediction, sample_weight=weight)
+        (loss,) = replicas.sum_of_all([loss * tf.cast(share.weight, loss.dtype)])
+        return logs | ({"loss": tf.reduce_mean(loss)} if "loss" in logs else {})
 
     def step_of_all(data, share):
-        return {"loss": distribute.total(strategy, strategy.run(step, args=(data, share)))}
+        with replicas.of_whole_batches(model.optimizer, strategy):
+            logs = strategy.run(step, args=(data, share))
+        return {name: replicas.first(strategy, value) for name, value in logs.items()}
 
     return step_of_all if model.run_eagerly else tf.function(step_of_all)
 
 
-def has_own_step(model) -> bool:
-    """Whether a model says itself how it is trained on a batch."""
-    return getattr(model.train_step, "__func__", None) is not keras.Model.train_step
+def has_own_step(model, name="train_step") -> bool:
+    """Whether a model says itself how it is trained or tested on a batch."""
+    return getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)
+
+
+def check_own_ways(model):
+    """Refuse a model that can't be trained step by step, or says otherwise how it is to be."""
+    for name in ("make_train_function", "make_test_function"):
+        if has_own_step(model, name):
+            raise ValueError(
+                f"model must not have a {name} of its own, which fit does not call: "
+                "move it to train_step or test_step, or call model.fit"
+            )
+    if model.optimizer is None and not has_own_step(model):
+        raise ValueError("model must be compiled with an optimizer, got None")
 
 
 def build(model, sample, signature, strategy):
@@ -92,7 +117,7 @@ def build(model, sample, signature, strategy):
         elif not (model.built and has_own_step(model)):
             batch = signature or keras.tree.map_structure(_open_ended, sample)
             tf.function(metrics).get_concrete_function(batch)
-        if model.optimizer is not None:
+        if model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
 
 
@@ -101,79 +126,77 @@ def _has_several_losses(model):
     return isinstance(model.loss, (dict, list, tuple)) or len(getattr(model, "outputs", ())) > 1
 
 
-def _compiled(model, step, signature, jit_compile, strategy):
-    several = strategy.num_replicas_in_sync > 1
-    if several:
-        step = _on_every_replica(step, strategy)
+def _compiled(model, step, signature, jit_compile):
     if model.run_eagerly:
         return lambda data: step(keras.tree.map_structure(_tensor, data))
-    if signature is None or several:
-        return tf.function(step, reduce_retracing=True, jit_compile=jit_compile and not several)
+    if signature is None:
+        return tf.function(step, reduce_retracing=True, jit_compile=jit_compile)
     return tf.function(
         lambda data: step(data), input_signature=[signature], jit_compile=jit_compile
     )
 
 
-def _on_every_replica(step, strategy):
-    """A model's own step, whose logs are averaged."""
+def _on_every_replica(model, step, strategy):
+    """A model's own step on the rows of each replica; the mean of its logs."""
+
+    def of_replica(data, share):
+        logs = step(replicas.own(replicas.whole(data, share), share))
+        return {name: value * tf.cast(share.weight, value.dtype) for name, value in logs.items()}
 
     def step_on_every_replica(data, share):
-        logs = strategy.run(
-            lambda data, share: step(distribute.at_least_one(data, share)), args=(data, share)
-        )
-        return {k: strategy.reduce("mean", value, axis=None) for k, value in logs.items()}
+        logs = strategy.run(of_replica, args=(data, share))
+        return {name: replicas.total(strategy, value) for name, value in logs.items()}
 
-    return step_on_every_replica
+    return step_on_every_replica if model.run_eagerly else tf.function(step_on_every_replica)
 
 
-def _halves(model, clipnorm, replicas):
-    """The step until it is known whether its numbers are finite, and what follows if they are."""
+def _halves(model, clipnorm, several):
+    """The step until it is known whether its numbers are finite, and what follows if they are.
+
+    Of several replicas each gives the optimizer an equal share of the whole gradient.
+    """
     optimizer, weights = model.optimizer, model.trainable_variables
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
     def backward(data, share):
-        if share is not None:
-            data = distribute.at_least_one(data, share)
-        x, y, sample_weight = unpack(data)
+        x, y, sample_weight = unpack(data if share is None else replicas.whole(data, share))
         with tf.GradientTape() as tape:
-            prediction = model(x, training=True)
+            if share is None:
+                prediction = model(x, training=True)
+            else:
+                prediction = replicas.predictions(model, x, share, training=True)
             loss = _loss(model, x, y, prediction, sample_weight, training=True)
             if share is not None:
                 loss *= tf.cast(share.weight, loss.dtype)
             scaled_loss = optimizer.scale_loss(loss)  # against underflow in float16
-        gradients = tape.gradient(
-            scaled_loss, [w.value for w in weights], unconnected_gradients="zero"
-        )
-        # The optimizer adds up the replicas' gradients when it applies them; the norm is the sum's.
-        total, all_loss = gradients, loss
-        if replicas > 1:
-            *total, all_loss = distribute.sum_of_all([*gradients, loss])
-        norm = tf.linalg.global_norm(total)
+        gradients = tape.gradient(scaled_loss, [w.value for w in weights])
+        # A token that is there twice counts once in the norm: its parts are added before.
+        gradients = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+        if share is not None:
+            *known, loss = replicas.sum_of_all([*_known(gradients), loss])
+            gradients = [g if g is None else known.pop(0) for g in gradients]
+        norm = tf.linalg.global_norm(_known(gradients) or [tf.zeros(())])
         norm /= tf.cast(optimizer.scale_loss(1.0), norm.dtype)
         if clipnorm is not None:
             most = min(clipnorm, float(norm.dtype.max))
             shrink = most / tf.maximum(norm, most)
-            gradients = [g * tf.cast(shrink, g.dtype) for g in gradients]
+            gradients = [g if g is None else g * tf.cast(shrink, g.dtype) for g in gradients]
         # Where a loss scale is too high the optimizer skips the step and halves it.
-        finite = tf.math.is_finite(all_loss) & (scales | tf.math.is_finite(norm))
-        if share is None:
-            logs = model.compute_metrics(x, y, prediction, sample_weight=sample_weight)
-            return {**logs, "loss": loss, "grad_norm": norm}, finite, gradients
-        model.compute_metrics(*_real(share, x, y, prediction, sample_weight))
-        return {"loss": loss, "grad_norm": norm / replicas}, finite, gradients
+        finite = tf.reduce_all(tf.math.is_finite(loss)) & (scales | tf.math.is_finite(norm))
+        logs = model.compute_metrics(x, y, prediction, sample_weight=sample_weight)
+        return {**logs, "loss": tf.reduce_mean(loss), "grad_norm": norm}, finite, gradients
 
     def apply(gradients):
+        gradients = [g if g is None else g / several for g in gradients]
         with not_differentiated():
             optimizer.apply(gradients, weights)
 
     return backward, apply
 
 
-def _real(share, x, y, prediction, weight):
-    """The rows of a replica that are samples: none, where there are fewer samples than replicas."""
-    return keras.tree.map_structure(
-        lambda a: a if a is None else a[: share.rows], (x, y, prediction, weight)
-    )
+def _known(gradients):
+    """Those of variables on which the loss depends."""
+    return [g for g in gradients if g is not None]
 
 
 def _loss(model, x, y, prediction, weight, training):

@@ -302,3 +302,20 @@ def test_forecast_is_of_the_shape_that_is_promised(options, shape):
 def test_bad_option_is_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_batch_normalisation_does_what_keras_s_does(masked):
+    """On one device; masked steps count in neither."""
+    from lstm_zoo.layers import BatchNormalization
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 2, (4, 5, 3)).astype("float32")
+    mask = rng.random((4, 5)) < 0.6 if masked else None
+    ours, theirs = BatchNormalization(), keras.layers.BatchNormalization()
+    for _ in range(2):
+        got, expected = (layer(x, training=True, mask=mask) for layer in (ours, theirs))
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    for a, b in zip(ours.get_weights(), theirs.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)

@@ -123,6 +123,26 @@ def test_tagger_counts_masked_steps_neither_in_loss_nor_in_accuracy():
 
 
 @pytest.mark.slow
+def test_tagger_with_crf_is_clipped_and_skips_steps_that_are_not_finite():
+    """Plain descent at rate 1 moves the weights by the clipped gradient."""
+    x, y = noisy_runs(n=4)
+    keras.utils.set_random_seed(0)
+    model = lz.build_tagger((None, 2), 2, crf=True, lstm_units=3, optimizer=keras.optimizers.SGD(1))
+    before = model.get_weights()
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(model.crf.log_likelihood(model(x), y))
+    gradients = tape.gradient(loss, [w.value for w in model.trainable_variables])
+    norm = np.sqrt(sum(np.sum(g.numpy().astype("float64") ** 2) for g in gradients))
+    bad = np.full_like(x, np.nan)
+    history = lz.fit(model, iter([(x, y), (bad, y)]), epochs=1, clipnorm=0.01, on_nan="skip",
+                     verbose=0).history  # fmt: skip
+    assert history["skipped"] == [1]
+    assert history["grad_norm"] == [pytest.approx(norm, rel=1e-5)]
+    for new, old, g in zip(model.get_weights(), before, gradients):
+        np.testing.assert_allclose(old - new, 0.01 / norm * g.numpy(), atol=1e-6)
+
+
+@pytest.mark.slow
 def test_language_model_learns_a_cycle_and_goes_on_with_it():
     keras.utils.set_random_seed(0)
     tokens = np.tile(np.arange(5), 40)[:160].reshape(8, 20)

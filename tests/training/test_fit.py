@@ -386,37 +386,6 @@ def test_model_with_an_output_at_every_step_is_trained(task, loss, outputs):
         lz.fit(model, x, y[:, 0, 0] if y.ndim == 3 else y[:, 0])
 
 
-@pytest.mark.slow
-def test_two_replicas_do_what_one_does(tmp_path):
-    """Two logical CPUs, which have to be asked for before TensorFlow starts: its own process."""
-    script = """
-        import numpy as np, tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
-        import keras, lstm_zoo as lz
-        rng = np.random.default_rng(0)
-        x = rng.normal(size=(24, 5, 3)).astype("float32")
-        y = x[:, :, :1].sum(axis=1)
-        results = []
-        for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
-            keras.utils.set_random_seed(0)
-            with (strategy or tf.distribute.get_strategy()).scope():
-                model = lz.build_regressor((5, 3), lstm_units=(4,), dense_units=())
-            history = lz.fit(model, x, y, epochs=3, batch_size=8, seed=0, clipnorm=0.5,
-                             strategy=strategy, verbose=0).history
-            results.append((model.get_weights(), history))
-        (one, h1), (two, h2) = results
-        for a, b in zip(one, two):
-            np.testing.assert_allclose(a, b, atol=1e-5)
-        for name in ("loss", "grad_norm", "mean_absolute_error"):
-            np.testing.assert_allclose(h1[name], h2[name], rtol=1e-4)
-        print("equal")
-    """
-    result = run_python(script)
-    assert result.stdout.strip().endswith("equal"), result.stderr[-3000:]
-
-
 def run_python(script, **kwargs):
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],

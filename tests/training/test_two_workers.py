@@ -12,6 +12,8 @@ import pytest
 import lstm_zoo as lz
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from every_builder import CASES  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def trained(tmp_path_factory):
     command = [sys.executable, str(HERE / "two_workers.py"), str(folder)]
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(lz.__file__).parents[1])}
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=400, check=False
+        command, env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -49,6 +51,22 @@ def test_two_workers_come_to_the_weights_of_one_process(trained, name):
         for quantity, values in history.items():
             np.testing.assert_allclose(
                 history_of_two[quantity], values, rtol=1e-4, err_msg=quantity
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_two_workers_and_two_devices_do_what_one_does_for_every_builder(trained, name):
+    """Masks, statistics, validation data, and a last batch with a row for one replica only."""
+    weights, history = trained(name, "alone")
+    for process in (0, 1, "devices"):
+        got, history_of_two = trained(name, process)
+        for a, b in zip(got, weights, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-6, err_msg=str(process))
+        assert history_of_two.keys() == history.keys()
+        for quantity, values in history.items():
+            np.testing.assert_allclose(
+                history_of_two[quantity], values, rtol=1e-5, err_msg=f"{quantity}, {process}"
             )
 
 

@@ -1,6 +1,7 @@
 """Two processes that train models together, one of which is killed, beside one process alone.
 
-python two_workers.py FOLDER writes the weights and histories of each to FOLDER/NAME-PROCESS.npz.
+python two_workers.py FOLDER writes the weights and histories of each to FOLDER/NAME-PROCESS.npz;
+PROCESS is 0 or 1, "alone", or "devices" for one process that trains on two logical devices.
 
 At the end both run the command `lstm-zoo train`. Every process is a fork of this one, which has
 imported TensorFlow and computed nothing.
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 
+import every_builder
 import keras
 import numpy as np
 from forked import fork, well
@@ -81,11 +83,25 @@ def work(folder, process, addresses=None, resumed=False):
     if not resumed:
         for label, samples in UNEVEN.items():
             _write(folder / f"{label}-{name}.npz", *train(strategy, samples))
+        for label in every_builder.CASES:
+            _write(folder / f"{label}-{name}.npz", *every_builder.train(label, strategy))
     options = {"epochs": EPOCHS}
     if addresses:
         options |= {"checkpoint_dir": folder / "checkpoints", "checkpoint_every": 1}
         options |= {"callbacks": [Slow()]}
     _write(folder / f"killed-{name}.npz", *train(strategy, 65, **options))
+
+
+def on_two_devices(folder):
+    """The builders' models, trained by one process on two logical devices."""
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    for label in every_builder.CASES:
+        _write(folder / f"{label}-devices.npz", *every_builder.train(label, strategy))
 
 
 def _write(path, weights, history):
@@ -95,6 +111,7 @@ def _write(path, weights, history):
 def main(folder):
     addresses = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
     well(fork(work, folder, 0))
+    well(fork(on_two_devices, folder))
     first = [fork(work, folder, index, addresses) for index in range(2)]
     checkpoint = folder / "checkpoints" / "checkpoint-000004"  # in the second epoch
     while not checkpoint.exists():
