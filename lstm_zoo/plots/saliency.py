@@ -22,6 +22,7 @@ from lstm_zoo.plots.style import (
 )
 
 MOST_SERIES = 6
+MOST_TOKENS = 40  # of which the names stand below
 
 
 @styled
@@ -34,16 +35,20 @@ def plot_saliency(
 ) -> np.ndarray:
     """Draw an input series over a background as dark as the output depends on that step of it.
 
+    Of tokens it draws a bar for each, with the token below.
+
     Args:
-        saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`.
-        x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here.
+        saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`; or
+            `(batch, timesteps)` of tokens.
+        x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here. Tokens
+            may be numbers or text.
         sample: which sequence of the batch.
         feature_names: one string a feature; "feature 0" and so on if None.
         ax: as many matplotlib Axes as features are drawn; a new figure if None.
 
     Returns:
         An array of Axes, one a feature; of more than 6 features the 6 with the largest mean
-        absolute saliency, and the title says so.
+        absolute saliency, and the title says so. Of tokens one.
 
     Raises:
         ValueError: if shapes differ, or there is not a name for each feature.
@@ -56,7 +61,10 @@ def plot_saliency(
         >>> [panel.get_title(loc="left") for panel in panels]
         ['feature 0', 'feature 1']
     """
-    saliency, x = numbers("saliency", saliency, 3), numbers("x", x, 3)
+    saliency = numbers("saliency", saliency, 2, 3)
+    if saliency.ndim == 2:
+        return _of_tokens(saliency, x, sample, feature_names, ax)
+    x = numbers("x", x, 3)
     if saliency.shape != x.shape:
         raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {x.shape}")
     sample = checks.count("sample", sample, 0, below=len(x))
@@ -101,4 +109,29 @@ def plot_saliency(
     bar = colour_bar(image, panels, [0, darkest], aspect=12 * len(shown))
     bar.ax.set_ylim(0, darkest)
     bar.set_label(r"saliency  $|\partial y/\partial x|$")
+    return panels
+
+
+def _of_tokens(saliency, x, sample, feature_names, ax):
+    """A bar for each token of a sequence."""
+    tokens = np.asarray(x)
+    if saliency.shape != tokens.shape:
+        raise ValueError(
+            f"saliency and x must be of one shape, got {saliency.shape}, {tokens.shape}"
+        )
+    if feature_names is not None:
+        raise ValueError(f"feature_names must be None for tokens, got {feature_names!r:.80}")
+    sample = checks.count("sample", sample, 0, below=len(tokens))
+    [panel] = panels = stack_of_axes(ax, [2.4])
+    steps = np.arange(saliency.shape[1])
+    panel.bar(steps, saliency[sample], color=CYCLE[0])
+    panel.axhline(0, color=NOTE, linewidth=0.8)
+    if len(steps) <= MOST_TOKENS:
+        longest = max(len(str(token)) for token in tokens[sample])
+        panel.set_xticks(
+            steps, map(str, tokens[sample]), rotation=90 if longest * len(steps) > 40 else 0
+        )
+    panel.set_title(f"sample {sample}", loc="right", color=NOTE)
+    panel.set_xlabel("token" if len(steps) <= MOST_TOKENS else "time step")
+    panel.set_ylabel("saliency")
     return panels

@@ -467,6 +467,16 @@ def test_saliency_leaves_padding_blank():
     assert panel.get_title(loc="left") == "load"
 
 
+def test_saliency_of_tokens_is_a_bar_for_each_with_the_token_below():
+    [panel] = plots.plot_saliency([[0.1, 0.5, 0.0]] * 2, [["a", "dog", "barks"]] * 2, sample=1)
+    np.testing.assert_allclose([bar.get_height() for bar in panel.patches], [0.1, 0.5, 0.0])
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["a", "dog", "barks"]
+    with pytest.raises(ValueError, match=r"of one shape, got \(1, 3\), \(1, 2\)"):
+        plots.plot_saliency(np.ones((1, 3)), np.ones((1, 2)))
+    with pytest.raises(ValueError, match="feature_names must be None for tokens"):
+        plots.plot_saliency(np.ones((1, 3)), np.ones((1, 3)), feature_names=["load"])
+
+
 def test_saliency_refuses_shapes_and_names_that_do_not_match():
     with pytest.raises(ValueError, match=r"of one shape, got \(1, 5, 2\), \(1, 5, 3\)"):
         plots.plot_saliency(np.ones((1, 5, 2)), np.ones((1, 5, 3)))
