@@ -123,6 +123,11 @@ class ChainTagger(keras.Model):
         """Mean over the sequences of the negative log likelihood, and the regularizers."""
         likelihood = self.crf.log_likelihood(y_pred, _labels(y, y_pred), get_keras_mask(y_pred))
         if sample_weight is not None:
+            if len(sample_weight.shape) > 1:
+                raise ValueError(
+                    "sample_weight must be (samples,): a CRF has one loss for a whole sequence, "
+                    f"got shape {tuple(sample_weight.shape)}"
+                )
             likelihood = likelihood * ops.cast(sample_weight, likelihood.dtype)
         return ops.sum(self.losses) - ops.mean(likelihood) if self.losses else -ops.mean(likelihood)
 

@@ -137,6 +137,21 @@ def test_weights_of_a_chain_are_those_of_sequences(models):
     assert first_loss(model, TAGS, sample_weight=BY_SAMPLE) == pytest.approx(expected, 1e-5)
 
 
+def test_weights_of_steps_of_a_chain_are_refused_by_keras_s_fit_too(models):
+    with pytest.raises(ValueError, match=r"sample_weight must be \(samples,\): a CRF has one loss"):
+        models["chain"].fit(X, TAGS, sample_weight=BY_STEP, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["quantiles", "observed"])
+def test_our_losses_align_weights_in_keras_s_evaluate_too(models, name):
+    model = models[name]
+    for weights in (BY_SAMPLE, BY_STEP):
+        model.test_function = None  # it is traced for weights of one rank
+        got = model.evaluate(X, Y[name], sample_weight=weights, batch_size=N, verbose=0)
+        expected = weighed(values(name, model), weights)
+        assert np.ravel(got)[0] == pytest.approx(expected, 1e-5)
+
+
 def test_weighted_metrics_count_steps():
     model = MODELS["tagger"]()
     model.compile("sgd", model.loss, weighted_metrics=["accuracy"])
