@@ -199,8 +199,24 @@ def near(wrong, right):
     return f"; did you mean {by_lower[found[0]]!r}?" if found else ""
 
 
+def unmasked(argument, value):
+    """The same, if it is not a NumPy array with masked numbers: what is below the mask is no data.
+
+    >>> unmasked("x", np.ma.masked_array([1.0, 2.0], mask=[False, True]))
+    Traceback (most recent call last):
+    ValueError: x must not have masked numbers, got 1; fill them first, such as x.filled(0.0)
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{argument} must not have masked numbers, got {np.ma.count_masked(value)}; fill them "
+            f"first, such as {argument}.filled(0.0)"
+        )
+    return value
+
+
 def array(argument, value, *ranks):
     """An array of numbers, not empty, with one of `ranks` axes (any if none is named)."""
+    unmasked(argument, value)
     try:
         result = np.asarray(value)
     except (TypeError, ValueError) as problem:

@@ -325,6 +325,7 @@ def windows(
     >>> x.shape, y.shape
     ((21, 336, 1), (21, 48))
     """
+    checks.unmasked("series", series)
     try:
         series = np.asarray(series)
         series = series if series.dtype.kind in "biuf" else series.astype("float64")

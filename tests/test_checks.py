@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import lstm_zoo as lz
 from lstm_zoo import checks
 
 NAN, INF = float("nan"), float("inf")
@@ -77,3 +78,27 @@ def test_unknown_name_is_answered_with_the_nearest_whatever_its_case(wrong):
 def test_name_that_is_near_to_none_is_answered_with_all(wrong):
     with pytest.raises(ValueError, match="^cell must be one of gru, lstm, got [^;]*$"):
         checks.one_of("cell", wrong, ["gru", "lstm"])
+
+
+def test_masked_numbers_are_never_taken_for_data():
+    masked = np.ma.masked_array(np.arange(1.0, 13), mask=np.arange(12) == 5)
+    table = {"unique_id": ["a"] * 12, "ds": range(12), "y": masked}
+    model = lz.build_regressor((4, 1), lstm_units=2, dense_units=())
+    x = masked.reshape(3, 4, 1)
+    for call in (
+        lambda: lz.windows(masked, 3, 1),
+        lambda: lz.windows([masked[:6], masked[:4]], 2, 1),
+        lambda: lz.datasets.windows(masked, 3, 1),
+        lambda: lz.pad([masked]),
+        lambda: lz.batches_by_length([masked], [1]),
+        lambda: lz.panel(table),
+        lambda: lz.backtest(masked, 1, start=6),
+        lambda: lz.fit(model, x, np.arange(3.0), verbose=0),
+        lambda: lz.fit(model, x.filled(0.0), masked[4:7], verbose=0),
+        lambda: lz.trace(model, x),
+        lambda: lz.build_regressor((4, 1), lstm_units=2, normalise=x),
+    ):
+        with pytest.raises(ValueError, match="must not have masked numbers, got 1; fill them"):
+            call()
+    whole = np.ma.masked_array(np.arange(12.0), mask=False)
+    assert lz.windows(whole, 3, 1).count == 9

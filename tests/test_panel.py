@@ -232,3 +232,22 @@ def test_wrong_options_of_panel_are_named(options, message):
 def test_windows_that_are_all_missing_ahead_are_refused():
     with pytest.raises(ValueError, match="series must have 2 steps ahead of one window at least"):
         lz.windows([1.0, 2.0, -9.0, 3.0, -9.0], 2, 2, mask_value=-9.0)
+
+
+def test_columns_whose_rows_are_labelled_otherwise_are_refused():
+    class Labels:
+        def __init__(self, labels):
+            self.labels = labels
+
+        def equals(self, other):
+            return self.labels == other.labels
+
+    def column(values, labels):
+        found = Column(values)
+        found.index = Labels(labels)
+        return found
+
+    rows = {"unique_id": ["a", "a"], "ds": column([1, 2], [0, 1])}
+    lz.panel(rows | {"y": column([1.0, 2.0], [0, 1])})
+    with pytest.raises(ValueError, match="y must have the rows of ds, got another index"):
+        lz.panel(rows | {"y": column([1.0, 2.0], [1, 0])})

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from lstm_zoo import checks
+from lstm_zoo import checks, precision
 from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
 
 
@@ -135,6 +135,7 @@ def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32
     wanted = getattr(model, "input_shape", None)
     if isinstance(wanted, tuple):
         checks.shape("x", x.shape, wanted)
+    precision.check_single("x", [x])
     again = model.predict(x, batch_size=batch_size, verbose=0)
     if again.shape != x.shape:
         raise ValueError(f"model must give back what it reads, {x.shape}, got {again.shape}")

@@ -50,9 +50,11 @@ class Stream:
             answer a sequence, that for the sequence so far.
 
         Raises:
-            ValueError: if `x` is of another shape.
+            ValueError: if `x` is of another shape or not finite, or its tokens are not whole.
         """
-        x, wanted = np.asarray(x), self._model.inputs[0]
+        x, wanted = checks.finite("x", x), self._model.inputs[0]
+        if x.dtype.kind == "f" and "int" in wanted.dtype and (x != np.round(x)).any():
+            raise ValueError(f"x must be tokens, whole numbers, got {x.ravel()[:3].tolist()}")
         if self.batch_size == 1 and x.shape == wanted.shape[1:]:
             x = x[None]
         checks.shape("x", x.shape, (self.batch_size, *wanted.shape[1:]))

@@ -51,7 +51,7 @@ def times(name, column):
 
 def _plain(name, column):
     """A column as an array: of numbers, of text, of dates, but not of several kinds."""
-    found = np.asarray(column)
+    found = np.asarray(checks.unmasked(name, column))
     if found.dtype.kind == "U" and not hasattr(column, "dtype"):
         found = np.asarray(column, object)  # else NumPy makes text of numbers beside text
     if found.ndim != 1:

@@ -218,6 +218,8 @@ def _as_panel(series):
         many = series.ndim == 3
     each = list(series) if many else [series]
     each = [one if isinstance(one, np.ndarray) else checks.array("series", one) for one in each]
+    for one in each:
+        checks.unmasked("series", one)
     each = [one[:, None] if one.ndim == 1 else one for one in each]
     for one in each:
         if one.ndim != 2 or one.size == 0 or one.dtype.kind not in "biuf":

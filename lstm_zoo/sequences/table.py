@@ -98,6 +98,7 @@ def panel(
     names = [y, *known_future, *past]
     _check_gaps(gaps, mask_value)
     _check_names(table, [unique_id, ds, *names, *static])
+    _check_rows(table, [unique_id, ds, *names, *static])
     who, when = columns.ids(unique_id, table[unique_id]), columns.times(ds, table[ds])
     numbers = [columns.figures(name, table[name]) for name in names]
     fixed = [columns.figures(name, table[name]) for name in static]
@@ -143,6 +144,18 @@ def _check_gaps(gaps, mask_value):
         filler("mask_value", mask_value)
     elif mask_value is not None:
         raise ValueError(f"mask_value must be None unless gaps is 'mask', got {mask_value!r}")
+
+
+def _check_rows(table, names):
+    """Refuse columns of pandas whose rows have other labels: they would be joined by position."""
+    labels = {name: getattr(table[name], "index", None) for name in names}
+    labelled = [(name, label) for name, label in labels.items() if hasattr(label, "equals")]
+    for name, label in labelled[1:]:
+        if not label.equals(labelled[0][1]):
+            raise ValueError(
+                f"{name} must have the rows of {labelled[0][0]}, got another index; "
+                "pandas.DataFrame(table) brings rows of one label together"
+            )
 
 
 def _check_names(table, wanted):

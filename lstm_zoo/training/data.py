@@ -133,6 +133,7 @@ def _by_name(name, value, sides, wanted):
 
 
 def _array(name, value, wanted):
+    checks.unmasked(name, value)
     try:
         array = value.to_numpy() if hasattr(value, "to_numpy") else np.asanyarray(value)
     except (ValueError, TypeError) as problem:

@@ -232,3 +232,9 @@ def test_wrong_step_or_state_is_named():
         reader.step(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="state must hold 2 arrays, got 1"):
         reader.state = [np.zeros(2)]
+    with pytest.raises(ValueError, match="x must be finite, got 1 NaN or infinite values"):
+        reader.step([[0.0, 1.0, np.nan], [0.0, 0.0, 0.0]])
+    speller = lz.stream(lz.build_language_model(5, lstm_units=2, embedding_dim=2))
+    np.testing.assert_array_equal(speller.step([1.0]).shape, (1, 5))
+    with pytest.raises(ValueError, match=r"x must be tokens, whole numbers, got \[1.5\]"):
+        speller.step([1.5])
