@@ -1,7 +1,7 @@
 # make demo   train two LSTMs before your eyes, beside honest baselines, in under two minutes
 # make test   lint, types, tests, and every notebook run and compared with its stored outputs
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
-# make test-all  the longer tests that make test leaves out, in about 40 minutes: the next four
+# make test-all  the longer tests that make test leaves out, in about half an hour: the next four
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
