@@ -3,11 +3,13 @@
 import pathlib
 
 import keras
-import numpy as np
+import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.exporting import c, litert, onnx, saved_model
+from lstm_zoo.exporting.litert_calibration import examples_of, steps_of
+from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.one_step import streaming as one_step
 
@@ -22,12 +24,14 @@ def export(
     *,
     streaming: bool = False,
     batch_size: int | None = 1,
-    calibration: np.ndarray | None = None,
+    calibration: npt.ArrayLike | list | dict | None = None,
 ) -> pathlib.Path:
     """Write a model to a file that needs neither LSTM Zoo nor Keras to run.
 
     Args:
-        model: a built `keras.Model` made of `keras.Input`, as the builders make it.
+        model: a built `keras.Model` made of `keras.Input`, as the builders make it. Where its dtype
+            policy is not float32, a SavedModel keeps it; other files compute in float32 with the
+            same weights, so without the roundings of half precision.
         path: the file; for "saved_model", the folder. What it held before is replaced.
         format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
             the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
@@ -37,9 +41,11 @@ def export(
             "c" always does.
         batch_size: for "litert" only, whose fused operation wants it in the file; None leaves it
             open and writes loops. The other formats take any batch.
-        calibration: for "litert" only: sequences `(count, timesteps, features)` such as those of
-            the training set, by whose ranges all is turned into int8; None keeps float32. Input and
-            output stay float32.
+        calibration: for "litert" only: inputs such as those of the training set, by whose ranges
+            all is turned into int8: sequences `(count, timesteps, features)`, tokens `(count,
+            timesteps)`, and for several inputs a list of arrays or a dict by the inputs' names.
+            With `streaming` whole sequences too. None keeps float32. Inputs and outputs keep their
+            dtypes.
 
     Returns:
         `path`.
@@ -65,11 +71,19 @@ def export(
     checks.one_of("format", format, sorted(set(ENDINGS.values())))
     if format != "litert" and (batch_size != 1 or calibration is not None):
         raise ValueError(f"batch_size and calibration are for litert only, got format={format!r}")
+    if not (streaming or format == "c"):
+        signature_of(model)  # refuses what no format can hold
+    if format != "saved_model":
+        model = in_float32(checks.model("model", model))
+    whole = model
     if streaming or format == "c":
-        model = one_step(model)
-    signature_of(model)  # refuses what no format can hold
+        model = one_step(whole)
+        signature_of(model)
+    examples = None if calibration is None else examples_of(whole, calibration)
+    if examples is not None and model is not whole:
+        examples = steps_of(model, examples)
     if format == "litert":
-        litert.write(model, path, batch_size, calibration)
+        litert.write(model, path, batch_size, examples)
     else:
         {"onnx": onnx, "saved_model": saved_model, "c": c}[format].write(model, path)
     return path

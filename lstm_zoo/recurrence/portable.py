@@ -242,10 +242,13 @@ def fused_in_litert(cell, x, states, lengths, forgets=True):
         kernel = np.concatenate([kernel, shut[None]])
     weights = map(tf.constant, (kernel, recurrent_kernel, bias))
     _, outputs, h, c, _ = _lstm_by_tensors(x, *states, *weights)
-    outputs = outputs[:, 1:] if forgets else outputs
+    # In int8 the operation keeps the scale of its own states for what it gives, while the converter
+    # gives that the scale of what it is joined with: a product stands between, of almost 1.
+    outputs = outputs[:, 1:] if forgets else outputs * _ALMOST_ONE
     return outputs, [outputs[:, -1], c]
 
 
+_ALMOST_ONE = np.float32(1 - 2**-24)  # of 1 the converter would make nothing
 _SHUT = -1e4  # what a gate sees when it shuts whatever the weights are
 
 

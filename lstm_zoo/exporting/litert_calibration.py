@@ -1,0 +1,78 @@
+"""Examples for int8: LiteRT rounds numbers by the ranges that a model computes from them."""
+
+import numpy as np
+
+from lstm_zoo import checks
+from lstm_zoo.cells.lstm import LSTMCell
+from lstm_zoo.exporting.signature import recurrent_layers
+
+
+def examples_of(model, calibration):
+    """Examples for each input of a model, by its name, in the input's dtype.
+
+    Args:
+        calibration: an array for a model of one input; a list in the order of the inputs, or a dict
+            by their names.
+    """
+    names = [one.name for one in model.inputs]
+    if isinstance(calibration, dict):
+        if set(calibration) != set(names):
+            raise ValueError(
+                f"calibration must have an array for each input, {', '.join(names)}, "
+                f"got {', '.join(map(str, calibration))}"
+            )
+    elif len(names) == 1:
+        calibration = {names[0]: calibration}
+    elif isinstance(calibration, (list, tuple)) and len(calibration) == len(names):
+        calibration = dict(zip(names, calibration))
+    else:
+        raise ValueError(
+            f"calibration must be a list or a dict of an array for each of the model's inputs, "
+            f"{', '.join(names)}, got {type(calibration).__name__}"
+        )
+    examples = {one.name: _checked(one, calibration[one.name], names) for one in model.inputs}
+    counts = {name: len(a) for name, a in examples.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"calibration must have as many examples for each input, got {counts}")
+    return examples
+
+
+def _checked(tensor, value, names):
+    argument = "calibration" if len(names) == 1 else f"calibration[{tensor.name!r}]"
+    value = checks.finite(argument, value, len(tensor.shape))
+    checks.shape(argument, value.shape, ("batch", *tensor.shape[1:]))
+    if "int" in tensor.dtype and np.any(value != np.round(value)):
+        raise ValueError(f"{argument} must be tokens, whole numbers, got dtype {value.dtype}")
+    return value.astype(tensor.dtype)
+
+
+def steps_of(step_model, examples):
+    """The steps of sequences, and the states before each, for a model of one step."""
+    [sequences] = examples.values()
+    step, *states = step_model.inputs
+    shapes = [(len(sequences), *state.shape[1:]) for state in states]
+    now = [np.zeros(shape, state.dtype) for shape, state in zip(shapes, states)]
+    calls = []
+    for t in range(sequences.shape[1]):
+        calls.append([sequences[:, t], *now])
+        _, *now = (np.asarray(a) for a in step_model(calls[-1], training=False))
+    names = [step.name, *(state.name for state in states)]
+    return {name: np.concatenate(arrays) for name, arrays in zip(names, zip(*calls))}
+
+
+def batches(model, examples, batch_size):
+    """The examples as calls of `batch_size` rows."""
+    for layer in recurrent_layers(model):
+        if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
+            raise ValueError(
+                "calibration needs the plain LSTM and a batch_size, or streaming=True, for "
+                f"LiteRT's converter makes no int8 of a loop, got the layer {layer.name!r} and "
+                f"batch_size={batch_size}"
+            )
+    rows, count = batch_size or 1, len(next(iter(examples.values())))
+    if count < rows:
+        raise ValueError(f"calibration must hold at least batch_size={rows} examples, got {count}")
+    return [
+        {name: a[k : k + rows] for name, a in examples.items()}
+        for k in range(0, count - rows + 1, rows)
+    ]

@@ -1,0 +1,71 @@
+"""A model of any precision as one of float32, which is what the formats' runtimes compute in.
+
+ONNX Runtime and LiteRT lack most operations of bfloat16 and many of float16 and float64. A number
+of half precision is the same in float32, so a file loses nothing: it leaves out the roundings
+between layers.
+"""
+
+import keras
+import numpy as np
+
+_OTHERS = ("float16", "bfloat16", "float64")
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same layers with the same weights in float32; `model` itself if it is so already.
+
+    Raises:
+        ValueError: if a layer can't be made again from its configuration.
+    """
+    if not getattr(model, "inputs", None):  # refused by name where it is written
+        return model
+    if all(_is_float32(layer) for layer in [model, *_layers(model)]) and not any(
+        one.dtype in _OTHERS for one in model.inputs
+    ):
+        return model
+    own = {type(layer).__name__: type(layer) for layer in _layers(model)}
+    try:
+        with keras.saving.CustomObjectScope(own):
+            again = type(model).from_config(_changed(model.get_config()))
+        again.set_weights([np.asarray(w, "float32") if _is_other(w) else w for w in _values(model)])
+    except Exception as problem:  # of the user's own layers, any
+        why = " ".join(str(problem).split())[:200]
+        raise ValueError(
+            "model must be of float32 for this format, and can't be made again in float32: "
+            f"{why}. Export it with format='saved_model', or build it under "
+            "keras.config.set_dtype_policy('float32') and copy the weights with set_weights"
+        ) from problem
+    return again
+
+
+def _values(model):
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+def _is_other(value):
+    return value.dtype.name in _OTHERS
+
+
+def _is_float32(layer):
+    return not {layer.compute_dtype, layer.variable_dtype} & set(_OTHERS)
+
+
+def _layers(layer):
+    """Every layer inside a layer."""
+    inside = [*getattr(layer, "layers", ()), *getattr(layer, "cells", ())]
+    for name in ("layer", "forward_layer", "backward_layer", "cell"):
+        one = getattr(layer, name, None)
+        inside += [one] if isinstance(one, keras.layers.Layer) else []
+    return inside + [one for part in inside for one in _layers(part)]
+
+
+def _changed(config, key=None):
+    """A configuration with float32 for every other precision in it."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return _changed(config["config"]["name"], "dtype")
+        return {name: _changed(value, name) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_changed(value) for value in config)
+    mixed = [f"mixed_{name}" for name in _OTHERS]
+    return "float32" if key == "dtype" and config in (*_OTHERS, *mixed) else config
