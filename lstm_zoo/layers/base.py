@@ -1,12 +1,11 @@
 """Any cell run over time: the loop that every layer of LSTM Zoo has, and the layer around it."""
 
-import itertools
-
 import keras
 from keras import ops
 
 from lstm_zoo import recurrence
 from lstm_zoo.cells import Cell
+from lstm_zoo.layers.states import LearnsInitialState
 from lstm_zoo.recurrence import loop, portable, scan
 from lstm_zoo.recurrence.engines import engine_of
 
@@ -142,72 +141,6 @@ def _broadcast(argument, value, sequences, rest):
     return ops.broadcast_to(
         value, (sizes[0], *(sizes[1 + k] if w is None else w for k, w in enumerate(rest)))
     )
-
-
-class LearnsInitialState(keras.layers.RNN):
-    """A layer that can start from states which are weights, the same for every sequence."""
-
-    learned_initial_state = False
-
-    def _set_initial_state(self, learned):
-        if learned and self.stateful:
-            raise ValueError("learned_initial_state must be False for a stateful layer")
-        self.learned_initial_state = bool(learned)
-
-    def build(self, sequences_shape, initial_state_shape=None):
-        super().build(sequences_shape, initial_state_shape)
-        self.built_for = sequences_shape[1]
-        if self.stateful and keras.backend.backend() != "tensorflow":
-            self._replace_states()
-        features = {-1: sequences_shape[-1]}
-        self.input_spec = keras.layers.InputSpec(ndim=len(sequences_shape), axes=features)
-        if self.learned_initial_state:
-            self.initial_states = [
-                self.add_weight((1, size), "zeros", name=f"initial_state_{k}")
-                for k, size in enumerate(keras.tree.flatten(self.cell.state_size))
-            ]
-
-    def _replace_states(self):
-        """Replace Keras's state variables by ones that keep what is assigned to them.
-
-        On PyTorch a half-precision layer would assign to a temporary copy of them; on JAX each
-        needs a name of its own.
-        """
-        numbers = itertools.count()
-        self.states[:] = keras.tree.map_structure(  # the list itself Keras must not track
-            lambda state: keras.Variable(
-                "zeros",
-                state.shape,
-                state.dtype,
-                trainable=False,
-                autocast=False,
-                name=f"rnn_state_{next(numbers)}",
-            ),
-            self.states,
-        )
-
-    @property
-    def variables(self):
-        """All variables of the layer, as in Keras; on JAX the states of a stateful layer too.
-
-        Keras's trainer for JAX carries only these from batch to batch.
-        """
-        states = keras.tree.flatten(getattr(self, "states", None) or [])
-        return super().variables + (states if keras.backend.backend() == "jax" else [])
-
-    def get_initial_state(self, batch_size):
-        if not self.learned_initial_state:
-            return super().get_initial_state(batch_size)
-        states = [
-            ops.broadcast_to(ops.cast(start, self.compute_dtype), (batch_size, start.shape[1]))
-            for start in self.initial_states
-        ]
-        nested = keras.tree.is_nested(self.cell.state_size)  # of stacked cells a list of lists
-        return keras.tree.pack_sequence_as(self.cell.state_size, states) if nested else states
-
-    def get_config(self):
-        own = {"learned_initial_state": True} if self.learned_initial_state else {}
-        return {**super().get_config(), **own}
 
 
 class RNN(LearnsInitialState):

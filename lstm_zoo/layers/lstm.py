@@ -3,7 +3,8 @@
 import keras
 
 from lstm_zoo.cells.lstm import LSTMCell
-from lstm_zoo.layers.base import LearnsInitialState, run_layer
+from lstm_zoo.layers.base import run_layer
+from lstm_zoo.layers.states import LearnsInitialState
 from lstm_zoo.recurrence.engines import sees_a_gpu, suits_cudnn
 
 _LAYERS: dict[type, type] = {}

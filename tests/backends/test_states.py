@@ -98,6 +98,30 @@ def test_predict_over_batches_equals_one_long_sequence():
     np.testing.assert_allclose(np.concatenate([said[:2], said[2:]], axis=1), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_callback_that_resets_between_batches_does_so_or_is_told_how(synchronised):
+    layer = lz.LSTM(UNITS, stateful=True)
+    model = model_of(layer)
+
+    def reset(batch, logs):
+        if BACKEND == "jax" and synchronised:
+            model.jax_state_sync()
+        if batch == 0:
+            layer.reset_state()
+
+    def fit():
+        resets = keras.callbacks.LambdaCallback(on_train_batch_end=reset)
+        x, y = np.concatenate(BATCHES), np.concatenate([Y, Y])
+        model.fit(x, y, batch_size=2, shuffle=False, verbose=0, callbacks=[resets])
+
+    if BACKEND == "jax" and not synchronised:
+        with pytest.raises(ValueError, match=r"call model.jax_state_sync\(\) before it"):
+            fit()
+        return
+    fit()
+    assert_states(layer, in_numpy.run("lstm", layer.cell, BATCHES[1])[1])
+
+
 def test_states_are_no_weights_and_a_file_does_not_hold_them(tmp_path):
     layer = lz.LSTM(UNITS, stateful=True)
     model = model_of(layer)
