@@ -7,9 +7,7 @@ Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata, and th
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
 """
 
-import flatbuffers
 import numpy as np
-from flatbuffers.table import Table
 
 # The places of fields in a table of the schema: 4 and 2 for each field before.
 _SUBGRAPHS, _SIGNATURES = 8, 18  # of Model
@@ -20,6 +18,9 @@ _NAME, _TENSOR = 4, 6  # of TensorMap
 
 def in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
     """A LiteRT file whose inputs and outputs stand in the order of these names."""
+    import flatbuffers.table  # comes with TensorFlow, and is not there without it
+
+    Table = flatbuffers.table.Table
     content = bytearray(content)
     model = Table(content, flatbuffers.encode.Get(flatbuffers.packer.uoffset, content, 0))
     [graph, *_], [signature] = _tables(model, _SUBGRAPHS), _tables(model, _SIGNATURES)
@@ -44,5 +45,6 @@ def _tables(table, field):
     offset = table.Offset(field)
     start = table.Vector(offset)
     return [
-        Table(table.Bytes, table.Indirect(start + 4 * k)) for k in range(table.VectorLen(offset))
+        type(table)(table.Bytes, table.Indirect(start + 4 * k))
+        for k in range(table.VectorLen(offset))
     ]
