@@ -121,15 +121,17 @@ class ChainTagger(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the sequences of the negative log likelihood, and the regularizers."""
-        likelihood = self.crf.log_likelihood(y_pred, _labels(y, y_pred), get_keras_mask(y_pred))
-        if sample_weight is not None:
-            if len(sample_weight.shape) > 1:
-                raise ValueError(
-                    "sample_weight must be (samples,): a CRF has one loss for a whole sequence, "
-                    f"got shape {tuple(sample_weight.shape)}"
-                )
-            likelihood = likelihood * ops.cast(sample_weight, likelihood.dtype)
-        return ops.sum(self.losses) - ops.mean(likelihood) if self.losses else -ops.mean(likelihood)
+        if sample_weight is not None and len(sample_weight.shape) > 1:
+            raise ValueError(
+                "sample_weight must be (samples,): a CRF has one loss for a whole sequence, "
+                f"got shape {tuple(sample_weight.shape)}"
+            )
+        surprise = -self.crf.log_likelihood(y_pred, _labels(y, y_pred), get_keras_mask(y_pred))
+        mean = _Mean("mean", dtype=keras.backend.result_type(surprise.dtype, "float32"))
+        total = mean(surprise, surprise, sample_weight)
+        for added in self.losses:
+            total += mean(added[None], added[None])
+        return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Of the likeliest labels."""
@@ -174,6 +176,13 @@ class ChainTagger(keras.Model):
         result = ops.one_hot(tags, self.crf.num_tags, dtype=scores.dtype)
         set_keras_mask(result, mask)
         return result
+
+
+class _Mean(keras.losses.Loss):
+    """The mean of numbers, of which Keras adds up those of several replicas."""
+
+    def call(self, y_true, y_pred):
+        return y_pred
 
 
 def _labels(y, scores):

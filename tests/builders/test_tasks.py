@@ -127,7 +127,9 @@ def test_tagger_with_crf_is_clipped_and_skips_steps_that_are_not_finite():
     """Plain descent at rate 1 moves the weights by the clipped gradient."""
     x, y = noisy_runs(n=4)
     keras.utils.set_random_seed(0)
-    model = lz.build_tagger((None, 2), 2, crf=True, lstm_units=3, optimizer=keras.optimizers.SGD(1))
+    model = lz.build_tagger(
+        (None, 2), 2, crf=True, lstm_units=3, optimizer=keras.optimizers.SGD(1.0)
+    )
     before = model.get_weights()
     with tf.GradientTape() as tape:
         loss = -tf.reduce_mean(model.crf.log_likelihood(model(x), y))

@@ -61,3 +61,11 @@ def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
 )
 def test_what_several_replicas_cannot_do_is_refused(found, name, message):
     assert message in found["refused"][name]
+
+
+@pytest.mark.slow
+def test_tagger_with_crf_counts_once_in_keras_s_loop_too(found):
+    (one, loss), (two, loss_of_two) = found["crf"]
+    assert loss_of_two == pytest.approx(loss, rel=1e-5)
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)

@@ -103,6 +103,18 @@ def train(make, options, strategy=None):
     return model, {k: v for k, v in history.items() if k != "seconds"}
 
 
+def crf_in_keras_s_loop(strategy):
+    """The weights of a CRF tagger after a step of `model.fit`."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = lz.build_tagger(
+            (3, 2), 3, crf=True, lstm_units=2, kernel_regularizer="l2", optimizer=SGD(0.1)
+        )
+    tags = np.arange(24).reshape(8, 3) % 3
+    loss = model.fit(X[:8], tags, batch_size=8, sample_weight=WEIGHTS[:8], verbose=0).history
+    return [w.tolist() for w in model.get_weights()], loss["loss"]
+
+
 def refusals(strategy):
     """What several replicas can't do, and what fit says of it."""
 
@@ -152,7 +164,8 @@ def main():
             "two": history_of_both,
         }
         print(name, found[name]["apart"], file=sys.stderr, flush=True)
-    print(json.dumps({"trained": found, "refused": dict(refusals(strategy))}))
+    crf = [crf_in_keras_s_loop(one) for one in (tf.distribute.get_strategy(), strategy)]
+    print(json.dumps({"trained": found, "refused": dict(refusals(strategy)), "crf": crf}))
 
 
 if __name__ == "__main__":
