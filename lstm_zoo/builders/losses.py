@@ -180,7 +180,8 @@ def _each_target(argument, value):
     value = keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
     if isinstance(value, QuantileLoss):
         return value
-    return checks.one_of(argument, _SHORT.get(value, value), _COMPARISONS)
+    value = _SHORT.get(value, value) if isinstance(value, str) else value
+    return checks.one_of(argument, value, _COMPARISONS)
 
 
 def _observed(comparison, y_true, y_pred, dtype):

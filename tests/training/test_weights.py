@@ -209,7 +209,10 @@ CLASS_WEIGHT = {0: 1.0, 1: 9.0}
         ("classifier", TAGS[:, :1], TAGS[:, 0]),
     ],
 )
-@pytest.mark.parametrize("batches", [False, True], ids=["arrays", "batches"])
+@pytest.mark.parametrize(
+    "batches",
+    [pytest.param(False, id="arrays"), pytest.param(True, id="batches", marks=pytest.mark.slow)],
+)
 def test_classes_are_weighed_in_every_form_of_y(models, name, y, labels, batches):
     model, weights = models[name], np.array([1.0, 9.0, 1.0])[labels]
     losses = values(name, model, y=labels)
@@ -390,3 +393,5 @@ def test_missing_targets_without_the_loss_are_refused_with_its_name(models):
         lz.fit(models["forecaster"], X, WITH_GAPS["observed"])
     with pytest.raises(ValueError, match="loss must be one of .*, got 'categorical_crossentropy'"):
         ObservedLoss("categorical_crossentropy")
+    with pytest.raises(ValueError, match="of must be one of"):
+        ObservedMean([""])
