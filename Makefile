@@ -8,7 +8,8 @@
 # make test-robust    notebooks and tests that train, as on other processors and from other weights
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
-# make docs   write docs/api.md from the docstrings and the pictures of docs/gallery.md
+# make docs   write docs/api.md from the docstrings, the pictures of docs/gallery.md and the
+#             table of docs/export.md
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
 
@@ -67,6 +68,7 @@ lab: .venv/installed
 docs: .venv/installed
 	$(VENV) docs/make_api.py
 	$(VENV) docs/make_gallery.py
+	$(VENV) docs/make_exports.py
 
 bench: .venv/installed
 	$(VENV) benchmarks/speed.py

@@ -48,7 +48,8 @@ def build_tagger(
         lstm_units, dense_units, cell, bidirectional, dropout, recurrent_dropout,
         kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
         vocabulary_size, embedding_dim, metrics, optimizer, learning_rate, name: as in
-            `build_classifier`. With `bidirectional=False` it can be run step by step (`lz.stream`).
+            `build_classifier`. With `bidirectional=False` and `crf=False` it can be run step by
+            step (`lz.stream`).
         loss: as `keras.Model.compile` takes it; None with `crf`, which has its own.
 
     Returns:

@@ -29,9 +29,10 @@ def export(
     """Write a model to a file that needs neither LSTM Zoo nor Keras to run.
 
     Args:
-        model: a built `keras.Model` made of `keras.Input`, as the builders make it. Where its dtype
-            policy is not float32, a SavedModel keeps it; other files compute in float32 with the
-            same weights, so without the roundings of half precision.
+        model: a built `keras.Model` made of `keras.Input`, as the builders make it, or a
+            `keras.Sequential`. The file gives what its `predict` gives: all outputs, in its order.
+            Where its dtype policy is not float32, a SavedModel keeps it; other files compute in
+            float32 with the same weights, so without the roundings of half precision.
         path: the file; for "saved_model", the folder. What it held before is replaced.
         format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
             the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
@@ -51,7 +52,8 @@ def export(
         `path`.
 
     Raises:
-        ValueError: if the model, the format or an argument does not fit.
+        ValueError: if the model, the format or an argument does not fit. A model with a stateful
+            layer is refused without `streaming`.
         ImportError: if the converter is missing: `pip install "lstm-zoo[export]"` brings them.
 
     Example:
