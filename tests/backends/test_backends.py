@@ -23,6 +23,19 @@ def test_numbers_are_those_of_tensorflow(case):
     np.testing.assert_allclose(cases.computed(case), expected, rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("name", [n for n in cases.BUILDERS if "crf" not in n])  # tags are whole
+def test_builder_in_half_precision_stays_near_to_tensorflow_in_single(name):
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        said = cases.of_builder(name).astype("float32")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected = EXPECTED[f"builder {name}"]
+    atol = 0.05 * max(1, np.abs(expected).max())
+    np.testing.assert_allclose(said, expected, rtol=0, atol=atol)
+
+
 def test_tensorflow_is_neither_there_nor_needed():
     assert importlib.util.find_spec("tensorflow") is None
     assert keras.backend.backend() != "tensorflow"
