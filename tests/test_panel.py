@@ -31,12 +31,18 @@ class Column:
     def __len__(self):
         return len(self.values)
 
+    def __repr__(self):
+        return f"Column({self.values})"
+
     def __array__(self, dtype=None, copy=None):
         return np.array(self.values, self.dtype)
 
 
 class NAType:
     """Like pandas.NA, which is neither true nor false."""
+
+    def __repr__(self):
+        return "NA"
 
     def __ne__(self, other):
         return self
