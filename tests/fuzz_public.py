@@ -84,6 +84,7 @@ LEFT_OUT = {
     "widgets.Explorer": "what the functions of the widgets return",
     "widgets.explore_gradients": "has no arguments",
     "cells.Cell": "what cells are made from; it has no equations of its own",
+    "cells.keras2_hard_sigmoid": "an activation: takes the tensors that cells give it",
     "recurrence.run": "takes the tensors that layers give it, which tests/native/fuzz.py makes up",
 }
 # Arguments that other packages look at, and have their own ways to refuse.

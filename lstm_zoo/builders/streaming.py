@@ -23,7 +23,7 @@ class Stream:
 
     def __init__(self, model: keras.Model, batch_size: int = 1):
         self.batch_size = checks.count("batch_size", batch_size)
-        self._name, self._model = model.name, streaming(model)
+        self._name, self._model = checks.model("model", model).name, streaming(model)
         self._states: list = []
         self._call = tf.function(self._run, autograph=False) if tf else self._run
         self.reset()

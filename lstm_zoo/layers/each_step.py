@@ -12,7 +12,7 @@ Any Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianD
 ReLU LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
 UnitNormalization RunningNormalization Rescaling Masking Identity TimeDistributed Add Subtract
 Multiply Average Maximum Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd
-LogicalOr
+LogicalOr Cast
 """
 _STEPS = 3
 

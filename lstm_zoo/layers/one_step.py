@@ -1,12 +1,13 @@
 """The layers of a model on one step at a time, as a model that hands its states on."""
 
 import collections
+import inspect
 
 import keras
 from keras import ops
 
 from lstm_zoo import checks
-from lstm_zoo.backend import wide
+from lstm_zoo.backend import get_keras_mask, wide
 from lstm_zoo.cells import Cell
 from lstm_zoo.layers.each_step import acts_on_each_step
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
@@ -91,13 +92,16 @@ class _Walk:
         if isinstance(layer, keras.layers.RNN):
             return self._with_states(_Recurrence, layer, *args, **kwargs)
         if timed and type(layer) in _POOLINGS:
+            _check_pooling(layer)
             return self._with_states(_POOLINGS[type(layer)], layer, *args, **kwargs)
         if timed and not acts_on_each_step(layer, args, kwargs, self.has_time):
             raise ValueError(
                 f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: it "
                 "needs more than the steps so far, or is unknown"
             )
-        output = layer(*args, **kwargs)
+        # A cast to the type that a tensor has gives that tensor itself, with its mask.
+        same = type(layer).__name__ == "Cast" and layer.dtype == args[0].dtype
+        output = args[0] if same else layer(*args, **kwargs)
         if timed:
             self.timed.extend(keras.tree.flatten(output))
         return output
@@ -113,6 +117,9 @@ class _Walk:
             keras.Input((width,), name=f"{name}_{state}", dtype=dtype)
             for state, width, dtype in one_step.states_of(sequence.shape[-1])
         ]
+        # Keras stores a mask as an argument only where it casts no input; else it is on the tensor.
+        if mask is None and "mask" in inspect.signature(layer.call).parameters:
+            mask = get_keras_mask(sequence)
         output, *after = one_step(sequence, states, mask=mask)
         self.before.extend(states)
         self.after.extend(
@@ -221,6 +228,16 @@ class _Recurrence(_OneStep):
 def _gives_its_first_state(cell):
     of_keras = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
     return isinstance(cell, (Cell, *of_keras))
+
+
+def _check_pooling(layer):
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        raise ValueError(
+            f"layer {layer.name!r} must pool over time to be streamed, data_format "
+            f"'channels_last', got {layer.data_format!r}"
+        )
+    if getattr(layer, "keepdims", False):
+        raise ValueError(f"layer {layer.name!r} must have keepdims=False to be streamed, got True")
 
 
 class _Mean(_OneStep):

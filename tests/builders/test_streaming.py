@@ -98,6 +98,55 @@ def test_stream_gives_at_masked_steps_what_the_layer_gives(layer, zeros, sequenc
     np.testing.assert_allclose(streamed(model, x), expected, atol=1e-6)
 
 
+HALF = "mixed_float16"
+AFTER_A_MASK = {
+    "LSTM in half": lambda x: lz.LSTM(4, dtype=HALF)(x),
+    "Keras's GRU in half": lambda x: keras.layers.GRU(4, dtype=HALF)(x),
+    "LSTM in double": lambda x: lz.LSTM(4, dtype="float64")(x),
+    "mean in half": lambda x: lz.layers.MeanOverTime(dtype=HALF)(x),
+    "Keras's mean in half": lambda x: keras.layers.GlobalAveragePooling1D(dtype=HALF)(x),
+    "Keras's maximum, which ignores masks": lambda x: keras.layers.GlobalMaxPooling1D(dtype=HALF)(
+        x
+    ),
+    "behind a layer in half": lambda x: lz.LSTM(4)(keras.layers.Dense(3, dtype=HALF)(x)),
+    "behind an LSTM in half": lambda x: lz.LSTM(4)(
+        lz.LSTM(3, return_sequences=True, dtype=HALF)(x)
+    ),
+    "behind a cast": lambda x: lz.LSTM(4)(keras.ops.cast(x, "float16")),
+    "behind a cast to the same type": lambda x: lz.LSTM(4)(keras.ops.cast(x, "float32")),
+}
+
+
+@pytest.mark.parametrize("layers", AFTER_A_MASK)
+def test_stream_keeps_the_mask_where_layers_differ_in_type(layers):
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, AFTER_A_MASK[layers](keras.layers.Masking()(inputs)))
+    x = X.copy()
+    x[0, 4:] = x[1, :2] = 0
+    # The last steps are masked: without the mask the answers are about 0.05 apart.
+    np.testing.assert_allclose(streamed(model, x)[:, -1], model(x), atol=2e-3)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_stream_keeps_the_mask_where_all_layers_are_in_half_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, lz.LSTM(4)(keras.layers.Masking()(inputs)))
+    x = X.copy()
+    x[0, 4:] = x[1, :2] = 0
+    expected = keras.ops.cast(model(x), "float32")
+    np.testing.assert_allclose(streamed(model, x)[:, -1].astype("float32"), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("pooling", ["GlobalAveragePooling1D", "GlobalMaxPooling1D"])
+def test_pooling_that_gives_no_vector_over_time_is_refused(pooling):
+    inputs, layer = keras.Input((None, 3)), getattr(keras.layers, pooling)
+    with pytest.raises(ValueError, match="must pool over time to be streamed, data_format 'channe"):
+        lz.stream(keras.Model(inputs, layer(data_format="channels_first")(inputs)))
+    with pytest.raises(ValueError, match="must have keepdims=False to be streamed, got True"):
+        lz.stream(keras.Model(inputs, layer(keepdims=True)(inputs)))
+
+
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_stream_starts_from_states_that_were_learned(pooling):
     inputs = keras.Input((None, 3))
@@ -224,6 +273,12 @@ def test_one_sequence_may_be_read_without_the_axis_of_the_batch():
 def test_what_needs_later_steps_is_refused_by_name(model, message):
     with pytest.raises(ValueError, match=message):
         lz.stream(model())
+
+
+@pytest.mark.parametrize("model", ["text", None, keras.layers.LSTM], ids=["text", "None", "class"])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(ValueError, match="model must be a keras.Model, got"):
+        lz.stream(model)
 
 
 def test_wrong_step_or_state_is_named():
