@@ -5,7 +5,8 @@
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
-# make test-robust    notebooks and tests that train, as on other processors and from other weights
+# make test-robust    notebooks and tests that train, as on other processors and from other weights;
+#                     VARIANTS="SSE processor" runs those of the five whose names hold these words
 # make lab    open the notebooks in JupyterLab
 # make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
 # make docs   write docs/api.md from the docstrings, the pictures of docs/gallery.md and the
@@ -60,7 +61,7 @@ test-backends: .venv-jax/installed .venv-torch/installed
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest --confcutdir=tests/backends tests/backends
 
 test-robust: .venv/installed
-	$(VENV) tests/robustness/run.py
+	$(VENV) tests/robustness/run.py $(VARIANTS)
 
 lab: .venv/installed
 	$(VENV) -m jupyter lab --notebook-dir=notebooks
