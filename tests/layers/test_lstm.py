@@ -121,10 +121,21 @@ def test_outputs_states_and_gradients_equal_keras(mask, shape, seed, has_state, 
         recurrent_activation=activations[1],
         **flags,
     )
+    if flags["go_backwards"] and flags["zero_output_for_mask"]:
+        theirs.unroll = False  # unrolled, Keras 3.15 zeroes outputs by a mask that is not reversed
     x = draw_x(rng, batch, steps, features)
     state = [draw_x(rng, batch, units), draw_x(rng, batch, units)] if has_state else None
     mask = draw_mask(mask, rng, batch, steps)
     assert_equal(everything(ours, x, state, mask), everything(theirs, x, state, mask))
+
+
+def test_unrolled_backwards_zeroes_the_outputs_of_masked_steps():
+    layer = LSTM(
+        2, return_sequences=True, go_backwards=True, unroll=True, zero_output_for_mask=True
+    )
+    x = np.ones((1, 3, 2), "float32")
+    outputs = np.asarray(layer(x, mask=np.array([[True, True, False]])))[0]
+    assert (outputs != 0).all(axis=1).tolist() == [False, True, True]  # the last step comes first
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
