@@ -33,7 +33,6 @@ import tensorflow as tf
 from lstm_zoo import presets, training
 from lstm_zoo.files import replacing
 from lstm_zoo.presets.card import OURS, table
-from lstm_zoo.presets.draw import draw, drawable
 from lstm_zoo.presets.recipe import HOME
 from lstm_zoo.presets.train import run
 
@@ -43,21 +42,21 @@ NEWER |= {"renorm": False, "renorm_momentum": 0.99}
 COMPARED = ("adding", "fat", "mnist1d", "surnames")  # with it; it takes several times as long
 
 
-def rnn_recipe(kind):
+def rnn_recipe(task):
     """The recipe for a SimpleRNN: it may learn at a lower rate, chosen by loss on held-out data.
 
     XLA takes its loop over many steps several times as fast.
     """
-    x, y = kind.training_part()
+    x, y = task.training_part()
     held_out = np.random.default_rng(0).permutation(len(y)) < len(y) // 5
     losses = {}
     for slower in (1, 3, 10):
-        recipe = slowed(kind.recipe, slower)
-        model, _ = run(kind_with(kind, recipe, x[~held_out], y[~held_out]), 0, "simple_rnn")
+        recipe = slowed(task.recipe, slower)
+        model, _ = run(task_with(task, recipe, x[~held_out], y[~held_out]), 0, "simple_rnn")
         losses[slower] = model.evaluate(x[held_out], y[held_out], verbose=0, return_dict=True)[
             "loss"
         ]
-    return slowed(kind.recipe, min(losses, key=losses.get))
+    return slowed(task.recipe, min(losses, key=losses.get))
 
 
 def slowed(recipe, times):
@@ -65,9 +64,9 @@ def slowed(recipe, times):
     return dataclasses.replace(recipe, training=recipe.training | changed)
 
 
-def kind_with(kind, recipe, x, y):
-    """The same kind, which trains on x and y."""
-    other = copy.copy(kind)
+def task_with(task, recipe, x, y):
+    """The same task, which trains on x and y."""
+    other = copy.copy(task)
     other.recipe = recipe
     other.training_part = lambda: (x, y)
     return other
@@ -75,7 +74,7 @@ def kind_with(kind, recipe, x, y):
 
 def record(name, seeds, anew):
     recipe = presets.read_recipe(name)
-    kind = presets.kind_of(recipe)
+    task = presets.task_of(recipe)
     folder = HOME / name
     fingerprint = hashlib.sha256(repr(dataclasses.astuple(recipe)[3:6]).encode()).hexdigest()[:16]
     found = {"recipe": fingerprint, "scores": {OURS: [], RNN: []}, "besides": {}, "seconds": []}
@@ -85,20 +84,20 @@ def record(name, seeds, anew):
         if earlier["recipe"] == fingerprint:
             found = earlier
             found["scores"].setdefault(RNN, [])
-    found |= {"metric": kind.metric, "higher_is_better": kind.higher_is_better}
-    found["baselines"] = {label: round(float(v), 6) for label, v in kind.baselines().items()}
+    found |= {"metric": task.metric, "higher_is_better": task.higher_is_better}
+    found["baselines"] = {label: round(float(v), 6) for label, v in task.baselines().items()}
     for cell, label in ((None, OURS), *([("simple_rnn", RNN)] if name in COMPARED else [])):
-        trained = kind
+        trained = task
         wanted = min(seeds, 3) if cell else seeds
         if cell and len(found["scores"][label]) < wanted:
-            trained = copy.copy(kind)
-            trained.recipe = rnn_recipe(kind)
+            trained = copy.copy(task)
+            trained.recipe = rnn_recipe(task)
         for seed in range(len(found["scores"][label]), wanted):
             keras.backend.clear_session()
             start = time.process_time()
             model, _ = run(trained, seed, cell)
             seconds = time.process_time() - start
-            (_, score), *besides = kind.scores(model).items()
+            (_, score), *besides = task.scores(model).items()
             found["scores"][label].append(round(score, 6))
             print(f"{name}, {label}, seed {seed}: {score:.4f}, {seconds:.1f} s", flush=True)
             if cell is None:
@@ -106,7 +105,7 @@ def record(name, seeds, anew):
                 for key, value in besides:
                     found["besides"].setdefault(key, []).append(round(value, 6))
                 if seed == 0:
-                    found |= keep(kind, model, folder)
+                    found |= keep(task, model, folder)
             write(path, json.dumps(found, indent=1) + "\n")
     if not found["scores"][RNN]:
         del found["scores"][RNN]
@@ -114,13 +113,14 @@ def record(name, seeds, anew):
     write(folder / "card.md", presets.preset_card(name))
 
 
-def keep(kind, model, folder):
+def keep(task, model, folder):
     """The model without its optimizer, a figure, and what the card says of both."""
     bare = keras.Model(model.input, model.output, name=model.name)
     for_older_keras(training.save(bare, folder / "model.keras"))
-    if drawable(kind):
+    picture = task.draw(model)
+    if picture is not None:
         with replacing(folder / "figure.png") as temporary:
-            draw(kind, model).figure.savefig(temporary, dpi=80)
+            picture.figure.savefig(temporary, dpi=80)
     cores = os.cpu_count()
     return {
         "sha256": hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest(),

@@ -25,7 +25,7 @@ import keras
 import numpy as np
 import rows
 
-from lstm_zoo.presets import Recipe, kind_of
+from lstm_zoo.presets import Recipe, task_of
 from lstm_zoo.presets.train import run
 
 BOTH = "LSTM-FCN on differences too"
@@ -147,7 +147,7 @@ class Vote:
         return sum(model.count_params() for model in self.models)
 
 
-def kind(name, model, label):
+def task_with(name, model, label):
     """The task with a model's settings."""
     task = TASKS[name]
     training = {
@@ -155,7 +155,7 @@ def kind(name, model, label):
         "batch_size": task.batch_size,
         "learning_rate": RATES.get(label, 0.003),
     }
-    return kind_of(Recipe(name, task.title, task.task, task.data, model, training))
+    return task_of(Recipe(name, task.title, task.task, task.data, model, training))
 
 
 def models(name):
@@ -173,14 +173,14 @@ def models(name):
 
 def measure(table, name, wanted):
     task = TASKS[name]
-    simple = kind(name, task.model, "LSTM")
+    simple = task_with(name, task.model, "LSTM")
     if not table.find(task=name, seed=""):
         for label, score in simple.baselines().items():
             table.add(row(simple, name, label, "", score, "", ""))
     for label, settings in models(name):
         if label not in wanted:
             continue
-        trained = kind(name, settings, label)
+        trained = task_with(name, settings, label)
         missing = [s for s in range(task.seeds) if not table.find(task=name, model=label, seed=s)]
         voting = label in VOTES and task.seeds == 5
         voting = voting and not table.find(task=name, model=VOTES[label])

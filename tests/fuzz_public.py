@@ -32,7 +32,6 @@ from hypothesis.extra import numpy as hnp
 
 import lstm_zoo as lz
 from lstm_zoo import checks
-from lstm_zoo.presets.predict import predict_file
 from lstm_zoo.training import checkpoint, distribute
 
 matplotlib.use("Agg")  # not by MPLBACKEND: a test imports this beside the notebooks
@@ -203,7 +202,7 @@ def calls():
         "presets.preset_card": (1, {"name": "fat"}),
         "presets.load_preset": (8, {"name": "fat"}),
         "presets.evaluate_preset": (100, {"name": "fat"}),
-        "presets.kind_of": (1, {"recipe": lz.presets.read_recipe("fat")}),
+        "presets.task_of": (1, {"recipe": lz.presets.read_recipe("fat")}),
         "course.results": (1, {"name": "02_learning"}),
         "course.check": (1, {"exercise": "00-1", "answer": 1}),
         # inspection, plots, widgets
@@ -403,11 +402,11 @@ def loaders(folder):
         for path, good in whole.items():
             path.write_bytes(good)
 
-    kind = lz.presets.kind_of(lz.presets.read_recipe("fat"))
-    features = kind.data.x_train.shape[1:]
+    task = lz.presets.task_of(lz.presets.read_recipe("fat"))
+    features = task.data.x_train.shape[1:]
     answer = keras.Sequential([keras.Input((None, features[-1])), keras.layers.Flatten()])
     answer.predict = lambda x, verbose: np.zeros((len(x), 1))  # not to wait for TensorFlow
-    header = ",".join(kind.data.feature_names)
+    header = ",".join(task.data.feature_names)
     cells = st.one_of(st.floats().map(str), INTS.map(str), st.text(max_size=4))
     lines = st.lists(st.lists(cells, min_size=1, max_size=3).map(",".join), max_size=5)
     csv = st.tuples(st.sampled_from(["", header, "sample," + header]), lines).map(
@@ -425,8 +424,8 @@ def loaders(folder):
     yield "weights.from_keras2", damaged(keras2), read, 4
     yield "checkpoint data", damaged(whole[data]), lambda b: resume(b, data), 4
     yield "checkpoint index", damaged(whole[index]), lambda b: resume(b, index), 4
-    read = lambda b: list(predict_file(kind, answer, written("bad.csv", b)))  # noqa: E731
-    yield "predict_file", st.one_of(csv, st.binary(max_size=200)), read, 1
+    read = lambda b: list(task.answer(answer, written("bad.csv", b)))  # noqa: E731
+    yield "a task's answer", st.one_of(csv, st.binary(max_size=200)), read, 1
 
 
 def main(cases, seed=0, only=""):

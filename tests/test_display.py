@@ -172,7 +172,7 @@ def test_what_public_functions_return_says_shapes_and_neither_numbers_nor_an_add
         (lz.encode_labels(["b", "a"] * 500), "Labels(1000 of 2 classes: a, b)"),
         (lz.stream(forecaster), "Stream('small', 1 side by side: a step (1,), 2 states)"),
         (lz.GradientMonitor([1.0], [1.0]), "GradientMonitor(0 epochs, 0 weights, limit 1000)"),
-        (lz.presets.kind_of(lz.presets.read_recipe("fat")), "Regression('fat')"),
+        (lz.presets.task_of(lz.presets.read_recipe("fat")), "Regression('fat')"),
     ):
         assert repr(found) == text
 

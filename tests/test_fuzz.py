@@ -51,7 +51,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "path must be a path, got 1": lambda: lz.export(NOTHING, 1),
     "path must be a path, got True": lambda: lz.weights.from_torch(lz.LSTM(2), True),
     "log_dir must be a path": lambda: lz.GradientMonitor(X, X, log_dir=7),
-    "recipe must be a Recipe": lambda: lz.presets.kind_of(np),
+    "recipe must be a Recipe": lambda: lz.presets.task_of(np),
     "class_names must be a list": lambda: lz.plots.plot_confusion([0, 1], [0, 1], 0.5),
     "feature_names must be a list": lambda: lz.plots.plot_saliency(X, X, feature_names=0.5),
     "layer must be one with": lambda: lz.plots.plot_gradient_flow(FLOW, layer=[1]),

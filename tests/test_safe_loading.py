@@ -282,7 +282,6 @@ LOADING = """
 import pathlib, sys
 import safetensors.numpy
 import lstm_zoo as lz
-from lstm_zoo.presets.predict import predict_file
 
 folder, found = pathlib.Path(sys.argv[1]), set()
 x, y = lz.tasks.adding(8, timesteps=5, seed=0)
@@ -311,8 +310,8 @@ lz.load(folder / "model.keras")
 model.load_weights(folder / "a.weights.h5")
 lz.fit(model, x, y, epochs=2, checkpoint_dir=folder / "checkpoints", seed=0, verbose=0)
 preset = lz.load_preset("italy_power")
-kind = lz.presets.kind_of(lz.presets.read_recipe("italy_power"))
-list(predict_file(kind, preset, folder / "day.csv"))
+task = lz.presets.task_of(lz.presets.read_recipe("italy_power"))
+list(task.answer(preset, folder / "day.csv"))
 for name in lz.datasets.names():
     lz.datasets.load(name)
 lz.weights.from_torch(layer, folder / "torch.safetensors")

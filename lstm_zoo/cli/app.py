@@ -152,10 +152,9 @@ def predict(
     """Write a preset's answers for your own file to standard output, as CSV."""
     _start()
     from lstm_zoo import presets
-    from lstm_zoo.presets.predict import predict_file
 
     recipe = _or_usage_error(presets.read_recipe, name)
-    answers = predict_file(presets.kind_of(recipe), presets.load_preset(name), file)
+    answers = presets.task_of(recipe).answer(presets.load_preset(name), file)
     writer = None
     try:
         for row in answers:

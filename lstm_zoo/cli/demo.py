@@ -14,7 +14,7 @@ from sklearn.linear_model import RidgeCV
 from lstm_zoo import builders, checks, inspection, plots, presets, tasks, training
 from lstm_zoo.files import replacing
 from lstm_zoo.presets.card import OURS, recorded
-from lstm_zoo.presets.draw import draw, drawable, estimates
+from lstm_zoo.presets.figures import estimates
 from lstm_zoo.presets.train import run
 
 ALIASES = {"classification": "speakers", "regression": "fat", "forecast": "electricity"}
@@ -118,15 +118,15 @@ def preset(name, seeds=1, out="out", watch=None):
     """
     seeds = checks.count("seeds", seeds)
     recipe = presets.read_recipe(name)
-    kind = presets.kind_of(recipe)
+    task = presets.task_of(recipe)
     report = Report(
         title=recipe.title,
-        data=f"{kind.data!r}: {kind.data.source}" if kind.data else "Generated",
-        metric=kind.metric,
-        higher_is_better=kind.higher_is_better,
+        data=f"{task.data!r}: {task.data.source}" if task.data else "Generated",
+        metric=task.metric,
+        higher_is_better=task.higher_is_better,
         then=f"`lstm-zoo card {name}` says what the model is and what it cannot do",
     )
-    report.scores |= {label: [score] for label, score in kind.baselines().items()}
+    report.scores |= {label: [score] for label, score in task.baselines().items()}
     for label, scores in recorded(name)["scores"].items():
         if label != OURS:
             report.scores[label] = scores
@@ -136,10 +136,11 @@ def preset(name, seeds=1, out="out", watch=None):
     for seed in range(seeds):
         label = f"{name}, {seed + 1} of {seeds}" if seeds > 1 else name
         callbacks = [watch(label, epochs)] if watch else []
-        model, history = run(kind, seed, callbacks=callbacks)
-        report.scores[OURS].append(kind.score(model))
+        model, history = run(task, seed, callbacks=callbacks)
+        report.scores[OURS].append(task.score(model))
     curve = plots.plot_history(history)
-    pictures = {"test": draw(kind, model)} if drawable(kind) else {}
+    picture = task.draw(model)
+    pictures = {} if picture is None else {"test": picture}
     _keep(report, out, name, model, **pictures, learning_curve=curve)
     return report
 

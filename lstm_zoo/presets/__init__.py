@@ -2,9 +2,9 @@
 good it is."""
 
 from lstm_zoo.presets.card import preset_card
-from lstm_zoo.presets.kinds import kind_of
 from lstm_zoo.presets.load import load_preset
 from lstm_zoo.presets.recipe import Recipe, list_presets, read_recipe
+from lstm_zoo.presets.tasks import task_of
 from lstm_zoo.presets.train import evaluate_preset, train_preset
 from lstm_zoo.presets.tune import tune
 from lstm_zoo.spelling import suggest as _suggest
@@ -12,11 +12,11 @@ from lstm_zoo.spelling import suggest as _suggest
 __all__ = [
     "Recipe",
     "evaluate_preset",
-    "kind_of",
     "list_presets",
     "load_preset",
     "preset_card",
     "read_recipe",
+    "task_of",
     "train_preset",
     "tune",
 ]

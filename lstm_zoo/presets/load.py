@@ -5,8 +5,8 @@ import json
 
 import keras
 
-from lstm_zoo.presets.kinds import kind_of
 from lstm_zoo.presets.recipe import HOME, read_recipe
+from lstm_zoo.presets.tasks import task_of
 
 
 def load_preset(name: str) -> keras.Model:
@@ -38,5 +38,5 @@ def load_preset(name: str) -> keras.Model:
             "`pip install --force-reinstall lstm-zoo` brings it back"
         )
     model = keras.models.load_model(path, compile=False, safe_mode=True)
-    kind_of(recipe).compile(model)
+    task_of(recipe).compile(model)
     return model

@@ -18,7 +18,8 @@ class Recipe:
     Attributes:
         name: of the preset, and of its folder.
         title: one line for the list and the card.
-        task: which of `lstm_zoo.presets.kinds.KINDS` prepares the data, builds and scores.
+        task: the name of the task of `lstm_zoo.presets.tasks` that prepares the data,
+            builds the model and scores it.
         data: what the task needs to get its data: the name of a data set, lengths, seeds.
         model: arguments of the builder.
         training: `epochs`, `batch_size`, `learning_rate` (the largest; it falls to 0 along half a

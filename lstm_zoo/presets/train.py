@@ -7,9 +7,9 @@ import keras
 
 from lstm_zoo import checks, training
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.presets.kinds import Kind, kind_of
 from lstm_zoo.presets.load import load_preset
 from lstm_zoo.presets.recipe import Recipe, read_recipe
+from lstm_zoo.presets.tasks import Task, task_of
 
 
 @needs_tensorflow
@@ -44,7 +44,7 @@ def train_preset(
     (None, 2)
     """
     recipe = name if isinstance(name, Recipe) else read_recipe(name)
-    model, _ = run(kind_of(recipe), seed, cell, callbacks, verbose, checkpoint_dir, strategy)
+    model, _ = run(task_of(recipe), seed, cell, callbacks, verbose, checkpoint_dir, strategy)
     return model
 
 
@@ -61,12 +61,12 @@ def evaluate_preset(name: str, model: keras.Model | None = None) -> dict[str, fl
     >>> evaluate_preset("italy_power")["accuracy"] > 0.9
     True
     """
-    kind = kind_of(read_recipe(name))
-    return kind.scores(load_preset(name) if model is None else checks.model("model", model))
+    task = task_of(read_recipe(name))
+    return task.scores(load_preset(name) if model is None else checks.model("model", model))
 
 
 def run(
-    kind: Kind,
+    task: Task,
     seed: int,
     cell=None,
     callbacks=None,
@@ -76,14 +76,14 @@ def run(
 ):
     """The trained model of a recipe and its `keras.callbacks.History`."""
     keras.utils.set_random_seed(checks.count("seed", seed, least=0))
-    x, y = kind.training_part()
-    settings = dict(kind.recipe.training)
+    x, y = task.training_part()
+    settings = dict(task.recipe.training)
     epochs, batch_size = settings.pop("epochs"), settings.pop("batch_size")
     steps = epochs * -(-len(y) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(settings.pop("learning_rate"), steps)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = kind.build(cell)
-        kind.compile(model, rate)
+        model = task.build(cell)
+        task.compile(model, rate)
     history = training.fit(
         model,
         x,
@@ -98,7 +98,7 @@ def run(
         **settings,
     )
     if strategy:  # a model that needs no other process
-        trained, model = model, kind.build(cell)
-        kind.compile(model, rate)
+        trained, model = model, task.build(cell)
+        task.compile(model, rate)
         model.set_weights(trained.get_weights())
     return model, history

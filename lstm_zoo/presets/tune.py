@@ -9,8 +9,8 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.presets.kinds import kind_of
 from lstm_zoo.presets.recipe import Recipe, read_recipe
+from lstm_zoo.presets.tasks import task_of
 from lstm_zoo.presets.train import run
 
 
@@ -58,8 +58,8 @@ def tune(
         raise ValueError(f"recipe must have a space to search, got none in {recipe.name!r}")
     for setting in recipe.space:
         checks.one_of("space", setting.split(".")[0], ["model", "training"])
-    kind = kind_of(recipe)
-    x, y = kind.training_part()
+    task = task_of(recipe)
+    x, y = task.training_part()
     held_out = np.random.default_rng(seed).permutation(len(y)) < -(-len(y) // 5)
 
     def loss(trial):
@@ -67,7 +67,7 @@ def tune(
             setting: values[trial.suggest_categorical(setting, list(range(len(values))))]
             for setting, values in recipe.space.items()
         }
-        tried = copy.copy(kind)
+        tried = copy.copy(task)
         tried.recipe = changed(recipe, chosen)
         tried.training_part = lambda: (_rows(x, ~held_out), y[~held_out])
         model, _ = run(tried, seed)

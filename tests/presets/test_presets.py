@@ -16,16 +16,15 @@ import pytest
 
 import lstm_zoo as lz
 from lstm_zoo import presets
-from lstm_zoo.presets import card, load, predict, recipe
-from lstm_zoo.presets.kinds import smoothing
+from lstm_zoo.presets import card, load, reading, recipe, smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
 TESTS = pathlib.Path(__file__).parents[1]
 COMPUTED = runpy.run_path(str(TESTS / "backends" / "cases.py"))["computed"]
 
 
-def kind(name):
-    return presets.kind_of(presets.read_recipe(name))
+def task(name):
+    return presets.task_of(presets.read_recipe(name))
 
 
 def test_list_fits_names_and_tasks():
@@ -150,7 +149,7 @@ def test_smoothing_foretells_a_series_of_two_seasons_and_is_a_matrix():
 
 
 def test_electricity_trains_on_all_that_stands_behind_two_weeks_and_the_smoothing_stays_itself():
-    electricity = kind("electricity")
+    electricity = task("electricity")
     x, y = electricity.training_part()
     series = electricity.data.x_train
     assert len(x) == len(series) - 2 * 336 - 48 + 1
@@ -164,7 +163,7 @@ def test_electricity_trains_on_all_that_stands_behind_two_weeks_and_the_smoothin
 
 
 def test_electricity_is_forecast_by_the_smoothing_and_its_interval_by_the_lstm():
-    electricity, model = kind("electricity"), lz.load_preset("electricity")
+    electricity, model = task("electricity"), lz.load_preset("electricity")
     x, _ = electricity.test
     low, middle, high = np.moveaxis(model.predict(x, verbose=0), -1, 0)
     smoothed = np.exp(np.log(x[..., 0].astype("float64")) @ electricity.smoothing)
@@ -184,7 +183,7 @@ def test_electricity_is_forecast_by_the_smoothing_and_its_interval_by_the_lstm()
 
 def test_adding_starts_with_long_memories_and_is_tested_on_what_it_has_not_seen():
     own = presets.read_recipe("adding")
-    adding = presets.kind_of(dataclasses.replace(own, data={"timesteps": 500, "samples": 50}))
+    adding = presets.task_of(dataclasses.replace(own, data={"timesteps": 500, "samples": 50}))
     bias = adding.build().get_layer("regressor").get_layer("recurrent_1").cell.bias.numpy()
     forget = bias[32:64]
     np.testing.assert_allclose(bias[:32], -forget)
@@ -217,7 +216,7 @@ def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path
         training=own.training | {"epochs": 1},
         space={"training.learning_rate": [1e-6, 1e-2], "model.dropout": [0.0]},
     )
-    monkeypatch.setattr(type(kind("italy_power")), "scores", None)
+    monkeypatch.setattr(type(task("italy_power")), "scores", None)
     lz.tune(own, trials=2, path=tmp_path / "search")
     best = lz.tune(own, trials=4, path=tmp_path / "search")
     assert best.training["learning_rate"] == 1e-2
@@ -233,7 +232,7 @@ def write(path, header, rows):
 
 
 def answers(name, path):
-    return list(predict.predict_file(kind(name), lz.load_preset(name), path))
+    return list(task(name).answer(lz.load_preset(name), path))
 
 
 def test_predict_reads_several_sequences_in_any_order_of_columns(tmp_path):
@@ -276,7 +275,7 @@ def test_predict_scores_each_step_of_a_series(tmp_path):
     path = write(tmp_path / "pressure.csv", ["arterial pressure"], series.tolist())
     found = answers("bleeding", path)
     assert [row["step"] for row in found] == list(range(1, 301))
-    expected = kind("bleeding").steps(lz.load_preset("bleeding"), series)
+    expected = task("bleeding").steps(lz.load_preset("bleeding"), series)
     np.testing.assert_allclose([row["anomaly score"] for row in found], expected, atol=1e-3)
     write(path, None, series[:5].tolist())
     with pytest.raises(ValueError, match="must have at least .* rows, got 5"):
@@ -353,9 +352,9 @@ def test_predict_scores_a_long_series_in_parts_as_in_one_piece(tmp_path, monkeyp
     series = lz.datasets.load("internal_bleeding").x_test
     for steps, rows in ((100, 301), (77, 231), (64, 256), (50, 90)):
         path = write(tmp_path / "pressure.csv", None, series[:rows].tolist())
-        monkeypatch.setattr(predict, "STEPS", 10**6)
+        monkeypatch.setattr(reading, "STEPS", 10**6)
         expected = answers("bleeding", path)
-        monkeypatch.setattr(predict, "STEPS", steps)
+        monkeypatch.setattr(reading, "STEPS", steps)
         found = answers("bleeding", path)
         assert [row["step"] for row in found] == list(range(1, rows + 1))
         scores = [[row["anomaly score"] for row in some] for some in (found, expected)]
@@ -370,8 +369,8 @@ def test_predict_takes_few_long_sequences_at_a_time(monkeypatch):
             taken.append(x.shape)
             return x[:, :1, 0]
 
-    lengths = [3] * 300 + [predict.STEPS // 2] * 5 + [predict.STEPS + 1] * 2
-    numbered = predict._in_batches(Model(), (np.zeros((n, 1), "float32") for n in lengths))
+    lengths = [3] * 300 + [reading.STEPS // 2] * 5 + [reading.STEPS + 1] * 2
+    numbered = reading.in_batches(Model(), (np.zeros((n, 1), "float32") for n in lengths))
     assert [number for number, _ in numbered] == list(range(1, len(lengths) + 1))
     assert [shape[0] for shape in taken] == [256, 44, 2, 2, 1, 1, 1]
 
@@ -396,13 +395,13 @@ def test_a_line_that_is_no_date_is_named(tmp_path):
 
 
 def test_every_date_of_the_training_is_one_in_every_form():
-    from lstm_zoo.presets.kinds import text
+    from lstm_zoo.presets.tasks import dates
 
     first = datetime.date(1950, 1, 1).toordinal()
     for day in range(0, 36525, 100):
         date = datetime.date.fromordinal(first + day)
-        for form in text.FORMATS:
-            assert text.is_written_date(text.write_date(date, form))
+        for form in dates.FORMATS:
+            assert dates.is_written_date(dates.write_date(date, form))
 
 
 BLOOD = [f"{90 + k % 7}.5" for k in range(130)]
@@ -470,15 +469,14 @@ def test_a_text_with_line_ends_of_windows_is_continued_as_any_other(tmp_path):
 LONG = """
 import itertools, pathlib, resource, sys
 import lstm_zoo as lz
-from lstm_zoo.presets.predict import predict_file
 
 def peak(name, line, lines):
     path = pathlib.Path(sys.argv[1]) / "long.csv"
     with open(path, "w") as file:
         file.writelines(itertools.repeat(line * 1000, lines // 1000))
-    kind = lz.presets.kind_of(lz.presets.read_recipe(name))
+    task = lz.presets.task_of(lz.presets.read_recipe(name))
     try:
-        answers = sum(1 for _ in predict_file(kind, lz.load_preset(name), path))
+        answers = sum(1 for _ in task.answer(lz.load_preset(name), path))
     except ValueError as error:
         answers = str(error)
     path.unlink()

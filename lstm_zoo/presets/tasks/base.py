@@ -1,6 +1,8 @@
-"""What every kind of preset has: data, a model, scores, baselines."""
+"""What every task has: data, a model, scores, baselines, answers and a figure."""
 
 import abc
+import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,13 +14,13 @@ from lstm_zoo.presets.recipe import Recipe
 RIDGE = np.logspace(-6, 3, 28)
 
 
-class Kind(abc.ABC):
-    """A recipe with its data at hand.
+class Task(abc.ABC):
+    """A recipe with its data loaded.
 
     Attributes:
         metric: what the first of `scores` is, with its unit.
         target: what the model gives, with its unit, where it is numbers.
-        higher_is_better: whether more of it is better.
+        higher_is_better: whether a higher score is better.
         data: the `Dataset`, where there is one.
     """
 
@@ -60,6 +62,29 @@ class Kind(abc.ABC):
     @abc.abstractmethod
     def baselines(self) -> dict[str, float]:
         """The first score of models that are simpler than any network, by name."""
+
+    @abc.abstractmethod
+    def answer(self, model: keras.Model, path: str | pathlib.Path) -> Iterator[dict]:
+        """Rows of answers for a user's file, which is read line by line in bounded memory.
+
+        Args:
+            model: by `load_preset(name)`.
+            path: of the file; its form depends on the task, and `lstm_zoo.presets.reading` reads
+                the usual ones.
+
+        Returns:
+            An iterator of rows, each a dict of column and value, the same columns in each. Nothing
+            is read before the first row is asked for.
+
+        Raises:
+            ValueError: naming the line, what stands there and what is wanted.
+            FileNotFoundError: there is no such file.
+        """
+
+    def draw(self, model: keras.Model, ax=None):
+        """The matplotlib Axes with what the model does on the test part; None if no picture of the
+        task is drawn."""
+        return
 
     def compile(self, model: keras.Model, learning_rate=1e-3):
         """Make the model ready for `fit` and `evaluate`."""

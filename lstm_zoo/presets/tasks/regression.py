@@ -7,10 +7,19 @@ import numpy as np
 from keras import layers as kl
 
 from lstm_zoo import builders, cells, datasets, tasks
-from lstm_zoo.presets.kinds.base import RIDGE, Kind, flat
+from lstm_zoo.presets import reading
+from lstm_zoo.presets.tasks.base import RIDGE, Task, flat
+from lstm_zoo.presets.tasks.registry import register
 
 
-class Regression(Kind):
+@register("regression")
+class Regression(Task):
+    """A measurement from a spectrum.
+
+    It answers a CSV file: a step a row, a feature a column, named in the first line or in the order
+    of the data set; a column `sample` tells where another sequence begins.
+    """
+
     metric = "test root mean squared error"
 
     def prepare(self):
@@ -77,7 +86,21 @@ class Regression(Kind):
             "quadratic model on 7 principal components": _rmse(square.predict(test), data.y_test),
         }
 
+    def answer(self, model, path):
+        samples = reading.sequences(path, self.data.feature_names, model.input_shape[1])
+        for number, values in reading.in_batches(model, samples):
+            yield {"sample": number, self.target: round(float(values[0]), 4)}
 
+    def draw(self, model, ax=None):
+        """Estimates against the truth."""
+        from lstm_zoo.presets import figures
+
+        x, y = self.data.x_test, self.data.y_test
+        estimates = model.predict(x, verbose=0)[:, 0]
+        return figures.estimates(y[:, 0], estimates, self.target, ax)
+
+
+@register("adding over long lags")
 class Adding(Regression):
     """The sum of two numbers marked long ago, after Hochreiter & Schmidhuber (1997); generated.
 

@@ -1,6 +1,8 @@
-"""A series: how it goes on, and where it is not like itself."""
+"""A series: how it goes on."""
 
 import functools
+import textwrap
+from collections import deque
 
 import keras
 import numpy as np
@@ -8,15 +10,18 @@ from keras import layers as kl
 from keras import ops
 
 from lstm_zoo import builders, datasets
-from lstm_zoo.presets.kinds import smoothing
-from lstm_zoo.presets.kinds.base import RIDGE, Kind
+from lstm_zoo.presets import reading, smoothing
+from lstm_zoo.presets.tasks.base import RIDGE, Task
+from lstm_zoo.presets.tasks.registry import register
 
 
-class Forecasting(Kind):
+@register("forecasting")
+class Forecasting(Task):
     """A window of a series to its next steps, with quantiles, the middle one being the forecast.
 
     `data`: `season`, the steps after which the series repeats itself; `input_steps`; `horizon`;
-    `stride`, from one forecast of the test part to the next.
+    `stride`, from one forecast of the test part to the next. It answers a CSV file of one series, a
+    step a row, by a forecast from its last rows.
     """
 
     def prepare(self):
@@ -80,7 +85,33 @@ class Forecasting(Kind):
             "linear model (ridge)": self._error(ridge.predict(x[:, two:, 0] - self.mean)),
         }
 
+    def answer(self, model, path):
+        rows = reading.one_series(path, self.data.feature_names)
+        steps = deque(rows, maxlen=self.input_steps)
+        if len(steps) < self.input_steps:
+            raise ValueError(
+                f"{path} must have at least {self.input_steps} rows of numbers, got {len(steps)}"
+            )
+        forecast = model.predict(reading.single(path, list(steps))[None], verbose=0)[0]
+        for ahead, values in enumerate(forecast, start=1):
+            pairs = zip(self.quantiles, values, strict=True)
+            yield {"step": ahead, **{f"{q:g}": round(float(v), 3) for q, v in pairs}}
 
+    def draw(self, model, ax=None):
+        """One forecast of the test part, with its quantiles."""
+        from lstm_zoo import plots
+
+        x, truth = self.test
+        day = len(x) // 2
+        forecast = model.predict(x[day : day + 1], verbose=0)[0]
+        shown = x[day, -2 * self.horizon :, 0]
+        label = textwrap.fill(self.data.target, 26)
+        return plots.plot_forecast(
+            shown, truth[day], forecast, quantiles=self.quantiles, ylabel=label, ax=ax
+        )
+
+
+@register("forecasting a day")
 class DailyForecasting(Forecasting):
     """A day ahead, from two weeks read a day a step: the level of each time of day, and how far it
     was from the same time a week before; the forecast is how far the next day will be."""
@@ -116,6 +147,7 @@ class DailyForecasting(Forecasting):
         return {"mape": found.pop("mae"), **found}
 
 
+@register("forecasting a day by a hybrid")
 class HybridForecasting(DailyForecasting):
     """A day ahead: exponential smoothing of the logarithm, and an LSTM that says how sure that is.
 
@@ -197,76 +229,3 @@ class HybridForecasting(DailyForecasting):
         outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
         rarely = self.quantiles[0] + 1 - self.quantiles[-1]
         return float(np.mean(high - low + 2 / rarely * outside))
-
-
-class Anomaly(Kind):
-    """An autoencoder of windows of a series without anomalies; where it fails, one is suspected.
-
-    Found or missed as the UCR archive counts: whether the step of the highest score lies within
-    100 steps of the anomaly (Wu & Keogh 2021). `data`: `window` and `stride`, in steps.
-    """
-
-    metric = "anomaly found within 100 steps (1) or missed (0)"
-    higher_is_better = True
-    loss = "mean_squared_error"
-
-    def prepare(self):
-        self.window, self.stride = self.recipe.data["window"], self.recipe.data["stride"]
-        (self.marked,) = np.nonzero(self.data.y_test)
-        self.compile_scale = float(self.data.x_train.std() ** -2)
-
-    def _windows(self, series, stride):
-        steps = np.lib.stride_tricks.sliding_window_view(series, self.window, axis=0)
-        return np.ascontiguousarray(steps[::stride].swapaxes(1, 2))
-
-    def training_part(self):
-        x = self._windows(self.data.x_train, self.stride)
-        return x, x
-
-    def build(self, cell=None):
-        return builders.build_autoencoder(
-            (self.window, 1),
-            normalise=self._windows(self.data.x_train, 1),
-            name=self.recipe.name,
-            **self.arguments(cell),
-        )
-
-    def compile(self, model, learning_rate=1e-3):
-        model.compile(
-            keras.optimizers.Adam(learning_rate),
-            loss=self.loss,
-            loss_weights=self.compile_scale,
-        )
-
-    def steps(self, model, series):
-        """The anomaly score of each step: its squared error, over all windows that hold it."""
-        starts = np.arange(0, len(series) - self.window + 1, self.stride)
-        errors = builders.anomaly_scores(model, self._windows(series, self.stride))
-        total, count = np.zeros(len(series)), np.zeros(len(series))
-        for start, error in zip(starts, errors, strict=True):
-            total[start : start + self.window] += error
-            count[start : start + self.window] += 1
-        return total / np.maximum(count, 1)
-
-    def _found(self, score):
-        at = int(np.argmax(score))
-        return float(self.marked[0] - 100 <= at <= self.marked[-1] + 100)
-
-    def scores(self, model):
-        from sklearn.metrics import roc_auc_score
-
-        score = self.steps(model, self.data.x_test)
-        area = float(roc_auc_score(self.data.y_test, score))
-        return {"found": self._found(score), "area under the ROC curve of the steps": area}
-
-    def baselines(self):
-        train, test = self.data.x_train[:, 0], self.data.x_test[:, 0]
-        seen, new = self._windows(self.data.x_train, 1)[..., 0], self._windows(self.data.x_test, 1)
-        nearest = np.array([np.min(np.sum((seen - one[:, 0]) ** 2, axis=1)) for one in new[::4]])
-        far = np.zeros(len(test))
-        far[int(np.argmax(nearest)) * 4 + self.window // 2] = 1
-        return {
-            "farthest from the mean": self._found(np.abs(test - train.mean())),
-            "largest step": self._found(np.abs(np.diff(test, prepend=test[0]))),
-            "window least like any of the training part": self._found(far),
-        }

@@ -1,77 +1,16 @@
-"""Text: which character comes next, and dates written anew."""
+"""Dates as people write them, written anew."""
 
-import collections
 import datetime
 import functools
-import math
+import itertools
 import re
 
 import numpy as np
 
 from lstm_zoo import builders
-from lstm_zoo.presets.kinds.base import Kind
-
-
-class LanguageModel(Kind):
-    """The next character of a text. `data`: `timesteps` of a training sequence."""
-
-    metric = "test bits per character"
-    loss = "sparse_categorical_crossentropy"
-    metrics = ["accuracy"]
-
-    def training_part(self):
-        timesteps = self.recipe.data["timesteps"]
-        text = self.data.x_train
-        rows = (len(text) - 1) // timesteps
-        x, y = (part[: rows * timesteps].reshape(rows, timesteps) for part in (text, text[1:]))
-        return x, y
-
-    def build(self, cell=None):
-        return builders.build_language_model(
-            len(self.data.vocabulary) + 1, name=self.recipe.name, **self.arguments(cell)
-        )
-
-    def scores(self, model):
-        # The whole test part, in sequences of 1000 so that their beginnings weigh little.
-        text, length = self.data.x_test, 1000
-        rows = (len(text) - 1) // length
-        x, y = (part[: rows * length].reshape(rows, length) for part in (text, text[1:]))
-        said = model.predict(x, batch_size=8, verbose=0)
-        right = np.take_along_axis(said, y[..., None], axis=-1)
-        return {
-            "bits": float(-np.mean(np.log2(np.maximum(right, 1e-30)))),
-            "next characters guessed right": float(np.mean(said.argmax(axis=-1) == y)),
-        }
-
-    def baselines(self):
-        train, test = self.data.x_train.tolist(), self.data.x_test.tolist()
-        classes = len(self.data.vocabulary)
-        return {
-            f"{order}-gram (Witten & Bell 1991)": bits_of_ngrams(train, test, order, classes)
-            for order in (1, 3, 5)
-        }
-
-
-def bits_of_ngrams(train, test, order, classes):
-    """Bits per character of an interpolated n-gram model (Witten & Bell 1991, method C,
-    doi:10.1109/18.87000), of order `order`, 1 being letters by themselves."""
-    counts = [collections.defaultdict(collections.Counter) for _ in range(order)]
-    for at, letter in enumerate(train):
-        for n in range(min(order, at + 1)):
-            counts[n][tuple(train[at - n : at])][letter] += 1
-    totals = [{context: sum(seen.values()) for context, seen in table.items()} for table in counts]
-    bits = 0.0
-    for at, letter in enumerate(test):
-        probability = 1 / classes
-        for n in range(min(order, at + 1)):
-            context = tuple(test[at - n : at])
-            if context not in counts[n]:
-                break
-            seen, total = counts[n][context], totals[n][context]
-            probability = (seen[letter] + len(seen) * probability) / (total + len(seen))
-        bits -= math.log2(probability)
-    return bits / len(test)
-
+from lstm_zoo.presets import reading
+from lstm_zoo.presets.tasks.base import Task
+from lstm_zoo.presets.tasks.registry import register
 
 FORMATS = (
     "{d} {month} {y}",
@@ -103,6 +42,7 @@ MONTHS = [
 ]
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 START, END = 1, 2
+LONGEST = 100  # characters of a date in a user's file
 
 
 def write_date(date, form):
@@ -163,10 +103,12 @@ def _patterns():
     return found
 
 
-class Dates(Kind):
+@register("translation")
+class Dates(Task):
     """Dates of 1950 to 2049 as people write them, into year-month-day; generated.
 
-    `data`: `samples` of the training part; no day of the test part is in it.
+    `data`: `samples` of the training part; no day of the test part is in it. It answers a text
+    file, a date a line.
     """
 
     metric = "test dates translated without a mistake"
@@ -229,3 +171,24 @@ class Dates(Kind):
         nearest = (groups.transform(asked) @ groups.transform(texts).T).toarray().argmax(axis=1)
         right = [dates[at] == date for at, date in zip(nearest, truth, strict=True)]
         return {"nearest training text": float(np.mean(right))}
+
+    def answer(self, model, path):
+        numbered = reading.texts(path, "date")
+        while some := list(itertools.islice(numbered, reading.BATCH)):
+            for line, text in some:
+                self._check(text, f"line {line} of {path}")
+            texts = [text for _, text in some]
+            for text, date in zip(texts, self.translate(model, texts), strict=True):
+                yield {"text": text, "date": date}
+
+    def _check(self, text, where):
+        if len(text) > LONGEST:
+            raise ValueError(f"{where} must be a date, got {len(text)} letters")
+        if unknown := sorted(set(text) - set(self.letters)):
+            raise ValueError(f"{where} must be a date, got {unknown[0]!r}")
+        if not is_written_date(text):
+            forms = [write_date(datetime.date(2005, 4, 3), form) for form in FORMATS]
+            raise ValueError(
+                f"{where} must be a date of 1950 to 2049 in a form that the model was trained on "
+                f"({'; '.join(forms)}), got {text!r}"
+            )

@@ -3,13 +3,20 @@
 import numpy as np
 
 from lstm_zoo import builders, checks
-from lstm_zoo.presets.kinds.base import Kind, flat
+from lstm_zoo.presets import reading
+from lstm_zoo.presets.tasks.base import Task, flat
+from lstm_zoo.presets.tasks.registry import register
 
 BUILDERS = {"classifier": builders.build_classifier, "lstm_fcn": builders.build_lstm_fcn}
 
 
-class Classification(Kind):
-    """`model` may name its `builder`; sequences of unequal length are masked."""
+@register("classification")
+class Classification(Task):
+    """`model` may name its `builder`; sequences of unequal length are masked.
+
+    It answers a CSV file: a step a row, a feature a column, named in the first line or in the order
+    of the data set; a column `sample` tells where another sequence begins.
+    """
 
     metric = "test accuracy"
     higher_is_better = True
@@ -51,9 +58,29 @@ class Classification(Kind):
             "linear model on flattened input": linear.score(flat(data.x_test), data.y_test),
         }
 
+    def samples(self, model, path):
+        """The sequences of a user's file."""
+        return reading.sequences(path, self.data.feature_names, model.input_shape[1])
 
+    def answer(self, model, path):
+        names = self.data.class_names
+        for number, probabilities in reading.in_batches(model, self.samples(model, path)):
+            best = int(probabilities.argmax())
+            probability = round(float(probabilities[best]), 4)
+            yield {"sample": number, self.data.target: names[best], "probability": probability}
+
+    def draw(self, model, ax=None):
+        """A confusion matrix."""
+        from lstm_zoo import plots
+
+        data = self.data
+        predicted = model.predict(data.x_test, verbose=0)
+        return plots.plot_confusion(data.y_test, predicted, data.class_names, ax=ax)
+
+
+@register("classification of words")
 class Words(Classification):
-    """Classification of words, letter by letter."""
+    """Classification of words, letter by letter. It answers a text file, a word a line."""
 
     def build(self, cell=None):
         return builders.build_classifier(
@@ -83,3 +110,14 @@ class Words(Classification):
             score = linear.score(read(self.data.x_test), self.data.y_test)
             found[f"linear model on counts of {name}"] = score
         return found
+
+    def samples(self, model, path):
+        numbers = {letter: n for n, letter in enumerate(self.data.vocabulary, start=1)}
+        for line, text in reading.texts(path, "word"):
+            text = text.lower()
+            unknown = sorted(set(text) - set(numbers))
+            if unknown:
+                raise ValueError(
+                    f"line {line} of {path} must hold {''.join(numbers)!r} only, got {unknown[0]!r}"
+                )
+            yield np.array([numbers[letter] for letter in text], "int32")

@@ -1,0 +1,27 @@
+"""Figures of presets that `lstm_zoo.plots` does not have."""
+
+from lstm_zoo.plots.style import CYCLE, axes_for, styled
+
+
+@styled
+def estimates(truth, estimate, target, ax=None):
+    """Estimates against the truth, a point a sample, and the line of those that are right."""
+    ax = axes_for(ax, height=4)
+    ends = [min(truth.min(), estimate.min()), max(truth.max(), estimate.max())]
+    ax.plot(ends, ends, color=CYCLE[0], label="right")
+    ax.plot(truth, estimate, "o", color=CYCLE[1], markersize=4, alpha=0.6, label="test sample")
+    ax.set(xlabel=f"{target}, true", ylabel=f"{target}, estimated")
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.legend()
+    return ax
+
+
+@styled
+def suspicion(score, marked, ax=None):
+    """The anomaly score of each step of the test part, and where the marked steps are."""
+    ax = axes_for(ax, height=3)
+    ax.plot(score, color=CYCLE[0], linewidth=0.8, label="squared error")
+    ax.axvspan(marked[0] - 100, marked[-1] + 100, color=CYCLE[1], alpha=0.35, linewidth=0)
+    ax.set(xlabel="timestep of the test part", ylabel="anomaly score")
+    ax.set_title("band: the anomaly, 100 steps to each side")
+    return ax
