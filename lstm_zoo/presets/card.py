@@ -9,12 +9,9 @@ import numpy as np
 
 from lstm_zoo import datasets
 from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
+from lstm_zoo.presets.tasks import class_of
 
 OURS = "LSTM"
-NAMES = {  # of ours where it is more than that, by its builder or its task
-    "lstm_fcn": "LSTM-FCN",
-    "forecasting a day by a hybrid": "exponential smoothing, with intervals by an LSTM",
-}
 
 
 def preset_card(name: str) -> str:
@@ -53,7 +50,7 @@ def preset_card(name: str) -> str:
     rows += metrics["scores"].items()
     for label, scores in rows:
         bold = "**" if label == OURS else ""
-        label = NAMES.get(recipe.model.get("builder", recipe.task), OURS) if bold else label
+        label = class_of(recipe).network(recipe) if bold else label
         several = len(scores) > 1
         spread = f"{_figure(min(scores))} to {_figure(max(scores))}" if several else ""
         mean = f"{bold}{_figure(np.mean(scores))}{bold}"

@@ -139,6 +139,6 @@ def test_a_task_that_answers_no_file_is_not_built(written, recipe):
 
 def test_every_preset_with_a_picture_has_a_task_that_draws():
     for name in presets.list_presets():
-        task_class = registry._TASKS[presets.read_recipe(name).task]
+        task_class = tasks.class_of(presets.read_recipe(name))
         pictured = (presets.recipe.HOME / name / "figure.png").is_file()
         assert pictured == (task_class.draw is not tasks.Task.draw), name

@@ -9,9 +9,9 @@ import importlib
 import pkgutil
 
 from lstm_zoo.presets.tasks.base import Task
-from lstm_zoo.presets.tasks.registry import register, task_of
+from lstm_zoo.presets.tasks.registry import class_of, register, task_of
 
-__all__ = ["Task", "register", "task_of"]
+__all__ = ["Task", "class_of", "register", "task_of"]
 
 
 def import_all():

@@ -40,6 +40,11 @@ class Task(abc.ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.recipe.name!r})"
 
+    @classmethod
+    def network(cls, recipe: Recipe) -> str:
+        """The name of the recipe's model in the card's table."""
+        return "LSTM"
+
     def prepare(self):  # noqa: B027  (the data set is enough for some)
         """Read what `training_part`, `build` and `scores` use."""
 

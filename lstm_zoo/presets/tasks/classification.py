@@ -23,6 +23,10 @@ class Classification(Task):
     loss = "sparse_categorical_crossentropy"
     metrics = ["accuracy"]
 
+    @classmethod
+    def network(cls, recipe):
+        return "LSTM-FCN" if recipe.model.get("builder") == "lstm_fcn" else "LSTM"
+
     def training_part(self):
         return self.data.x_train, self.data.y_train
 

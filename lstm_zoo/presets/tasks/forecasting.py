@@ -163,6 +163,10 @@ class HybridForecasting(DailyForecasting):
         https://doi.org/10.1016/j.ijforecast.2019.03.017.
     """
 
+    @classmethod
+    def network(cls, recipe):
+        return "exponential smoothing, with intervals by an LSTM"
+
     @functools.cached_property
     def smoothing(self):
         """`(input_steps, horizon)`, of logarithms."""

@@ -41,6 +41,17 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
     return decorate
 
 
+def class_of(recipe: Recipe) -> type[Task]:
+    """The class of the recipe's task.
+
+    Raises:
+        ValueError: `recipe` is no `Recipe`, or no task has the name that it gives.
+    """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, got {recipe!r:.80}")
+    return _TASKS[checks.one_of("task", recipe.task, sorted(_TASKS))]
+
+
 def task_of(recipe: Recipe) -> Task:
     """The recipe's task, with its data loaded.
 
@@ -51,7 +62,4 @@ def task_of(recipe: Recipe) -> Task:
     >>> task_of(read_recipe("italy_power")).metric
     'test accuracy'
     """
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a Recipe, got {recipe!r:.80}")
-    checks.one_of("task", recipe.task, sorted(_TASKS))
-    return _TASKS[recipe.task](recipe)
+    return class_of(recipe)(recipe)
