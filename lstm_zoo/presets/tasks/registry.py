@@ -24,7 +24,7 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
     >>> from lstm_zoo.presets.tasks.regression import Regression
     >>> @register("softness")
     ... class Softness(Regression):
-    ...     "A recipe with `task="softness"` uses it."
+    ...     target = "softness"
     >>> del _TASKS["softness"]
     """
     checks.text("name", name)
