@@ -1,4 +1,4 @@
-"""`fit`: train a model; `save`: a model to a file, whole or not at all."""
+"""`fit`: train a model."""
 
 import datetime
 import pathlib
@@ -10,7 +10,6 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.files import replacing
 from lstm_zoo.training import distribute, identity, replicas, sources, weights
 from lstm_zoo.training.arguments import at_most, checked_callbacks
 from lstm_zoo.training.data import check_data, is_stream
@@ -207,37 +206,6 @@ def fit(
     history = next(c for c in told.callbacks if isinstance(c, keras.callbacks.History))
     loop.run(epochs, told, history)
     return history
-
-
-def save(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
-    """Save a model as one `.keras` file, whole or not at all.
-
-    The file is written beside its place and then renamed, so that a full disk or a kill leaves what
-    was there before.
-
-    Args:
-        model: a `keras.Model`.
-        path: where to; ends in ".keras".
-
-    Returns:
-        `path` as a `pathlib.Path`.
-
-    Raises:
-        ValueError: if `path` does not end in ".keras".
-        OSError: if it can't be written.
-
-    Example:
-        >>> import lstm_zoo as lz, tempfile
-        >>> lz.save(lz.build_regressor((10, 2)), tempfile.mkdtemp() + "/model.keras").name
-        'model.keras'
-    """
-    checks.model("model", model)
-    path = checks.path("path", path)
-    if path.suffix != ".keras":
-        raise ValueError(f'path must end in ".keras", got {str(path)!r}')
-    with replacing(path) as temporary:
-        model.save(temporary)
-    return path
 
 
 def _refuse_beside_batches(y, sample_weight, validation_split):
