@@ -3,6 +3,7 @@
 import numpy as np
 
 from lstm_zoo.backend import tf
+from lstm_zoo.exporting.c_places import places_of
 from lstm_zoo.exporting.c_tables import FOLDED, NOTHING, ONE, REDUCTIONS, SAME, TWO
 
 
@@ -98,7 +99,7 @@ class Code:
         """What comes of known numbers is known: parts of a weight, and where they begin."""
         computed = FOLDED[operation.type]
         if computed is None:
-            source, places = self._places(operation)
+            source, places = places_of(operation, self.value_of)
             values = [np.ravel(self.value_of(source))[np.asarray(place)] for place in places]
         else:
             values = [computed(*map(self.value_of, operation.inputs))]
@@ -266,40 +267,11 @@ class Code:
 
     def _move(self, operation):
         """An operation that only takes elements from places that are known."""
-        source, places = self._places(operation)
+        source, places = places_of(operation, self.value_of)
         name = self.name_of(source)
         for output, place in zip(operation.outputs, places):
             if output.name in self.wanted:
                 self.place(output, self._moved(name, np.asarray(place)))
-
-    def _places(self, operation):
-        """Its input, and for each output the places that its elements come from."""
-        kind, inputs, attr = operation.type, list(operation.inputs), operation.get_attr
-        source = inputs[1] if kind == "Split" else inputs[0]
-        known = [self.value_of(one) for one in inputs if one is not source]
-        here = np.arange(int(np.prod(source.shape))).reshape(source.shape)
-        masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-        if any(value is None for value in known):
-            kind = "with places that depend on the data"
-        if kind == "StridedSlice":
-            return source, [tf.strided_slice(here, *known, **{m: attr(m) for m in masks})]
-        if kind == "Slice":
-            return source, [tf.slice(here, *known)]
-        if kind == "Transpose":
-            return source, [np.transpose(here, known[0])]
-        if kind in ("GatherV2", "ResourceGather"):
-            return source, [np.take(here, known[0], int(known[1]))]
-        if kind == "Tile":
-            return source, [np.tile(here, known[0])]
-        if kind == "BroadcastTo":
-            return source, [np.broadcast_to(here, known[0])]
-        if kind == "Unpack":
-            return source, list(np.moveaxis(here, attr("axis"), 0))
-        if kind == "Split":
-            return source, np.split(here, attr("num_split"), int(known[0]))
-        if kind == "SplitV":
-            return source, np.split(here, np.cumsum(known[0])[:-1], int(known[1]))
-        raise ValueError(f"the model cannot be written in C, for it has the operation {kind}")
 
 
 def _float(x):
