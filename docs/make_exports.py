@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 import lstm_zoo as lz
+from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers import layer_for
 
@@ -32,13 +33,9 @@ BATCH, STEPS, OTHER_STEPS, FEATURES, WORDS = 3, 5, 7, 3, 6
 SHAPE, SMALL = (None, FEATURES), {"lstm_units": 4}
 MASKED = {**SMALL, "mask_value": 0.0}
 COLUMNS = {  # what stands above a column: a format, and whether one step at a time
-    "SavedModel": ("saved_model", False),
-    "ONNX": ("onnx", False),
-    "LiteRT": ("litert", False),
-    "SavedModel, a step": ("saved_model", True),
-    "ONNX, a step": ("onnx", True),
-    "LiteRT, a step": ("litert", True),
-    "C": ("c", True),
+    **{one.title: (one.name, False) for one in formats.listed() if not one.steps_only},
+    **{f"{one.title}, a step": (one.name, True) for one in formats.listed() if not one.steps_only},
+    **{one.title: (one.name, True) for one in formats.listed() if one.steps_only},
 }
 
 
@@ -220,8 +217,8 @@ def given_by_file(model, format, streamed, call, folder):
     if format == "c":
         in_c = runpy.run_path(str(HERE.parent / "tests/exporting/test_c.py"))["in_c"]
         return [in_c(model, folder, call[model.inputs[0].name])]
-    path = folder / ("model" + {"onnx": ".onnx", "litert": ".tflite"}.get(format, ""))
-    options = {"batch_size": BATCH} if format == "litert" else {}
+    path = folder / f"model{formats.FORMATS[format].ending}"
+    options = {"batch_size": BATCH} if "batch_size" in formats.FORMATS[format].options else {}
     lz.export(model, path, format, streaming=streamed, **options)
     if not streamed:
         return opened(format, path, signature_of(model).outputs)(call)

@@ -32,4 +32,5 @@ if not _is_the_command():
     silent = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
     with quiet() if silent else contextlib.nullcontext():
         import lstm_zoo.builders
+        import lstm_zoo.exporting  # Keras's own model.export gets its fused operations
         import lstm_zoo.layers  # noqa: F401

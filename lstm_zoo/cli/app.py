@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperCommand
 
 from lstm_zoo.quiet import quiet
 
@@ -166,14 +167,27 @@ def predict(
         raise typer.BadParameter(str(error)) from None
 
 
-@app.command()
+class _ListsFormats(TyperCommand):
+    """A command whose help lists the formats of files; it starts TensorFlow for them."""
+
+    def format_help(self, context, formatter):
+        _start(compute=False)
+        from lstm_zoo.exporting import formats
+
+        self.epilog = "Formats: " + ", ".join(
+            f"{one.name} ({one.title}, {one.ending or 'a folder'})" for one in formats.listed()
+        )
+        super().format_help(context, formatter)
+
+
+@app.command(cls=_ListsFormats)
 def export(
     model: Annotated[str, typer.Argument(help="A model's file, .keras.")],
-    path: Annotated[str, typer.Argument(help="What to write: .onnx, .tflite, or a folder.")],
+    path: Annotated[str, typer.Argument(help="What to write; its ending says the format.")],
     format: Annotated[str | None, typer.Option(help="If the ending does not say it.")] = None,
     streaming: Annotated[bool, typer.Option(help="One step and its states at a time.")] = False,
 ):
-    """Write a model to a file that runs without LSTM Zoo: SavedModel, ONNX, LiteRT, C."""
+    """Write a model to a file that runs without LSTM Zoo."""
     _start()
     from lstm_zoo import training
     from lstm_zoo.exporting import export

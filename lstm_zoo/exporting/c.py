@@ -5,15 +5,14 @@ loop over floats. So every cell and every layer can be written whose operations
 `lstm_zoo.exporting.c_operations` knows, and none has to be known by name.
 """
 
-import pathlib
 import re
 
-import keras
 import numpy as np
 
 from lstm_zoo import files
 from lstm_zoo.backend import tf
 from lstm_zoo.exporting.c_operations import Code
+from lstm_zoo.exporting.formats import Format, register
 from lstm_zoo.exporting.signature import signature_of
 
 HEADER = """\
@@ -50,15 +49,26 @@ static inline void {name}_step({name}_state *state, const float *step, float *ou
 """
 
 
-def write(step_model: keras.Model, path: pathlib.Path) -> None:
-    """Write a model that takes one step at a time, from `streaming`, as a header.
+@register
+class C(Format):
+    """A header, for a model that takes one step at a time."""
 
-    Raises:
-        ValueError: if it has an operation that cannot be written, or the name makes no C name.
-    """
-    name = path.stem
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ValueError(f"path's name must be a C name, such as model.h, got {path.name!r}")
+    name, ending, title, place = "c", ".h", "C", 4
+    steps_only = True
+
+    def refuse(self, model, path, whole):
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", path.stem):
+            raise ValueError(f"path's name must be a C name, such as model.h, got {path.name!r}")
+
+    def write(self, model, path, whole):
+        """Write a model; a `ValueError` if it has an operation that cannot be written."""
+        text = _header(model, path.stem)
+        with files.replacing(path) as temporary:
+            temporary.write_text(text)
+
+
+def _header(step_model, name):
+    """The text of the header, all of whose names begin with `name`."""
     function, specs, names = signature_of(step_model, batch_size=1)
     graph = tf.function(function, autograph=False).get_concrete_function(*specs)
     code = Code(name, constants=_variables(graph), wanted=_wanted(graph))
@@ -77,7 +87,7 @@ def write(step_model: keras.Model, path: pathlib.Path) -> None:
     for source, target, tensor in copies:
         code.line(f"memcpy({target}, {source}, {_size(tensor)} * sizeof(float));")
     sizes = zip(fields, map(_size, states))
-    text = HEADER.format(
+    return HEADER.format(
         model=step_model.name,
         name=name,
         NAME=name.upper(),
@@ -87,8 +97,6 @@ def write(step_model: keras.Model, path: pathlib.Path) -> None:
         constants="\n".join(code.constants_in_c()),
         body="\n".join(code.lines),
     )
-    with files.replacing(path) as temporary:
-        temporary.write_text(text)
 
 
 def _variables(graph):

@@ -7,13 +7,12 @@ import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.exporting import c, litert, onnx, saved_model
-from lstm_zoo.exporting.litert_calibration import examples_of, steps_of
+from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.one_step import streaming as one_step
 
-ENDINGS = {".onnx": "onnx", ".tflite": "litert", ".h": "c", "": "saved_model"}
+formats.load_all()
 
 
 @needs_tensorflow
@@ -63,29 +62,20 @@ def export(
         'model.onnx'
     """
     path = checks.path("path", path)
-    if format is None:
-        if path.suffix not in ENDINGS:
-            raise ValueError(
-                "path's ending must be one of .onnx, .tflite, .h or none at all (a SavedModel), "
-                f"got {path.suffix!r}{checks.near(path.suffix, [end for end in ENDINGS if end])}"
-            )
-        format = ENDINGS[path.suffix]
-    checks.one_of("format", format, sorted(set(ENDINGS.values())))
-    if format != "litert" and (batch_size != 1 or calibration is not None):
-        raise ValueError(f"batch_size and calibration are for litert only, got format={format!r}")
-    if not (streaming or format == "c"):
+    chosen = formats.chosen(path, format)
+    given = {"batch_size": batch_size != 1, "calibration": calibration is not None}
+    chosen.refuse_options([option for option in given if given[option]])
+    by_step = streaming or chosen.steps_only
+    if not by_step:
         signature_of(model)  # refuses what no format can hold
-    if format != "saved_model":
+    if not chosen.keeps_precision:
         model = in_float32(checks.model("model", model))
     whole = model
-    if streaming or format == "c":
+    if by_step:
         model = one_step(whole)
         signature_of(model)
-    examples = None if calibration is None else examples_of(whole, calibration)
-    if examples is not None and model is not whole:
-        examples = steps_of(model, examples)
-    if format == "litert":
-        litert.write(model, path, batch_size, examples)
-    else:
-        {"onnx": onnx, "saved_model": saved_model, "c": c}[format].write(model, path)
+    options = {"batch_size": batch_size, "calibration": calibration}
+    options = {option: options[option] for option in chosen.options}
+    chosen.refuse(model, path, whole, **options)
+    chosen.write(model, path, whole, **options)
     return path

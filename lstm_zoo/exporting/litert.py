@@ -9,29 +9,44 @@ import tempfile
 
 from lstm_zoo import checks, files
 from lstm_zoo.backend import tf
-from lstm_zoo.exporting.litert_calibration import batches
+from lstm_zoo.exporting.formats import Format, register
+from lstm_zoo.exporting.litert_calibration import calls_of, examples_of, refuse_int8
+from lstm_zoo.exporting.litert_lstm import TARGET, fused
 from lstm_zoo.exporting.litert_order import in_order
-from lstm_zoo.exporting.saved_model import write_for
-from lstm_zoo.recurrence.portable import Target, fused_in_litert
+from lstm_zoo.exporting.saved_model import refuse_names, write_for
 
 
-def write(model, path, batch_size=1, examples=None):
-    """Write a model to `path`; `examples` are those of `litert_calibration`, for int8."""
-    if batch_size is not None:
-        batch_size = checks.count("batch_size", batch_size)
-    calls = None if examples is None else batches(model, examples, batch_size)
-    with tempfile.TemporaryDirectory() as folder:
+@register
+class LiteRT(Format):
+    """A file of float32, or of int8 where examples are given."""
+
+    name, ending, title, place = "litert", ".tflite", "LiteRT", 3
+    options = ("batch_size", "calibration")
+
+    def refuse(self, model, path, whole, batch_size, calibration):
+        examples = None if calibration is None else examples_of(whole, calibration)
+        if batch_size is not None:
+            checks.count("batch_size", batch_size)
+        if examples is not None:
+            refuse_int8(model, whole, examples, batch_size)
+        refuse_names(model)
+
+    def write(self, model, path, whole, batch_size, calibration):
+        """Write a model to `path`."""
+        calls = None
+        if calibration is not None:
+            calls = calls_of(model, whole, examples_of(whole, calibration), batch_size)
         # The step that makes the operation forget would widen the ranges of int8.
-        fused = functools.partial(fused_in_litert, forgets=calls is None)
-        target = Target("litert", fused, gives_states=False)
-        signature = write_for(target, model, folder, batch_size)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if calls is not None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: iter(calls)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        inputs = [spec.name for spec in signature.specs]
-        content = in_order(converter.convert(), inputs, signature.outputs)
-    with files.replacing(path) as temporary:
-        temporary.write_bytes(content)
+        target = TARGET._replace(whole=functools.partial(fused, forgets=calls is None))
+        with tempfile.TemporaryDirectory() as folder:
+            signature = write_for(target, model, folder, batch_size)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if calls is not None:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.representative_dataset = lambda: iter(calls)
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            inputs = [spec.name for spec in signature.specs]
+            content = in_order(converter.convert(), inputs, signature.outputs)
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(content)

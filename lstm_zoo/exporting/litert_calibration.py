@@ -46,7 +46,33 @@ def _checked(tensor, value, names):
     return value.astype(tensor.dtype)
 
 
-def steps_of(step_model, examples):
+def refuse_int8(model, whole, examples, batch_size):
+    """Raise a `ValueError` for what can't be int8: a loop, or too few examples for one call."""
+    for layer in recurrent_layers(model):
+        if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
+            raise ValueError(
+                "calibration needs the plain LSTM and a batch_size, or streaming=True, for "
+                f"LiteRT's converter makes no int8 of a loop, got the layer {layer.name!r} and "
+                f"batch_size={batch_size}"
+            )
+    rows, first = batch_size or 1, next(iter(examples.values()))
+    count = len(first) if model is whole else len(first) * first.shape[1]
+    if count < rows:
+        raise ValueError(f"calibration must hold at least batch_size={rows} examples, got {count}")
+
+
+def calls_of(model, whole, examples, batch_size):
+    """The examples as calls of `batch_size` rows, of `whole` or of its streaming form `model`."""
+    if model is not whole:
+        examples = _steps_of(model, examples)
+    rows, count = batch_size or 1, len(next(iter(examples.values())))
+    return [
+        {name: a[k : k + rows] for name, a in examples.items()}
+        for k in range(0, count - rows + 1, rows)
+    ]
+
+
+def _steps_of(step_model, examples):
     """The steps of sequences, and the states before each, for a model of one step."""
     [sequences] = examples.values()
     step, *states = step_model.inputs
@@ -58,21 +84,3 @@ def steps_of(step_model, examples):
         _, *now = (np.asarray(a) for a in step_model(calls[-1], training=False))
     names = [step.name, *(state.name for state in states)]
     return {name: np.concatenate(arrays) for name, arrays in zip(names, zip(*calls))}
-
-
-def batches(model, examples, batch_size):
-    """The examples as calls of `batch_size` rows."""
-    for layer in recurrent_layers(model):
-        if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
-            raise ValueError(
-                "calibration needs the plain LSTM and a batch_size, or streaming=True, for "
-                f"LiteRT's converter makes no int8 of a loop, got the layer {layer.name!r} and "
-                f"batch_size={batch_size}"
-            )
-    rows, count = batch_size or 1, len(next(iter(examples.values())))
-    if count < rows:
-        raise ValueError(f"calibration must hold at least batch_size={rows} examples, got {count}")
-    return [
-        {name: a[k : k + rows] for name, a in examples.items()}
-        for k in range(0, count - rows + 1, rows)
-    ]

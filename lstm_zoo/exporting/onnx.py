@@ -15,16 +15,37 @@ from lstm_zoo import files
 from lstm_zoo.backend import tf
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.cells.lstm import has_usual_activations
+from lstm_zoo.exporting.formats import Format, register
 from lstm_zoo.exporting.signature import signature_of
-from lstm_zoo.recurrence.portable import Target, written_as
+from lstm_zoo.recurrence import portable
+from lstm_zoo.recurrence.portable import Target
 
 OPSET = 18
+TARGET = Target("onnx")
 _MARK = "lstm_zoo LSTM"
 
+# Converters that are called by others get loops, for they do not know the mark.
+portable.comes_from(TARGET, "keras.src.export.onnx", "tf2onnx.")
 
-def write(model, path):
-    """Write a model to `path`, any batch and, where the model has it so, any length."""
-    import onnx
+
+@register
+class ONNX(Format):
+    """A file for any batch and, where the model has it so, any length."""
+
+    name, ending, title, place = "onnx", ".onnx", "ONNX", 2
+
+    def write(self, model, path, whole):
+        """Write a model to `path`."""
+        import onnx
+
+        proto = _converted(model)
+        onnx.checker.check_model(proto)
+        with files.replacing(path) as temporary:
+            onnx.save(proto, temporary)
+
+
+def _converted(model):
+    """A model as a graph of ONNX, its outputs in order."""
     import tf2onnx
 
     function, specs, names = signature_of(model)
@@ -36,7 +57,7 @@ def write(model, path):
         return {renamed[name]: tensor for name, tensor in function(*tensors).items()}
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with written_as(Target("onnx", _mark)):
+    with portable.written_as(TARGET._replace(whole=_mark)):
         proto, _ = tf2onnx.convert.from_function(
             tf.function(to_write, autograph=False, input_signature=specs),
             specs,
@@ -48,9 +69,7 @@ def write(model, path):
     del proto.graph.output[:]
     proto.graph.output.extend(outputs[renamed[name]] for name in names)
     _name_axes(proto.graph)
-    onnx.checker.check_model(proto)
-    with files.replacing(path) as temporary:
-        onnx.save(proto, temporary)
+    return proto
 
 
 def _mark(cell, x, states, lengths):

@@ -1,30 +1,51 @@
 """TensorFlow's SavedModel: a folder that TensorFlow, TensorFlow Serving and TFX load."""
 
 import os
-import pathlib
 import re
 import shutil
 
 import keras
 
+from lstm_zoo.exporting.formats import Format, register
 from lstm_zoo.exporting.signature import signature_of
-from lstm_zoo.recurrence.portable import Target, written_as
+from lstm_zoo.recurrence.portable import SAVED_MODEL, written_as
 
 
-def write(model, path):
-    """Write a model into the folder `path`, which replaces a SavedModel that was there."""
-    path = pathlib.Path(path)
-    if path.exists() and not (path / "saved_model.pb").is_file():
-        raise ValueError(f"path must be a new folder or that of a SavedModel, got {str(path)!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        write_for(Target("saved_model"), model, temporary)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+@register
+class SavedModel(Format):
+    """A folder, in the model's own precision."""
+
+    name, ending, title, place = "saved_model", "", "SavedModel", 1
+    keeps_precision = True
+
+    def refuse(self, model, path, whole):
+        if path.exists() and not (path / "saved_model.pb").is_file():
+            raise ValueError(
+                f"path must be a new folder or that of a SavedModel, got {str(path)!r}"
+            )
+        refuse_names(model)
+
+    def write(self, model, path, whole):
+        """Write a model into the folder `path`, which replaces a SavedModel that was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}-{os.getpid()}")
+        try:
+            write_for(SAVED_MODEL, model, temporary)
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_names(model):
+    """Raise a `ValueError` for an input whose name a SavedModel can't hold."""
+    for one in model.inputs:
+        if not re.fullmatch(r"[\w.-]+", one.name):
+            raise ValueError(
+                "the names of the model's inputs must be made of letters, digits, '_', '.' and "
+                f"'-' for TensorFlow, got {one.name!r}: name it in keras.Input, or write ONNX"
+            )
 
 
 def write_for(target, model, folder, batch_size=None):
@@ -34,12 +55,6 @@ def write_for(target, model, folder, batch_size=None):
         The signature of what is in it.
     """
     signature = signature_of(model, batch_size)
-    for spec in signature.specs:
-        if not re.fullmatch(r"[\w.-]+", spec.name):
-            raise ValueError(
-                "the names of the model's inputs must be made of letters, digits, '_', '.' and "
-                f"'-' for TensorFlow, got {spec.name!r}: name it in keras.Input, or write ONNX"
-            )
     archive = keras.export.ExportArchive()
     archive.track(model)
     with written_as(target):

@@ -11,10 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import NamedTuple
 
-import numpy as np
-
 from lstm_zoo.backend import tf, wide
-from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
 
 
 class Target(NamedTuple):
@@ -23,12 +20,13 @@ class Target(NamedTuple):
     `whole` takes a cell, `x` `(batch, timesteps, features)`, the states, and the lengths `(batch,)`
     or None where all are whole. It returns the output of every step and the last states, or None
     where it does not know the cell. `gives_states` says whether the last states it returns can be
-    used.
+    used. `grows_lists` says whether a list of tensors may start without its size.
     """
 
     format: str
     whole: Callable | None = None
     gives_states: bool = True
+    grows_lists: bool = True
 
 
 _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
@@ -51,35 +49,32 @@ def target() -> Target | None:
     return _TARGET.get() or _from_callers()
 
 
-_CALLERS = {
-    "keras.src.export.litert": "litert",
-    "tensorflow.lite.": "litert",
-    "keras.src.export.onnx": "onnx",
-    "tf2onnx.": "onnx",
-    "keras.src.export.": "saved_model",
-    "tensorflow.python.saved_model.": "saved_model",
+SAVED_MODEL = Target("saved_model")
+_CALLERS = {  # what the names of modules start with that write files, and what those files are
+    "keras.src.export.": SAVED_MODEL,
+    "tensorflow.python.saved_model.": SAVED_MODEL,
 }
+
+
+def comes_from(target: Target, *modules: str) -> None:
+    """Say that what modules of these names, or of their starts, have traced is for `target`."""
+    _CALLERS.update(dict.fromkeys(modules, target))
 
 
 def _from_callers():
     """The same by the modules that led here, for neither Keras nor TensorFlow tells.
 
-    LiteRT and ONNX come by way of a saved model, so what stands outermost decides.
+    Converters to other formats go by way of a saved model, so what stands outermost decides.
     """
     frame, found = sys._getframe(), None
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        caller = next((start for start in _CALLERS if name.startswith(start)), None)
-        if caller is not None and (found is None or _CALLERS[caller] != "saved_model"):
-            found = _CALLERS[caller]
+        starts = [start for start in _CALLERS if name.startswith(start)]
+        if starts:
+            caller = _CALLERS[max(starts, key=len)]
+            found = caller if found is None or caller != SAVED_MODEL else found
         frame = frame.f_back
-    if found is None:
-        return None
-    return (
-        Target("litert", fused_in_litert, gives_states=False)
-        if found == "litert"
-        else Target(found)
-    )
+    return found
 
 
 def run(target: Target, layer, sequences, states, mask):
@@ -159,7 +154,7 @@ def _loop(target, cell, x, states, mask):
 
 def _list_of(target, steps, shape, dtype):
     """A list for one tensor a step, each of `shape`, whose first size need not be known."""
-    if target.format == "litert":  # it knows no list of unknown size
+    if not target.grows_lists:
         return tf.TensorArray(dtype, steps).unstack(tf.zeros(tf.stack([steps, *shape]), dtype))
     return tf.TensorArray(dtype, steps, element_shape=(None, *shape[1:]))
 
@@ -206,68 +201,3 @@ def best_path(target: Target, transitions, first, last, scores, mask):
     lists = _list_of(target, steps, (batch,), tf.int32)
     *_, tags = tf.while_loop(lambda t, *_: t < steps, backward, (tf.constant(0), tag, lists))
     return tf.transpose(tf.reverse(tags.stack(), [0]))
-
-
-_FUSED = {  # what LiteRT's converter knows a function by
-    "api_implements": "lstm_of_lstm_zoo",
-    "api_preferred_device": "CPU",
-    "time_major": False,
-    "go_backwards": False,
-}
-
-
-def fused_in_litert(cell, x, states, lengths, forgets=True):
-    """LiteRT's UNIDIRECTIONAL_SEQUENCE_LSTM: its converter takes it for a function so marked.
-
-    The function's six arguments must be tensors, of a known batch size, and the states zeros. The
-    operation goes past `lengths`, gives no last states (those here are not part of it), and starts
-    where it stopped the last time the file was run. Unless `forgets` is False, an extra step whose
-    extra feature shuts all gates stands before the first, and makes it start from zeros.
-    """
-    zeros = [tf.get_static_value(state) for state in states]
-    if (
-        type(cell) is not LSTMCell
-        or not has_usual_activations(cell)
-        or any(zero is None or zero.any() for zero in zeros)
-    ):
-        return None
-    with tf.init_scope():
-        kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
-        bias = np.asarray(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
-    if forgets:
-        x = tf.pad(x, [[0, 0], [1, 0], [0, 1]])
-        first = tf.one_hot(0, tf.shape(x)[1])
-        x += tf.reshape(first, (1, -1, 1)) * tf.one_hot(x.shape[2] - 1, x.shape[2])
-        shut = np.repeat(np.float32([_SHUT, _SHUT, 0, _SHUT]), cell.units)
-        kernel = np.concatenate([kernel, shut[None]])
-    weights = map(tf.constant, (kernel, recurrent_kernel, bias))
-    _, outputs, h, c, _ = _lstm_by_tensors(x, *states, *weights)
-    # In int8 the operation keeps the scale of its own states for what it gives, while the converter
-    # gives that the scale of what it is joined with: a product stands between, of almost 1.
-    outputs = outputs[:, 1:] if forgets else outputs * _ALMOST_ONE
-    return outputs, [outputs[:, -1], c]
-
-
-_ALMOST_ONE = np.float32(1 - 2**-24)  # of 1 the converter would make nothing
-_SHUT = -1e4  # what a gate sees when it shuts whatever the weights are
-
-
-def _lstm_by_tensors(*tensors):
-    @tf.function(autograph=False, experimental_attributes=_FUSED)
-    def lstm(x, h, c, kernel, recurrent_kernel, bias):
-        z = tf.transpose(tf.matmul(x, kernel) + bias, (1, 0, 2))
-        steps = tf.shape(z)[0]
-        outputs = tf.TensorArray(x.dtype, steps, element_shape=h.shape)
-
-        def body(t, h, c, outputs):
-            i, f, g, o = tf.split(z[t] + tf.matmul(h, recurrent_kernel), 4, axis=-1)
-            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-            h = tf.sigmoid(o) * tf.tanh(c)
-            return t + 1, h, c, outputs.write(t, h)
-
-        _, h, c, outputs = tf.while_loop(
-            lambda t, *_: t < steps, body, (tf.constant(0), h, c, outputs)
-        )
-        return h, tf.transpose(outputs.stack(), (1, 0, 2)), h, c, tf.constant(0.0)
-
-    return lstm(*tensors)
