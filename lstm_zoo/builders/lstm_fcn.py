@@ -39,6 +39,9 @@ def build_lstm_fcn(
 ) -> keras.Model:
     """A compiled classifier with two branches: convolutions over time, and a small LSTM.
 
+    Unlike the paper's, the convolutions have no biases: the batch normalization behind each would
+    subtract them again.
+
     Args:
         input_shape: `(timesteps, features)`; `timesteps` may be None without `dimension_shuffle`.
         num_classes: 2 or more; labels are integers from 0 on.
@@ -106,6 +109,9 @@ def build_lstm_fcn(
             width,
             size,
             padding="same",
+            # The normalisation would subtract a bias again. The bias's gradient would be rounding
+            # error alone, which Adam turns into steps that differ from one machine to the next.
+            use_bias=False,
             kernel_initializer="he_uniform",
             name=f"convolution_{number}",
         )(y)

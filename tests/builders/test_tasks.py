@@ -258,9 +258,10 @@ def test_lstm_fcn_reads_the_differences_beside_the_features(scaled):
 
 def test_lstm_fcn_has_the_layers_of_the_paper():
     model = lz.build_lstm_fcn((20, 1), 3)
-    # LSTM of 8 units reading one step of 20 values; three convolutions, each normalised.
+    # LSTM of 8 units reading one step of 20 values; three convolutions, each normalised. They have
+    # no biases, unlike the paper's: the normalisation would subtract them again.
     lstm = 4 * 8 * (20 + 8 + 1)
-    convolutions = (8 * 1 + 1) * 128 + (5 * 128 + 1) * 256 + (3 * 256 + 1) * 128
+    convolutions = 8 * 1 * 128 + 5 * 128 * 256 + 3 * 256 * 128
     assert model.count_params() == lstm + convolutions + 4 * (128 + 256 + 128) + (136 + 1) * 3
 
 

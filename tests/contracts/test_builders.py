@@ -193,6 +193,19 @@ def check_lengths(name, **options):
     np.testing.assert_allclose(model.predict(batches[0][0], verbose=0), expected, atol=1e-6)
 
 
+@every_builder
+def test_no_weight_has_a_gradient_of_rounding_alone(name):
+    """Adam would turn that into steps as long as those of other weights."""
+    model, case = build(name), BUILDERS[name]
+    with tf.GradientTape() as tape:
+        # In training, where a batch is normalised by its own statistics.
+        loss = model.compute_loss(case.x, case.y, model(case.x, training=True))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    sizes = [np.abs(tf.convert_to_tensor(gradient)).max() for gradient in gradients]
+    paths = [weight.path for weight in model.trainable_variables]
+    assert [path for path, size in zip(paths, sizes) if size < 1e-6] == []
+
+
 @pytest.mark.slow
 def test_tagger_with_crf_trains_on_batches_by_length():
     tagger = lz.build_tagger((None, FEATURES), 3, crf=True, lstm_units=3)

@@ -56,6 +56,15 @@ def frozen():
     return model
 
 
+def lstm_fcn():
+    """With an optimizer that makes steps of a size of its own, whatever that of the gradient is."""
+    small = {"filters": (4, 4), "kernel_sizes": (3, 3), "lstm_units": 3, "dropout": 0.0}
+    core = lz.build_lstm_fcn((3, 2), 2, **small)
+    model = keras.Model(core.inputs, keras.layers.Dense(1)(core.output))
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
 WEIGHED = {"sample_weight": WEIGHTS}
 CASES = {
     "plain": (network, {}),
@@ -80,6 +89,7 @@ CASES = {
     "own loss": (lambda: network(Own), {}),
     "eager": (lambda: network(run_eagerly=True, metrics=["mae"]), {}),
     "counts": (lambda: network(metrics=[keras.metrics.FalseNegatives(name="missed")]), {}),
+    "lstm-fcn": (lstm_fcn, {}),
     "own steps": (lambda: network(OwnSteps), {}),
 }
 
