@@ -117,7 +117,8 @@ class CRF(keras.layers.Layer):
 
     def _of_step(self, now):
         """The parts that `_in_time` put together, at one step, and whether that step counts."""
-        *parts, counts = ops.split(now, range(self.num_tags, now.shape[-1], self.num_tags), axis=-1)
+        cuts = [*range(self.num_tags, now.shape[-1], self.num_tags)]  # JAX takes a list only
+        *parts, counts = ops.split(now, cuts, axis=-1)
         return (*parts, counts > 0)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""A format is one file: `lz.export`, its errors, the command's help and the docs find it there."""
+"""A format is one file: `lz.export`, its errors and the docs find it there."""
 
 import pathlib
 import runpy
@@ -92,9 +92,12 @@ def test_an_option_that_two_formats_take_is_said_to_be_for_both(toy, model, tmp_
         lz.export(model, tmp_path / "x.toy", calibration=np.zeros((2, 5, 3)))
 
 
-def test_the_help_of_the_command_and_the_table_of_the_page_list_a_format(toy):
+def test_the_help_of_the_command_lists_the_formats():
     said = CliRunner().invoke(app, ["export", "--help"]).output
     assert all(one.name in said and one.ending in said for one in formats.listed())
+
+
+def test_the_table_of_the_page_lists_a_format(toy):
     columns = runpy.run_path(str(DOCS / "make_exports.py"))["COLUMNS"]
     assert columns["Toy"] == ("toy", False)
     assert columns["Toy, a step"] == ("toy", True)
