@@ -5,6 +5,7 @@ other cell becomes a loop, which does not.
 """
 
 import functools
+import re
 import tempfile
 
 from lstm_zoo import checks, files
@@ -47,6 +48,25 @@ class LiteRT(Format):
                 converter.representative_dataset = lambda: iter(calls)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             inputs = [spec.name for spec in signature.specs]
-            content = in_order(converter.convert(), inputs, signature.outputs)
+            content = in_order(_converted(converter, batch_size), inputs, signature.outputs)
         with files.replacing(path) as temporary:
             temporary.write_bytes(content)
+
+
+def _converted(converter, batch_size):
+    """The bytes of the file, or one `ValueError` where the converter ends in pages."""
+    try:
+        return converter.convert()
+    except Exception as problem:
+        if type(problem).__name__ != "ConverterError":  # which has no public name
+            raise
+        found = re.search(r"'(tf\.\w+)' op ([^\n]*)", str(problem))
+        why = f" ({found[1]} {found[2]})" if found else ""
+    if batch_size is None:
+        raise ValueError(
+            f"batch_size must be a number for this model, got None: LiteRT's converter can't write "
+            f"the loop of a layer of Keras for an open batch{why}"
+        )
+    raise ValueError(
+        f"model can't be written by LiteRT's converter{why}; ONNX (.onnx) and SavedModel hold more"
+    )

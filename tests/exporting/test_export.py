@@ -326,3 +326,10 @@ def test_command_exports_a_file(tmp_path):
     result = CliRunner().invoke(app, [*arguments, str(tmp_path / "m.onyx")])
     assert result.exit_code == 1
     assert "did you mean '.onnx'" in result.output
+
+
+def test_litert_of_a_keras_layer_and_an_open_batch_is_refused_in_one_sentence(tmp_path):
+    model = lz.build_classifier((None, 3), 2, lstm_units=4, cell="gru", mask_value=0.0)
+    with pytest.raises(ValueError, match="batch_size must be a number for this model, got None"):
+        lz.export(model, tmp_path / "model.tflite", batch_size=None)
+    assert not (tmp_path / "model.tflite").exists()
