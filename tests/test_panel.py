@@ -257,3 +257,10 @@ def test_columns_whose_rows_are_labelled_otherwise_are_refused():
     lz.panel(rows | {"y": column([1.0, 2.0], [0, 1])})
     with pytest.raises(ValueError, match="y must have the rows of ds, got another index"):
         lz.panel(rows | {"y": column([1.0, 2.0], [1, 0])})
+
+
+@pytest.mark.parametrize("gaps", ["fill", "mask"])
+def test_more_missing_steps_than_memory_holds_are_refused(gaps):
+    table = {"unique_id": ["a"] * 3, "ds": [0, 1, 10**12], "y": [1.0, 2.0, 3.0]}
+    with pytest.raises(ValueError, match="ds must lack at most 10000000 steps .* step is 1"):
+        lz.panel(table, gaps=gaps, mask_value=-999.0 if gaps == "mask" else None)

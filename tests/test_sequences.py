@@ -154,7 +154,10 @@ def test_batches_hold_fractions_where_one_sequence_has_only_whole_numbers():
         (lambda: lz.pad([[0.0, 1.0]]), "value must not fill a true step, got 0.0"),
         (lambda: lz.pad([[1.0, 1.0]], length=1), "length must be"),
         (lambda: lz.batches_by_length([[1.0]], [1, 2]), "y must be as many as sequences"),
-        (lambda: lz.batches_by_length([[1.0, 0.0]], [1]), "value must not fill a true step, got 0"),
+        (
+            lambda: lz.batches_by_length([[1.0, 0.0], [1.0]], [1, 1], num_shapes=1),
+            "value must not fill a true step, got 0",
+        ),
         (lambda: lz.batches_by_length([[1]], [1], value=0.5), "value must be whole where"),
     ],
 )
@@ -173,3 +176,11 @@ def test_what_is_no_list_of_sequences_is_named():
     ):
         with pytest.raises(ValueError, match=what):
             call()
+
+
+def test_batches_by_length_take_true_zeros_where_nothing_is_filled_up():
+    x = [np.zeros((n, 1)) for n in (3, 3, 5)]
+    shapes = {batch.shape for batch, _ in lz.batches_by_length(x, [0, 1, 0], batch_size=2)}
+    assert shapes == {(2, 3, 1), (1, 5, 1)}
+    with pytest.raises(ValueError, match="value must not fill a true step"):
+        lz.batches_by_length(x, [0, 1, 0], num_shapes=1)

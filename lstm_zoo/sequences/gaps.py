@@ -5,6 +5,7 @@ import numpy as np
 from lstm_zoo import checks, precision
 
 DAY = np.timedelta64(1, "D")
+MOST = 10_000_000  # missing steps that are put in
 NEAR = 1e-3  # of a step: sums of fractions are not whole steps to the last digit
 HOW = (
     "gaps='fill' repeats the row before, gaps='mask' puts in steps for the builder's mask_value, "
@@ -114,6 +115,11 @@ def with_every_step(name, ids, times, values, gaps, mask_value):
         raise ValueError(
             f"{name} must have every step of {size}, but {times[k][at + 1]} follows "
             f"{times[k][at]} in {ids[k]!r}; {sum(lacking)} steps are missing in all: {HOW}"
+        )
+    if sum(lacking) > MOST:
+        raise ValueError(
+            f"{name} must lack at most {MOST} steps for gaps={gaps!r}, got {sum(lacking)}: the "
+            f"shortest step is {size}; gaps='join' takes each row as one step whatever its time"
         )
     for k, there in enumerate(counts):
         if lacking[k]:

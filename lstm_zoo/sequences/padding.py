@@ -100,12 +100,10 @@ class _ByLength(keras.utils.PyDataset):
 
 
 def _alike(each, value):
-    """Arrays of one type, none of which has a step full of `value`."""
+    """Arrays of one type, which holds `value` too."""
     kind = np.result_type(*{one.dtype for one in each})
     if kind.kind in "biu" and value != int(value):
         raise ValueError(f"value must be whole where sequences are whole numbers, got {value}")
-    for one in each:
-        no_true_step("value", value, one.reshape(len(one), -1))
     return [one.astype(kind, copy=False) for one in each]
 
 
@@ -145,8 +143,8 @@ def batches_by_length(
 
     Raises:
         ValueError: none at all, unequal counts, another rank, numbers that are not finite or whose
-            changes float32 rounds away, or a true step that is all `value`: it would be taken for
-            padding.
+            changes float32 rounds away, or, where sequences are filled up, a true step that is all
+            `value`: it would be taken for padding.
 
     Example:
         >>> data = batches_by_length([np.ones(n) for n in (2, 9, 3, 8)], [0, 1, 0, 1],
@@ -171,11 +169,15 @@ def batches_by_length(
     num_shapes = min(checks.count("num_shapes", num_shapes), len(lengths))
     # Each shape is the longest of its share of the sequences.
     ends = np.ceil(np.arange(1, num_shapes + 1) * len(lengths) / num_shapes).astype(int) - 1
+    widths = np.unique(lengths[ends])
+    if not np.isin(lengths, widths).all():  # some are filled up
+        for one in each:
+            no_true_step("value", value, one.reshape(len(one), -1))
     return _ByLength(
         each,
         targets,
         checks.count("batch_size", batch_size),
-        np.unique(lengths[ends]),
+        widths,
         value,
         bool(shuffle),
         checks.generator("seed", seed),
