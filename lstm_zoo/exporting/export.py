@@ -30,8 +30,8 @@ def export(
     Args:
         model: a built `keras.Model` made of `keras.Input`, as the builders make it, or a
             `keras.Sequential`. The file gives what its `predict` gives: all outputs, in its order.
-            Where its dtype policy is not float32, a SavedModel keeps it; other files compute in
-            float32 with the same weights, so without the roundings of half precision.
+            A SavedModel keeps the model's dtype policy. All other files compute in float32 with
+            the same weights, without the rounding of half precision.
         path: the file; for "saved_model", the folder. What it held before is replaced.
         format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
             the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the

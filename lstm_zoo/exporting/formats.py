@@ -1,4 +1,4 @@
-"""What a format is, and which there are: `lz.export`, its errors and its pages ask here."""
+"""The formats of exported files, and the registry that `lz.export`, its errors and its docs use."""
 
 import importlib
 import pathlib

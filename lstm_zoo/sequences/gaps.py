@@ -132,7 +132,7 @@ def with_every_step(name, ids, times, values, gaps, mask_value):
 
 
 def filler(argument, value):
-    """What fills a step that is none: a number that float32 holds, as a float."""
+    """The value that fills missing steps, as a float; float32 must hold it."""
     value = checks.number(argument, value)
     precision.check_single(argument, [np.array([value])])
     return value

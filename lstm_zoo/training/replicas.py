@@ -1,4 +1,4 @@
-"""What every replica of a strategy does in a step, so that all do together what one does.
+"""A training step on several replicas that gives the numbers of a step on one.
 
 Every replica gets the same batches in the same order and computes its own rows of each. The
 replicas then exchange their predictions, so that each has the loss and the metrics of the whole
