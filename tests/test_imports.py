@@ -11,7 +11,7 @@ import pytest
 import lstm_zoo
 
 PACKAGE = pathlib.Path(lstm_zoo.__file__).parent
-BASE = {"checks", "files", "backend", "display", "precision", "quiet", "spelling"}
+BASE = {"checks", "files", "backend", "display", "precision", "quiet", "registry", "spelling"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, {"checks"}),
     "datasets": BASE,

@@ -11,8 +11,9 @@ from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.one_step import streaming as one_step
+from lstm_zoo.registry import import_all
 
-formats.load_all()
+import_all(__package__)  # each module registers its format
 
 
 @needs_tensorflow

@@ -1,13 +1,11 @@
 """The formats of exported files, and the registry that `lz.export`, its errors and its docs use."""
 
-import importlib
 import pathlib
-import pkgutil
-import sys
 
 import keras
 
 from lstm_zoo import checks
+from lstm_zoo.registry import Registry
 
 OPTIONS = ("batch_size", "calibration")  # the arguments of `export` that not every format takes
 
@@ -59,7 +57,7 @@ class Format:
             )
 
 
-FORMATS: dict[str, Format] = {}
+FORMATS: Registry[Format] = Registry("format", Format)
 
 
 def register(format_class: type[Format]) -> type[Format]:
@@ -78,23 +76,19 @@ def register(format_class: type[Format]) -> type[Format]:
         'Toy'
         >>> del FORMATS["toy"]
     """
-    new = format_class()
-    for option in new.options:
+    name, ending = format_class.name, format_class.ending
+    for option in format_class.options:
         checks.one_of("options", option, OPTIONS)
     for other in FORMATS.values():
-        if _path(type(other)) == _path(format_class):
-            continue  # the same one again, from a module that was loaded twice
-        for what in ("name", "ending"):
-            value = getattr(new, what)
-            if value == getattr(other, what):
-                raise ValueError(f"{what} must not be taken, got {value!r}, which is {other.title}")
-    FORMATS[new.name] = new
-    return format_class
+        if other.ending == ending and other.name != name:
+            raise ValueError(f"ending must not be taken, got {ending!r}, which is {other.title}")
+    return FORMATS.register(name)(format_class)
 
 
 def listed() -> list[Format]:
     """All formats, in the order in which pages and errors list them."""
-    return sorted(FORMATS.values(), key=lambda one: (one.place, one.name))
+    formats = [format_class() for format_class in FORMATS.values()]
+    return sorted(formats, key=lambda one: (one.place, one.name))
 
 
 def chosen(path: str | pathlib.Path, name: str | None = None) -> Format:
@@ -104,7 +98,7 @@ def chosen(path: str | pathlib.Path, name: str | None = None) -> Format:
     'litert'
     """
     if name is not None:
-        return FORMATS[checks.one_of("format", name, sorted(FORMATS))]
+        return FORMATS.find(name)()
     ending = pathlib.Path(path).suffix
     by_ending = {one.ending: one for one in listed()}
     if ending not in by_ending:
@@ -114,16 +108,6 @@ def chosen(path: str | pathlib.Path, name: str | None = None) -> Format:
             f"(a {by_ending[''].title}), got {ending!r}{checks.near(ending, endings)}"
         )
     return by_ending[ending]
-
-
-def load_all() -> None:
-    """Import every module of this folder: each format registers itself."""
-    for module in pkgutil.iter_modules(sys.modules[__package__].__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
-
-
-def _path(format_class):
-    return format_class.__module__, format_class.__qualname__
 
 
 def _takers(option):

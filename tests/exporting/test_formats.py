@@ -14,6 +14,7 @@ import lstm_zoo as lz
 from lstm_zoo import exporting
 from lstm_zoo.cli import app
 from lstm_zoo.exporting import formats
+from lstm_zoo.registry import import_all
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 TOY = """
@@ -42,7 +43,7 @@ def toy(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "toy.py").write_text(TOY)
     monkeypatch.setattr(exporting, "__path__", [*exporting.__path__, str(folder)])
-    formats.load_all()
+    import_all(exporting.__name__)
     yield formats.FORMATS["toy"]
     del formats.FORMATS["toy"], sys.modules["lstm_zoo.exporting.toy"], exporting.toy
 
@@ -85,7 +86,7 @@ def test_errors_name_a_format_among_the_others(toy, model, tmp_path):
 
 
 def test_an_option_that_two_formats_take_is_said_to_be_for_both(toy, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(toy), "options", ("batch_size",))
+    monkeypatch.setattr(toy, "options", ("batch_size",))
     with pytest.raises(ValueError, match="^batch_size is for litert, toy only, got format='onnx'"):
         lz.export(model, tmp_path / "x.onnx", batch_size=2)
     with pytest.raises(ValueError, match="^calibration is for litert only, got format='toy'"):

@@ -10,7 +10,8 @@ import pytest
 import lstm_zoo as lz
 from lstm_zoo import presets
 from lstm_zoo.presets import tasks
-from lstm_zoo.presets.tasks import registry
+from lstm_zoo.presets.tasks.registry import TASKS
+from lstm_zoo.registry import import_all
 
 FILE = '''
 """The sum of three numbers."""
@@ -66,7 +67,7 @@ NUMBER = itertools.count()
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """Writes a file into a folder where tasks are looked for, and reads what is new there."""
-    before = dict(registry._TASKS)
+    before = dict(TASKS)
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
     modules = []
 
@@ -74,13 +75,13 @@ def written(tmp_path, monkeypatch):
         name = f"sums_{next(NUMBER)}"
         (tmp_path / f"{name}.py").write_text(content)
         modules.append(f"{tasks.__name__}.{name}")
-        tasks.import_all()
+        import_all(tasks.__name__)
 
     yield write
     for module in modules:
         sys.modules.pop(module, None)
-    registry._TASKS.clear()
-    registry._TASKS.update(before)
+    TASKS.clear()
+    TASKS.update(before)
 
 
 @pytest.fixture
