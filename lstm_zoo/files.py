@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and where those of the package are."""
+"""Writes a file or a folder whole or not at all, and says where the package's own files are."""
 
 import contextlib
 import os
@@ -12,6 +12,7 @@ from lstm_zoo import checks
 
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
+_ASIDE = "~old"  # in the name of a folder that is being replaced
 
 
 def folders(name):
@@ -21,42 +22,80 @@ def folders(name):
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """A temporary path beside `path`, renamed to it if the block ends well and removed if not.
+def replacing(path: str | os.PathLike, folder: bool = False) -> Iterator[pathlib.Path]:
+    """A temporary path beside `path`, renamed to `path` if the block ends well, removed if not.
 
-    So a full disk or a kill leaves what was there before. A file that is replaced keeps its mode, a
-    link goes on to point to what is written. What killed processes of this machine have left of
-    `path` is removed. The block may make a folder too, where there is nothing yet.
+    The block writes a file or a folder there. A full disk or a kill leaves what was at `path`
+    before. A replaced file keeps its mode; a link keeps pointing to what is written. Temporary
+    files that killed processes of this machine left beside `path` are removed.
+
+    Args:
+        path: what to write.
+        folder: whether a folder at `path` is replaced with all it holds; else only an empty one is.
 
     Raises:
-        ValueError: it is no path, or a folder that holds something.
-        OSError: nothing can be written there.
+        ValueError: if `path` is no path, or a folder that holds something and `folder` is False.
+        OSError: if nothing can be written there.
     """
     path = pathlib.Path(os.path.realpath(checks.path("path", path)))
-    if path.is_dir() and any(path.iterdir()):
+    if not folder and _holds_something(path):
         raise ValueError(f"path must not be a folder that holds something, got {str(path)!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.stem}~{_host()}~{os.getpid()}{path.suffix}")
-    _remove(temporary)  # of a killed process that had this one's number, as in a container
+    _remove(temporary)  # of a killed process with this process's number, as in a container
     try:
         yield temporary
         for written in [temporary, *temporary.rglob("*")] if temporary.is_dir() else [temporary]:
             _sync(written)
         if path.is_file():
             shutil.copymode(path, temporary)
-        os.replace(temporary, path)
+        with _moved_aside(path):
+            os.replace(temporary, path)
         _sync(path.parent)
     finally:
         _remove(temporary)
 
 
+@contextlib.contextmanager
+def _moved_aside(path):
+    """Clear the place of a folder that holds something, over which the system renames nothing.
+
+    A kill within the block leaves the old folder under its other name; `remove_leftovers` moves it
+    back.
+    """
+    if not _holds_something(path):
+        yield
+        return
+    aside = path.with_name(f".{path.name}{_ASIDE}~{_host()}~{os.getpid()}")
+    _remove(aside)
+    os.replace(path, aside)
+    try:
+        yield
+    except BaseException:
+        os.replace(aside, path)
+        raise
+    _remove(aside)
+
+
 def remove_leftovers(folder: pathlib.Path) -> None:
-    """Remove the temporary files in a folder of processes of this machine that live no more."""
+    """Remove temporary files that dead processes of this machine left in a folder.
+
+    A folder that one of them had moved aside, and not yet replaced, gets its name back.
+    """
     for path in pathlib.Path(folder).glob(f".*~{_host()}~*"):
         of_process = re.search(r"~(\d+)(\.[^~]*)?$", path.name)
-        if of_process and not _lives(int(of_process[1])):
+        if not of_process or _lives(int(of_process[1])):
+            continue
+        name, aside, _ = path.name[1:].rpartition(f"{_ASIDE}~{_host()}~")
+        if aside and not path.with_name(name).exists():
+            os.replace(path, path.with_name(name))
+        else:
             _remove(path)
+
+
+def _holds_something(path):
+    return path.is_dir() and any(path.iterdir())
 
 
 def _host():
@@ -81,7 +120,7 @@ def _remove(path):
 
 
 def _sync(path):
-    """Make the system write to the disk what it has of a file or a folder."""
+    """Make the system write what it holds of a file or a folder to the disk."""
     with contextlib.suppress(PermissionError):  # Windows opens no folder
         handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
         try:

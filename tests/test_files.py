@@ -1,4 +1,7 @@
-"""A file is written whole or not at all."""
+"""A file or a folder is written whole or not at all."""
+
+import os
+import signal
 
 import pytest
 
@@ -42,6 +45,61 @@ def test_leftover_of_a_process_that_had_our_number_is_in_nobodys_way(tmp_path):
     with files.replacing(folder) as temporary:
         temporary.mkdir()
     assert list(tmp_path.rglob("*")) == [folder]
+
+
+def write_folder(path, text, **options):
+    with files.replacing(path, **options) as temporary:
+        temporary.mkdir()
+        (temporary / text).write_text(text)
+
+
+def test_folder_that_holds_something_is_replaced_only_where_asked_for(tmp_path):
+    folder = tmp_path / "a.model"
+    write_folder(folder, "old")
+    with pytest.raises(ValueError, match="must not be a folder that holds something"):
+        write_folder(folder, "new")
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    write_folder(folder, "new", folder=True)
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_old_folder_stays_if_the_new_one_does_not_get_its_place(tmp_path):
+    folder = tmp_path / "model"
+    write_folder(folder, "old")
+
+    def write_nothing():
+        with files.replacing(folder, folder=True):
+            pass
+
+    with pytest.raises(FileNotFoundError):
+        write_nothing()
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the fork starts no thread
+def test_kill_between_two_renames_loses_no_folder(tmp_path):
+    folder, rename = tmp_path / "a.model", os.replace
+    write_folder(folder, "old")
+
+    def killed(old, new):
+        if new == folder:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(old, new)
+
+    process = os.fork()
+    if process == 0:
+        try:
+            os.replace = killed
+            write_folder(folder, "new", folder=True)
+        finally:
+            os._exit(1)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    assert not folder.exists()
+    files.remove_leftovers(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("name", ["datasets", "results"])

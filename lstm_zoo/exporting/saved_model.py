@@ -1,11 +1,10 @@
 """TensorFlow's SavedModel: a folder that TensorFlow, TensorFlow Serving and TFX load."""
 
-import os
 import re
-import shutil
 
 import keras
 
+from lstm_zoo import files
 from lstm_zoo.exporting.formats import Format, register
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.recurrence.portable import SAVED_MODEL, written_as
@@ -27,15 +26,8 @@ class SavedModel(Format):
 
     def write(self, model, path, whole):
         """Write a model into the folder `path`, which replaces a SavedModel that was there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}-{os.getpid()}")
-        try:
+        with files.replacing(path, folder=True) as temporary:
             write_for(SAVED_MODEL, model, temporary)
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_names(model):
