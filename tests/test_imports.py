@@ -35,14 +35,6 @@ MAY_IMPORT = {
     | {"tasks", "training"},
     "monitor": {"inspection"},  # where a class was in 0.1.0
 }
-# Where Keras or TensorFlow has no public way; each says why beside the import.
-PRIVATE = {
-    "backend.py": "keras.src",
-    "cells/base.py": "keras.src",
-    "recurrence/run.py": "tensorflow.python",
-    "training/tracing.py": "tensorflow.python",
-    "training/replicas.py": "keras.src",
-}
 
 
 def modules():
@@ -75,15 +67,6 @@ def test_no_room_imports_one_above_it(path):
 def test_every_room_has_its_place_here():
     rooms = {room(path) for path in modules()} - {"__init__", "__main__"}
     assert rooms == set(MAY_IMPORT)
-
-
-def test_private_names_of_other_packages_are_imported_in_few_places():
-    found = {}
-    for path in modules():
-        for name in imported(path):
-            if name.startswith(("keras.src", "tensorflow.python")):
-                found[path.relative_to(PACKAGE).as_posix()] = ".".join(name.split(".")[:2])
-    assert found == PRIVATE
 
 
 @pytest.mark.slow

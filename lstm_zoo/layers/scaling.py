@@ -128,6 +128,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     of_all_replicas = True
 
+    # Keras's own method, of the statistics of a batch: it has no public one to override.
     def _moments(self, inputs, mask):
         rank = len(inputs.shape)
         axes = [axis for axis in range(rank) if axis != self.axis % rank]

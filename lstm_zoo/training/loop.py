@@ -36,7 +36,8 @@ class Loop:
         model, progress = self.model, self.progress
         model.stop_training = False
         told.on_train_begin()
-        # Where `keras.callbacks.BackupAndRestore` says so, epochs were done before.
+        # Where `keras.callbacks.BackupAndRestore` says so, epochs were done before. It tells the
+        # model by this attribute only.
         progress.epoch = max(progress.epoch, getattr(model, "_initial_epoch", None) or 0)
         progress.begin(told.callbacks)
         history.history, logs = progress.history, None

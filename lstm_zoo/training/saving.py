@@ -49,6 +49,7 @@ def _whole_configurations(model):
     In Keras 3.15 `Huber.get_config` leaves out `delta`, and `SparseCategoricalCrossentropy` and
     `CosineSimilarity` leave out `axis`: a loaded model would train with the defaults.
     """
+    # What the model was compiled with: Keras keeps the losses and metrics as given nowhere public.
     compiled = getattr(model, "_compile_config", None)
     parts = keras.tree.flatten(compiled.config) if compiled else []
     lacking = [part for part in parts if _left_out(part)]
@@ -65,6 +66,6 @@ def _whole_configurations(model):
 def _left_out(part):
     """The arguments of a loss or metric that its configuration leaves out, with their values."""
     arguments = inspect.signature(type(part).__init__).parameters
-    given = getattr(part, "_fn_kwargs", {})  # what the class hands to its function
+    given = getattr(part, "_fn_kwargs", {})  # for its function; kept nowhere else
     config = part.get_config() if given else {}
     return {name: v for name, v in given.items() if name in arguments and name not in config}
