@@ -1,7 +1,9 @@
 # make demo   train two LSTMs before your eyes, beside honest baselines, in under two minutes
 # make test   lint, types, tests, and every notebook run and compared with its stored outputs
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
-# make test-all  the longer tests that make test leaves out, in about half an hour: the next four
+# make test-all  the longer tests that make test leaves out, in about half an hour: the next six
+# make test-long   tests marked `long`: kills, two processes, every cell and builder, fuzz, Colab
+# make test-unchanged  recurrence, layers and training with TensorFlow set up as it is for users
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
@@ -23,8 +25,11 @@ export PYTHONDONTWRITEBYTECODE :=
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: demo test test-quick test-all test-browser test-native test-backends test-robust \
-  lab docs bench badges format
+.PHONY: demo test test-quick test-all test-long test-unchanged test-browser test-native \
+  test-backends test-robust lab docs bench badges format
+
+# A file's tests run in one process, which shares models; notebooks start first, as the longest.
+PYTEST := $(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 demo: .venv/installed
 	$(VENV) -m lstm_zoo demo
@@ -33,15 +38,20 @@ test: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-	  --nbval --nbval-sanitize-with tests/nbval.cfg tests notebooks
+	$(PYTEST) -m "not long" --nbval --nbval-sanitize-with tests/nbval.cfg notebooks tests
 
 test-quick: .venv/installed
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
-	$(VENV) -m pytest -n auto -m "not slow" tests
+	$(PYTEST) -m "not slow and not long" tests
 
-test-all: test-native test-backends test-browser test-robust
+test-all: test-long test-unchanged test-native test-backends test-browser test-robust
+
+test-long: .venv/installed
+	$(PYTEST) -m long tests
+
+test-unchanged: .venv/installed
+	AS_USERS_RUN=1 $(PYTEST) -m "not long" tests/recurrence tests/layers tests/training
 
 test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }

@@ -18,18 +18,29 @@ matplotlib.use("Agg")  # not by MPLBACKEND, which the notebooks would read too
 # On newer GPUs TensorFlow otherwise multiplies float32 with 10 bits of mantissa.
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
-# It rewrites each graph before its first run, which takes a third of the time of small tests. What
-# runs in a process of its own (commands, examples, notebooks) has it as users do.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-# A graph for batches of any size holds each part that there can be: as a rule four, or one a core.
-parts.PARTS = 2
+# `make test-unchanged` sets AS_USERS_RUN and leaves the next two as they are for users. So do tests
+# that run in a process of their own: commands, examples and notebooks.
+if not os.environ.get("AS_USERS_RUN"):
+    # TensorFlow rewrites each graph before its first run: a third of the time of small tests.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    # A graph for batches of any size holds every possible part: four, or one for each core.
+    parts.PARTS = 2
 
 # Graphs are many objects that live long; to look through them again and again takes 5 to 10 %.
 gc.set_threshold(50_000, 20, 20)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as `long` each case whose arguments are not among those of its `short` marker."""
+    for item in items:
+        for marker in item.iter_markers("short"):
+            arguments = item.callspec.params
+            if any(arguments[name] not in values for name, values in marker.kwargs.items()):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,7 @@ SCRIPT = pathlib.Path(__file__).with_name("fuzz_public.py")
 ROOT = pathlib.Path(lz.__file__).parents[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_whatever_is_given_ends_in_a_result_or_a_value_error():
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(SCRIPT), "--cases", "600"]

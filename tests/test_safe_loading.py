@@ -319,7 +319,7 @@ print("found:", sorted(found))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_loading_models_checkpoints_weights_data_and_files_evaluates_nothing(tmp_path):
     """Python itself tells of every unpickled class and every text or code that is executed."""
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(lz.__file__).parents[1])}

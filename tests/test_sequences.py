@@ -44,7 +44,7 @@ def test_shuffled_windows_are_the_same_windows_in_another_order_each_epoch(most,
     assert orders[0] != orders[1] != sorted(orders[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_memory_map_larger_than_the_limit_trains_without_being_read_whole(tmp_path):
     """Of 2 GB on disk, a sparse file, training takes less than a third into memory."""
     script = f"""

@@ -90,7 +90,7 @@ def noisy_runs(n=48, steps=12):
     return x.astype("float32"), y
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tagger_with_crf_trains_both_ways_saves_and_gives_likeliest_labels(tmp_path):
     keras.utils.set_random_seed(0)
     x, y = noisy_runs()

@@ -21,7 +21,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_the_lstm_remembers_two_numbers_over_a_hundred_steps(tmp_path):
     watched = []
 

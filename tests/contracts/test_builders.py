@@ -60,6 +60,7 @@ def test_every_builder_stands_here():
     assert set(BUILDERS) == {name for name in builders.__all__ if name.startswith("build_")}
 
 
+@pytest.mark.short(name=("build_regressor", "build_seq2seq"))
 @pytest.mark.slow
 @every_builder
 def test_model_trains_and_comes_back_from_its_file(name, tmp_path):
@@ -152,6 +153,7 @@ class Batches(keras.utils.PyDataset):
         return self.batches[number]
 
 
+@pytest.mark.short(name=("build_tagger",))
 @pytest.mark.slow
 @every_builder
 def test_lengths_may_follow_one_another_in_every_call(name):
@@ -159,7 +161,7 @@ def test_lengths_may_follow_one_another_in_every_call(name):
     check_lengths(name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_lengths_of_a_tagger_with_crf_may_follow_one_another_in_every_call():
     """TensorFlow's loop in Keras asks for a length that is known before."""
     check_lengths("build_tagger", crf=True)

@@ -57,6 +57,9 @@ class MixingCell(cells.Cell):
 
 
 every_cell = pytest.mark.parametrize("name", cells.names())
+# One of each sort: the plain one, with peepholes, no mixing of units, time gaps, in parallel, new.
+SOME = ("lstm", "peephole", "layer_norm", "gru_d", "min_lstm", "leaky of the contract")
+some_in_short = pytest.mark.short(name=SOME)
 COMPILED = ("lstm", "slstm", "leaky of the contract", "mixing of the contract")
 PLAIN = {
     f"_{name}": parts.in_parts(compiled.traced(getattr(bptt, name)))
@@ -226,12 +229,14 @@ def assert_equals_keras_loop(layer, arguments, ours, monkeypatch):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
 
 
+@some_in_short
 @pytest.mark.slow
 @every_cell
 def test_every_engine_equals_keras_loop(name, monkeypatch):
     assert_equals_keras_loop(*masked_layer(name), monkeypatch)
 
 
+@some_in_short
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_engine_without_mask_equals_keras_loop(name, monkeypatch):
@@ -241,6 +246,7 @@ def test_engine_without_mask_equals_keras_loop(name, monkeypatch):
     assert_equals_keras_loop(layer, arguments, ours, monkeypatch)
 
 
+@some_in_short
 @every_cell
 def test_gradient_equals_finite_differences(name):
     layer, (x, mask, states), found = masked_layer(name)
@@ -257,6 +263,7 @@ def test_gradient_equals_finite_differences(name):
         assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
+@some_in_short
 @pytest.mark.slow
 @every_cell
 def test_half_precision_stays_near_to_single(name):
@@ -270,6 +277,7 @@ def test_half_precision_stays_near_to_single(name):
         np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=tolerance)
 
 
+@some_in_short
 @pytest.mark.slow
 @every_cell
 def test_model_of_every_cell_trains_saves_loads_and_exports(name, tmp_path):
@@ -299,6 +307,7 @@ def test_model_of_every_cell_trains_saves_loads_and_exports(name, tmp_path):
         np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
 
 
+@some_in_short
 @every_cell
 def test_every_cell_is_traced_and_drawn(name):
     layer = layer_of(name, "float32", return_sequences=True, return_state=True)
@@ -320,6 +329,7 @@ def test_configuration_makes_the_same_cell_again(name):
     assert again.get_config() == cell.get_config()
 
 
+@some_in_short
 @every_cell
 def test_stateful_layer_goes_on_where_it_stopped(name):
     x = data("float32")

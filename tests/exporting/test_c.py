@@ -61,7 +61,7 @@ def randomised(model):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_cell_in_c_equals_keras(tmp_path):
     inputs = keras.Input((None, FEATURES))
     masked = keras.layers.Masking()(inputs)

@@ -73,7 +73,7 @@ def assert_equal_elsewhere(model, format, path, calls, **options):
     return exported
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @every_format
 def test_every_cell_equals_keras_masked_in_any_batch_and_length(format, tmp_path):
     calls = [{"sequence": sequences(4, 6)}, {"sequence": sequences(2, 9)}]
@@ -109,7 +109,7 @@ def all_builders():
     return keras.Model([sequence, tokens], outputs)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @every_format
 def test_every_builder_equals_keras(format, tmp_path):
     batch_size = {"batch_size": 3} if format == "litert" else {}

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 ROOT = pathlib.Path(__file__).parents[2]
 THERE = ("tensorflow", "matplotlib", "ipykernel")
 
-pytestmark = pytest.mark.slow  # trains or installs first
+pytestmark = pytest.mark.long  # installs first
 
 
 @pytest.fixture(scope="module")

@@ -489,7 +489,7 @@ print(answers, before, after, sep=";")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "line", "few", "many"),
     [

@@ -84,7 +84,7 @@ def test_outputs_and_gradients_equal_keras_loop(data):
 
 
 @with_library
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("simd", ["plain", "avx2", "avx512"])
 def test_every_set_of_instructions_gives_the_same_numbers(simd):
     """Where the processor lacks one, the next best serves, and the numbers are still right."""
@@ -287,7 +287,7 @@ def test_a_library_of_another_version_is_not_used(monkeypatch):
     assert "not built" in why_not
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
     program = """
         import sys

@@ -379,7 +379,7 @@ def test_programs_are_bounded_in_number():
     assert float(counted(0, None, tf.ones(1))[0]) == 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system counts the maps of memory")
 def test_a_process_that_is_full_of_programs_trains_on_without_xla():
     script = pathlib.Path(__file__).with_name("full_process.py")
@@ -450,7 +450,7 @@ def test_a_model_survives_keras_file_and_exported_graph(tmp_path):
     np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_forward_mode_derivatives_equal_those_of_keras_loop():
     layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
     x = tf.random.stateless_normal((2, 3, 2), [1, 2], dtype=tf.float64)

@@ -29,7 +29,7 @@ def starting_weights(seed):
     return np.array([line.split() for line in said.stdout.splitlines()], float)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_seed_moves_drawn_weights_by_a_millionth_and_constant_ones_not_at_all():
     plain, moved = starting_weights(None), starting_weights("1")
     np.testing.assert_array_equal(moved[3:], plain[3:])

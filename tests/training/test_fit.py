@@ -424,7 +424,7 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kill_while_saving_leaves_the_old_file(tmp_path):
     path = lz.save(regressor(), tmp_path / "model.keras")
     before = path.read_bytes()

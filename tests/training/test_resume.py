@@ -62,7 +62,7 @@ def with_interrupt(base, step):
     return Interrupted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_process_ends_bit_for_bit_as_a_whole_one():
     """Four kills at random moments; `python tests/training/killed.py` does a hundred."""
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(lz.__file__).parents[1])}

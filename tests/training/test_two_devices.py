@@ -27,7 +27,7 @@ def found():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in CASES if name != "own steps"])
 def test_two_devices_do_what_one_does(found, name):
     """The last batch has one sample."""
@@ -38,7 +38,7 @@ def test_two_devices_do_what_one_does(found, name):
         np.testing.assert_allclose(result["two"][quantity], values, rtol=1e-5, err_msg=quantity)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
     """Of the last batch, a single sample, each replica gets all."""
     result = found["trained"]["own steps"]
@@ -47,7 +47,7 @@ def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
     assert np.isfinite(result["two"]["loss"]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -63,7 +63,7 @@ def test_what_several_replicas_cannot_do_is_refused(found, name, message):
     assert message in found["refused"][name]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tagger_with_crf_counts_once_in_keras_s_loop_too(found):
     (one, loss), (two, loss_of_two) = found["crf"]
     assert loss_of_two == pytest.approx(loss, rel=1e-5)

@@ -37,7 +37,7 @@ def trained(tmp_path_factory):
     return result
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["65", "67", "killed"])
 def test_two_workers_come_to_the_weights_of_one_process(trained, name):
     """`killed`: one worker was killed in the second epoch; both went on from the checkpoint."""
@@ -54,7 +54,7 @@ def test_two_workers_come_to_the_weights_of_one_process(trained, name):
             )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_two_workers_and_two_devices_do_what_one_does_for_every_builder(trained, name):
     """Masks, statistics, validation data, and a last batch with a row for one replica only."""
@@ -70,7 +70,7 @@ def test_two_workers_and_two_devices_do_what_one_does_for_every_builder(trained,
             )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["65", "67"])
 def test_no_sample_is_lost_or_there_twice(trained, name):
     samples = int(name)
@@ -84,7 +84,7 @@ def test_no_sample_is_lost_or_there_twice(trained, name):
         np.testing.assert_allclose(history["val_targets"], [y[samples:].sum()] * 2, rtol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_command_trains_a_preset_with_two_workers_and_one_writes_it(trained):
     said, folder = trained("command")
     assert float(said.split("accuracy: ")[1].split()[0]) > 0.93
