@@ -10,8 +10,8 @@ import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = """
-builders training presets inspection plots widgets layers cells recurrence datasets tasks sequences
-labels exporting weights course
+builders training forecasting presets inspection plots widgets layers cells recurrence datasets
+tasks sequences labels exporting weights course
 """
 HEAD = """# The names of LSTM Zoo
 

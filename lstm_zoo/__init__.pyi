@@ -6,6 +6,7 @@ from . import (
     course,
     datasets,
     exporting,
+    forecasting,
     inspection,
     labels,
     layers,
@@ -21,7 +22,6 @@ from . import (
 )
 from .builders import (
     anomaly_scores,
-    backtest,
     build_autoencoder,
     build_classifier,
     build_forecaster,
@@ -43,6 +43,9 @@ from .cells import (
 )
 from .exporting import (
     export,
+)
+from .forecasting import (
+    backtest,
 )
 from .inspection import (
     GradientMonitor,
@@ -114,6 +117,7 @@ __all__ = [
     "export",
     "exporting",
     "fit",
+    "forecasting",
     "gate_summary",
     "gradient_flow",
     "inspection",

@@ -67,7 +67,7 @@ PANEL = {"unique_id": list("aabb"), "ds": [0, 1, 0, 1], "y": [1.0, 2, 3, 4], "p"
 RECORD = "a record of numbers that a function returns"
 TRAINS = "trains; the recipe that it reads and `fit`, which checks all it is given, are called here"
 LEFT_OUT = {
-    "builders.Backtest": RECORD,
+    "forecasting.Backtest": RECORD,
     "presets.Recipe": RECORD,
     "inspection.BidirectionalTrace": RECORD,
     "inspection.GateSummary": RECORD,
@@ -188,8 +188,8 @@ def calls():
         ),
         "builders.stream": (3, {"model": regressor}),
         "builders.Stream": (3, {"model": regressor}),
-        "builders.forecasting_with": (2, {"model": regressor, "input_steps": 5}),
-        "builders.backtest": (1, {"series": SERIES[:, 0], "horizon": 2, "start": 20}),
+        "forecasting.forecasting_with": (2, {"model": regressor, "input_steps": 5}),
+        "forecasting.backtest": (1, {"series": SERIES[:, 0], "horizon": 2, "start": 20}),
         "Backtest.intervals": (1, {"name": "naive", "coverage": 0.5}, tested.intervals),
         "Panel.windows": (1, {"input_steps": 1, "horizon": 1}, found.windows),
         # training, presets, course

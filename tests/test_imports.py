@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "recurrence": BASE | {"cells"},
     "layers": BASE | {"cells", "recurrence"},
     "builders": BASE | {"layers"},
+    "forecasting": BASE,
     "exporting": BASE | {"cells", "layers", "recurrence"},
     "inspection": BASE | {"cells"},
     "plots": BASE | {"cells", "inspection"},

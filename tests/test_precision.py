@@ -6,7 +6,7 @@ import pytest
 
 import lstm_zoo as lz
 from lstm_zoo import precision
-from lstm_zoo.builders import forecasting_with
+from lstm_zoo.forecasting import forecasting_with
 
 LEVEL = 1e9 + np.arange(40.0)
 

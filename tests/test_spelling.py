@@ -10,8 +10,9 @@ from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import lstm_zoo as lz
 
-ROOMS = ["builders", "cells", "course", "datasets", "exporting", "inspection", "labels", "layers"]
-ROOMS += ["plots", "presets", "recurrence", "sequences", "tasks", "training", "weights", "widgets"]
+ROOMS = ["builders", "cells", "course", "datasets", "exporting", "forecasting", "inspection"]
+ROOMS += ["labels", "layers", "plots", "presets", "recurrence", "sequences", "tasks"]
+ROOMS += ["training", "weights", "widgets"]
 
 
 def public():

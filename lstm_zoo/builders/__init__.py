@@ -1,7 +1,6 @@
 """Whole models: recurrent layers that extract, Dense layers that select."""
 
 from lstm_zoo.builders.autoencoder import anomaly_scores, build_autoencoder
-from lstm_zoo.builders.backtesting import Backtest, backtest, forecasting_with
 from lstm_zoo.builders.classifier import build_classifier
 from lstm_zoo.builders.forecaster import build_forecaster
 from lstm_zoo.builders.language_model import build_language_model, sample
@@ -14,13 +13,11 @@ from lstm_zoo.builders.tagger import build_tagger
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
-    "Backtest",
     "ObservedLoss",
     "ObservedMean",
     "QuantileLoss",
     "Stream",
     "anomaly_scores",
-    "backtest",
     "build_autoencoder",
     "build_classifier",
     "build_forecaster",
@@ -29,7 +26,6 @@ __all__ = [
     "build_regressor",
     "build_seq2seq",
     "build_tagger",
-    "forecasting_with",
     "sample",
     "stream",
     "teacher_forcing",

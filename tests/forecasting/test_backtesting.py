@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
-from lstm_zoo.builders import forecasting_with
+from lstm_zoo.forecasting import forecasting_with
 
 RNG = np.random.default_rng(0)
 

@@ -1,14 +1,14 @@
-"""How good forecasts would have been: rolling origins, honest baselines, conformal intervals."""
+"""How good forecasts would have been: rolling origins, errors, conformal intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks, precision
-
-Forecaster = Callable[[np.ndarray, int], npt.ArrayLike]
+from lstm_zoo import checks
+from lstm_zoo.forecasting.baselines import baselines_for
+from lstm_zoo.forecasting.forecaster import Forecaster
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,7 +110,7 @@ def backtest(
         series: `(timesteps,)`, finite numbers.
         horizon: steps to forecast at each origin.
         models: by name, functions of the past `(known,)` and the horizon that give `(horizon,)`
-            numbers: `lz.builders.forecasting_with(model, input_steps)` makes one of a model.
+            numbers: `lz.forecasting.forecasting_with(model, input_steps)` makes one of a model.
         start: how many steps are known at the first origin.
         stride: steps from one origin to the next; None takes the horizon.
         season: steps after which the series repeats itself; 1 if it does not.
@@ -146,12 +146,10 @@ def backtest(
             f"series must have at least start + horizon = {start + horizon} timesteps, "
             f"got {len(series)}"
         )
-    of_baselines = _baselines(series[:start], horizon, season)
-    if baselines is None:
-        chosen = of_baselines
-    else:
+    chosen = baselines_for(series[:start], horizon, season)
+    if baselines is not None:
         wanted = checks.listing("baselines", baselines)
-        chosen = {k: of_baselines[checks.one_of("baselines", k, of_baselines)] for k in wanted}
+        chosen = {name: chosen[checks.one_of("baselines", name, chosen)] for name in wanted}
     models = {} if models is None else models
     if not isinstance(models, Mapping) or not all(map(callable, models.values())):
         raise ValueError(f"models must be a dict of functions, got {models!r:.80}")
@@ -166,69 +164,3 @@ def backtest(
         forecasts[name] = np.stack(each)
     step = np.abs(series[season:start] - series[: start - season])
     return Backtest(origins, truth, forecasts, float(step.mean()))
-
-
-def forecasting_with(model, input_steps: int, mean: float = 0.0, scale: float = 1.0) -> Forecaster:
-    """A model of `build_forecaster` as `lz.backtest` takes it.
-
-    Args:
-        model: from `(batch, input_steps, 1)` to `(batch, horizon)`; of quantiles, the middle one.
-        input_steps: steps that it reads.
-        mean, scale: what the series was freed of for its training.
-
-    Returns:
-        A function of the past and the horizon.
-
-    Example:
-        >>> import lstm_zoo as lz
-        >>> run = forecasting_with(lz.build_forecaster((4, 1), 2, lstm_units=3), 4)
-        >>> run(np.arange(9.0), 2).shape
-        (2,)
-    """
-    input_steps = checks.count("input_steps", input_steps)
-    mean, scale = checks.number("mean", mean), checks.positive("scale", scale)
-
-    def forecast(past, horizon):
-        x = (past[-input_steps:] - mean) / scale
-        x = precision.single("the last steps, less mean and divided by scale,", x)
-        y = np.asarray(model.predict_on_batch(x[None, :, None]))[0]
-        y = y if y.ndim == 1 else y[:, y.shape[1] // 2]
-        return y.astype("float64") * scale + mean  # float32 would round off what the model adds
-
-    return forecast
-
-
-def _baselines(known, horizon, season) -> dict[str, Forecaster]:
-    baselines: dict[str, Forecaster] = {
-        "naive": lambda past, h: np.full(h, past[-1]),
-        "seasonal naive": lambda past, h: np.resize(past[-season:], h),
-    }
-    linear = _linear(known, horizon, max(season, 24))
-    if linear is not None:
-        baselines["linear"] = linear
-    try:
-        from statsmodels.tsa.holtwinters import ExponentialSmoothing
-    except ImportError:
-        return baselines
-
-    def smoothing(past, h):
-        seasonal = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
-        fitted = ExponentialSmoothing(past, trend="add", damped_trend=True, **seasonal).fit()
-        return fitted.forecast(h)
-
-    baselines["exponential smoothing"] = smoothing
-    return baselines
-
-
-def _linear(known, horizon, steps):
-    """Ridge regression from `steps` values to the next `horizon`, each less the last value."""
-    count = len(known) - steps - horizon + 1
-    if count < 2:
-        return None
-    whole = np.lib.stride_tricks.sliding_window_view(known, steps + horizon)
-    x, y = whole[:, :steps], whole[:, steps:]
-    last = x[:, -1:]
-    x = x - last
-    penalty = 1e-3 * max(float(np.mean(x**2)), 1e-12) * count
-    weights = np.linalg.solve(x.T @ x + penalty * np.eye(steps), x.T @ (y - last))
-    return lambda past, h: (past[-steps:] - past[-1]) @ weights + past[-1]

@@ -1,0 +1,9 @@
+"""Forecasts of series, and how good they would have been."""
+
+from lstm_zoo.forecasting.backtesting import Backtest, backtest
+from lstm_zoo.forecasting.forecaster import forecasting_with
+from lstm_zoo.spelling import suggest as _suggest
+
+__all__ = ["Backtest", "backtest", "forecasting_with"]
+
+_suggest(__name__)
