@@ -3,7 +3,7 @@
 # make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
 # make test-all  the longer tests that make test leaves out, in about half an hour: the next six
 # make test-long   tests marked `long`: kills, two processes, every cell and builder, fuzz, Colab
-# make test-unchanged  recurrence, layers and training with TensorFlow set up as it is for users
+# make test-unchanged  recurrence, layers, training and every cell, with TensorFlow as users have it
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
@@ -52,6 +52,7 @@ test-long: .venv/installed
 
 test-unchanged: .venv/installed
 	AS_USERS_RUN=1 $(PYTEST) -m "not long" tests/recurrence tests/layers tests/training
+	AS_USERS_RUN=1 $(PYTEST) --dist load tests/contracts/test_cells.py
 
 test-browser: .venv/installed
 	@test -x "$(CHROMIUM)" || { echo "make test-browser needs a browser: apt-get install chromium"; exit 1; }

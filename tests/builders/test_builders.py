@@ -53,6 +53,7 @@ def test_parameters_are_as_many_as_the_formula_says():
     assert both.count_params() == 2 * lstm(3, 6) + 2 * lstm(12, 5) + (10 + 1)
 
 
+@pytest.mark.short(cell=("lstm", "gru", OwnCell))
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "kind"),

@@ -33,6 +33,7 @@ def test_stream_of_a_summary_equals_the_model_on_each_beginning(pooling):
     np.testing.assert_allclose(streamed(model, x), whole(model, x), atol=1e-6)
 
 
+@pytest.mark.short(cell=("lstm", "peephole"))
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", [cell for cell in names() if cell != "gru_d"])  # not stacked
 def test_stream_of_every_cell_equals_the_whole_sequence(cell):

@@ -1,6 +1,7 @@
 """What every registered cell must do: a new one is tested by being registered."""
 
 import functools
+import os
 import pathlib
 import runpy
 import sys
@@ -68,14 +69,14 @@ PLAIN = {
 
 
 @pytest.fixture(autouse=True)
-def one_compiled_cell_of_each_kind(request, monkeypatch):
+def xla_for_one_cell_of_each_kind(request, monkeypatch):
     """XLA compiles the passes of the cells of `COMPILED`; TensorFlow runs those of the others.
 
     The graphs are made alike; compiling them, or one for each part of a batch, would take most of
-    the time of these tests.
+    the time of these tests. `make test-unchanged` compiles those of all cells.
     """
     name = request.node.callspec.params.get("name")
-    if name not in COMPILED:
+    if name not in COMPILED and not os.environ.get("AS_USERS_RUN"):
         for pass_of, plain in PLAIN.items():
             monkeypatch.setattr(sys.modules["lstm_zoo.recurrence.run"], pass_of, plain)
         monkeypatch.setattr(parts, "PARTS", 1)
@@ -232,7 +233,7 @@ def assert_equals_keras_loop(layer, arguments, ours, monkeypatch):
 @some_in_short
 @pytest.mark.slow
 @every_cell
-def test_every_engine_equals_keras_loop(name, monkeypatch):
+def test_engine_of_the_cell_equals_keras_loop(name, monkeypatch):
     assert_equals_keras_loop(*masked_layer(name), monkeypatch)
 
 
