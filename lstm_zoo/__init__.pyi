@@ -74,6 +74,10 @@ from .presets import (
 from .recurrence import (
     explain,
 )
+from .saving import (
+    load,
+    save,
+)
 from .sequences import (
     batches_by_length,
     pad,
@@ -82,8 +86,6 @@ from .sequences import (
 )
 from .training import (
     fit,
-    load,
-    save,
 )
 
 __version__: str

@@ -23,9 +23,9 @@ PRIVATE = {
     "layers/one_step.py": {"_run_through_graph"},
     "recurrence/portable.py": {"_getframe", "keras.src", "tensorflow.python"},
     "recurrence/run.py": {"tensorflow.python"},
+    "saving.py": {"_compile_config", "_fn_kwargs"},
     "training/loop.py": {"_initial_epoch"},
     "training/replicas.py": {"keras.src"},
-    "training/saving.py": {"_compile_config", "_fn_kwargs"},
     "training/tracing.py": {"_registry", "tensorflow.python"},
 }
 # Private methods of classes of other packages that a class here overrides.
@@ -34,10 +34,10 @@ OVERRIDDEN = {"layers.scaling.BatchNormalization._moments"}
 REPLACED = {
     "exporting/litert.py": ["converter.representative_dataset"],  # as TensorFlow documents it
     "presets/tune.py": ["tried.training_part"],  # of a copy of our own task
+    "saving.py": ["one.get_config"],  # so that `get_config` names all arguments
     "spelling.py": ["setattr(call, _MARK, True)"],  # on our own functions
     "training/progress.py": ["setattr(callback, name, _unpacked(value, arrays))"],
     "training/replicas.py": ["setattr(of, name, value)"] * 2,
-    "training/saving.py": ["part.get_config"],
 }
 # Public in spite of the underscore: those of named tuples, and what Jupyter looks for.
 PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_repr_html_", "_repr_mimebundle_"}

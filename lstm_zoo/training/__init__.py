@@ -1,11 +1,10 @@
 """fit(): one `tf.function` training step, on CPU, GPU or several replicas; safe to interrupt."""
 
 from lstm_zoo.files import replacing
+from lstm_zoo.saving import load, save
 from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.training.data import check_data
 from lstm_zoo.training.fit import fit
-from lstm_zoo.training.loading import load
-from lstm_zoo.training.saving import save
 
 __all__ = ["check_data", "fit", "load", "replacing", "save"]
 
