@@ -222,7 +222,7 @@ def given_by_file(model, format, streamed, call, folder):
     lz.export(model, path, format, streaming=streamed, **options)
     if not streamed:
         return opened(format, path, signature_of(model).outputs)(call)
-    step = lz.exporting.streaming(model)
+    step = lz.exporting.step_model(model)
     run = opened(format, path, signature_of(step).outputs)
     carried = {one.name: np.zeros((BATCH, *one.shape[1:]), "float32") for one in step.inputs[1:]}
     outputs = []

@@ -232,7 +232,7 @@ def calls():
         "widgets.explore_trace": (8, with_x),
         # files and formats
         "exporting.export": (8, {"model": regressor, "path": "new.h"}),
-        "exporting.streaming": (3, {"model": regressor}),
+        "exporting.step_model": (3, {"model": regressor}),
         "weights.from_tensorflow1": (1, {"layer": layer} | weights),
         "weights.to_torch": (2, {"layers": layer, "path": "new.safetensors"}),
         # what the functions check with

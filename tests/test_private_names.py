@@ -20,7 +20,7 @@ PRIVATE = {
     "exporting/onnx.py": {"keras.src"},
     "exporting/signature.py": {"_keras_history"},
     "inspection/finding.py": {"_flatten_layers"},
-    "layers/one_step.py": {"_run_through_graph"},
+    "layers/stepping.py": {"_run_through_graph"},
     "recurrence/portable.py": {"_getframe", "keras.src", "tensorflow.python"},
     "recurrence/run.py": {"tensorflow.python"},
     "saving.py": {"_compile_config", "_fn_kwargs"},

@@ -7,7 +7,7 @@ from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.backend import tf
-from lstm_zoo.layers.one_step import streaming
+from lstm_zoo.layers.stepping import step_model
 
 
 class Stream:
@@ -23,7 +23,7 @@ class Stream:
 
     def __init__(self, model: keras.Model, batch_size: int = 1):
         self.batch_size = checks.count("batch_size", batch_size)
-        self._name, self._model = checks.model("model", model).name, streaming(model)
+        self._name, self._model = checks.model("model", model).name, step_model(model)
         self._states: list = []
         self._call = tf.function(self._run, autograph=False) if tf else self._run
         self.reset()

@@ -10,7 +10,7 @@ from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
-from lstm_zoo.layers.one_step import streaming as one_step
+from lstm_zoo.layers.stepping import step_model
 from lstm_zoo.registry import import_all
 
 import_all(__package__)  # each module registers its format
@@ -38,7 +38,7 @@ def export(
             the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
             plain LSTM is one fused operation), "c" (a header without dependencies that holds the
             weights and a step); None goes by the ending of `path`: `.onnx`, `.tflite`, `.h`, none.
-        streaming: whether the file takes one step and the states, as `lz.exporting.streaming`;
+        streaming: whether the file takes one step and the states, as `lz.exporting.step_model`;
             "c" always does.
         batch_size: for "litert" only, whose fused operation wants it in the file; None leaves it
             open and writes loops. The other formats take any batch.
@@ -73,7 +73,7 @@ def export(
         model = in_float32(checks.model("model", model))
     whole = model
     if by_step:
-        model = one_step(whole)
+        model = step_model(whole)
         signature_of(model)
     options = {"batch_size": batch_size, "calibration": calibration}
     options = {option: options[option] for option in chosen.options}

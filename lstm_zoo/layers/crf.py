@@ -4,9 +4,11 @@ import keras
 from keras import ops
 
 from lstm_zoo import checks
+from lstm_zoo.layers.each_step import each_step_alone
 from lstm_zoo.recurrence import portable
 
 
+@each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class CRF(keras.layers.Layer):
     r"""Tags that depend on their neighbours (Lafferty et al. 2001; Lample et al. 2016).

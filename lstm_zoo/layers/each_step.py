@@ -7,27 +7,45 @@ import numpy as np
 from keras import ops
 
 # Layers that act on each step alone, unless their axis or function looks along the sequence.
-EACH_STEP = """
-Any Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation
-ReLU LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
-UnitNormalization RunningNormalization Rescaling Masking Identity TimeDistributed Add Subtract
-Multiply Average Maximum Minimum Concatenate ActivityRegularization CRF NotEqual Equal LogicalAnd
+_OF_KERAS = """
+Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU
+LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
+UnitNormalization Rescaling Masking Identity TimeDistributed Add Subtract Multiply Average Maximum
+Minimum Concatenate ActivityRegularization
+"""
+_LAYERS = {getattr(keras.layers, name) for name in _OF_KERAS.split()}
+_OPERATIONS = """
+Any Softmax Add Subtract Multiply Average Maximum Minimum Concatenate NotEqual Equal LogicalAnd
 LogicalOr Cast
 """
 _STEPS = 3
 
 
+def each_step_alone(layer_class: type) -> type:
+    """Register a layer class that acts on each step of a sequence alone: a decorator."""
+    _LAYERS.add(layer_class)
+    return layer_class
+
+
+def is_operation(layer, *names: str) -> bool:
+    """Whether a node of a model's graph is an operation of `keras.ops`, such as "Cast".
+
+    Keras makes the classes of operations public under no name, so their own name has to do.
+    """
+    return not isinstance(layer, keras.layers.Layer) and type(layer).__name__ in names
+
+
 def acts_on_each_step(layer, args, kwargs, has_time) -> bool:
     """Whether a layer gives for a step alone what it gives for it among others.
 
-    It is one of the layers above, and does so on random numbers.
+    It is registered as one that does, and does so on random numbers.
 
     Args:
         layer: a layer that is built.
         args, kwargs: what it is called with, with Keras's symbolic tensors.
         has_time: says of such a tensor whether it is `(batch, timesteps, ...)`.
     """
-    if type(layer).__name__ not in EACH_STEP.split():
+    if type(layer) not in _LAYERS and not is_operation(layer, *_OPERATIONS.split()):
         return False
     given = (args, kwargs)
     drawn = keras.tree.map_structure(_drawer(has_time), given)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from lstm_zoo import checks
+from lstm_zoo.layers.one_step import OneStep, one_step_of, renewed
 
 
 class _OverTime(keras.layers.Layer):
@@ -118,3 +119,66 @@ class AttentionOverTime(_OverTime):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+class _PoolingStep(OneStep):
+    """One step of a layer that pools over time."""
+
+    def __init__(self, layer, name):
+        if getattr(layer, "data_format", "channels_last") != "channels_last":
+            raise ValueError(
+                f"layer {layer.name!r} must pool over time to be streamed, data_format "
+                f"'channels_last', got {layer.data_format!r}"
+            )
+        if getattr(layer, "keepdims", False):
+            raise ValueError(
+                f"layer {layer.name!r} must have keepdims=False to be streamed, got True"
+            )
+        super().__init__(layer, name)
+
+
+@one_step_of(MeanOverTime, keras.layers.GlobalAveragePooling1D)
+class _MeanStep(_PoolingStep):
+    def states_of(self, features):
+        return [("total", features, "float32"), ("steps", 1, "float32")]
+
+    def call(self, sequence, states, mask=None):
+        total, steps = states
+        new = [total + ops.cast(sequence[:, 0], "float32"), steps + 1]
+        total, steps = renewed(new, states, mask)
+        mean = total / ops.maximum(steps, 1)
+        return ops.cast(mean, self.layer.compute_dtype), total, steps
+
+
+@one_step_of(MaxOverTime, keras.layers.GlobalMaxPooling1D)
+class _MaxStep(_PoolingStep):
+    def states_of(self, features):
+        return [("largest", features, "float32"), ("steps", 1, "float32")]
+
+    def call(self, sequence, states, mask=None):
+        largest, steps = states
+        x = ops.cast(sequence[:, 0], "float32")
+        new = [ops.where(steps > 0, ops.maximum(largest, x), x), steps + 1]
+        largest, steps = renewed(new, states, mask)
+        return ops.cast(largest, self.layer.compute_dtype), largest, steps
+
+
+@one_step_of(AttentionOverTime)
+class _AttentionStep(_PoolingStep):
+    """The softmax so far: the weighted sum and the weights' sum, both over exp of the largest."""
+
+    def states_of(self, features):
+        widths = {"total": features, "weights": 1, "largest": 1}
+        return [(name, width, "float32") for name, width in widths.items()]
+
+    def call(self, sequence, states, mask=None):
+        total, weights, largest = states
+        x = ops.cast(sequence[:, 0], self.layer.compute_dtype)
+        score = ops.expand_dims(ops.cast(self.layer.scores(x), "float32"), -1)
+        before = ops.where(weights > 0, largest, score)
+        now = ops.maximum(before, score)
+        shrink, weight = ops.exp(before - now), ops.exp(score - now)
+        new = [total * shrink + weight * ops.cast(x, "float32"), weights * shrink + weight, now]
+        total, weights, largest = renewed(new, states, mask)
+        mean = total / ops.maximum(weights, 1e-30)
+        return ops.cast(mean, self.layer.compute_dtype), total, weights, largest

@@ -5,8 +5,10 @@ from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.backend import sums_over_replicas
+from lstm_zoo.layers.each_step import each_step_alone
 
 
+@each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class RunningNormalization(keras.layers.Layer):
     """Each feature less its mean and divided by its standard deviation, as met in training so far.
@@ -94,6 +96,7 @@ class RunningNormalization(keras.layers.Layer):
         return input_shape
 
 
+@each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's own, with the statistics of the whole batch on every replica.
@@ -144,6 +147,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return mean, variance / count
 
 
+@each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class Normalization(keras.layers.Normalization):
     """Keras's own, which refuses one feature in place of several instead of repeating it."""

@@ -57,21 +57,21 @@ def reads_times(cell) -> bool:
     return getattr(cell, "reads_times", False)
 
 
-def _is_recurrent_layer(kind):
+def _makes_layers(layer_class):
     """Whether this is a class of recurrent layers that are made of their units."""
-    layer = isinstance(kind, type) and issubclass(kind, keras.layers.RNN)
-    return layer and "units" in inspect.signature(kind.__init__).parameters
+    recurrent = isinstance(layer_class, type) and issubclass(layer_class, keras.layers.RNN)
+    return recurrent and "units" in inspect.signature(layer_class.__init__).parameters
 
 
-def _is_cell(kind):
+def _makes_cells(cell_class):
     """Whether this is a class that Keras can run as a cell: called with inputs and states."""
     if (
-        not isinstance(kind, type)
-        or issubclass(kind, keras.layers.RNN)
-        or not hasattr(kind, "call")
+        not isinstance(cell_class, type)
+        or issubclass(cell_class, keras.layers.RNN)
+        or not hasattr(cell_class, "call")
     ):
         return False
-    _, *given = inspect.signature(kind.call).parameters.values()
+    _, *given = inspect.signature(cell_class.call).parameters.values()
     return sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in given) >= 2
 
 
@@ -82,13 +82,18 @@ def _around(layer_class, cell_class, units, options):
     return layer_class(cell_class(units, dtype=options.get("dtype"), **of_cell), **of_layer)
 
 
-def _check_stateful(kind, options):
+def _check_stateful(layer_class, options):
     """Refuse what Keras's own layers do wrong: their states get lost, or training fails."""
     backend = keras.backend.backend()
-    if options.get("stateful") and backend != "tensorflow" and not issubclass(kind, LSTM | RNN):
+    if (
+        options.get("stateful")
+        and backend != "tensorflow"
+        and not issubclass(layer_class, LSTM | RNN)
+    ):
         raise ValueError(
-            f"stateful must be False for {kind.__name__} on the {backend} backend, where Keras's "
-            "own layers lose their states; take a cell of lstm_zoo, or KERAS_BACKEND=tensorflow"
+            f"stateful must be False for {layer_class.__name__} on the {backend} backend, where "
+            "Keras's own layers lose their states; take a cell of lstm_zoo, or "
+            "KERAS_BACKEND=tensorflow"
         )
 
 
@@ -127,7 +132,7 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
     if isinstance(cell, str):
         name = checks.one_of("cell", cell, names())
         cell = KERAS[name] if name in KERAS else cells.get(name)
-    if _is_recurrent_layer(cell):
+    if _makes_layers(cell):
         _check_stateful(cell, options)
         return cell(units, **options)
     if isinstance(cell, type) and issubclass(cell, Cell):
@@ -135,7 +140,7 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
         if layer_class is not None:
             return layer_class(units, **options)
         return _around(RNN, cell, units, options)
-    if _is_cell(cell):
+    if _makes_cells(cell):
         _check_stateful(cell, options)
         return _around(keras.layers.RNN, cell, units, options)
     raise ValueError(

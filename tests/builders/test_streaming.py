@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
+from lstm_zoo.layers.one_step import OneStep, one_step_of
 from lstm_zoo.layers.variants import names
 
 RNG = np.random.default_rng(0)
@@ -294,3 +295,35 @@ def test_wrong_step_or_state_is_named():
     np.testing.assert_array_equal(speller.step([1.0]).shape, (1, 5))
     with pytest.raises(ValueError, match=r"x must be tokens, whole numbers, got \[1.5\]"):
         speller.step([1.5])
+
+
+def test_a_layer_behind_the_summary_reads_its_sequence_whole_at_each_step():
+    """A decoder behind RepeatVector: its timesteps are not those of the input."""
+    inputs = keras.Input((None, 3))
+    x = keras.layers.RepeatVector(3)(keras.layers.LSTM(4)(inputs))
+    model = keras.Model(inputs, keras.layers.Bidirectional(lz.LSTM(2))(x))
+    np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)
+
+
+def test_a_layer_becomes_streamable_by_one_registration_beside_it():
+    class Largest(keras.layers.Layer):
+        def call(self, sequences):
+            return keras.ops.max(sequences, axis=1)
+
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, Largest()(lz.LSTM(4, return_sequences=True)(inputs)))
+    with pytest.raises(ValueError, match=r"Largest\) can't be run step by step"):
+        lz.stream(model)
+
+    @one_step_of(Largest)
+    class LargestStep(OneStep):
+        def states_of(self, features):
+            return [("largest", features, "float32"), ("steps", 1, "float32")]
+
+        def call(self, sequence, states, mask=None):
+            largest, steps = states
+            x = sequence[:, 0]
+            largest = keras.ops.where(steps > 0, keras.ops.maximum(largest, x), x)
+            return largest, largest, steps + 1
+
+    np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)

@@ -219,7 +219,7 @@ def test_streaming_form_equals_the_whole_sequence(format, pooling, tmp_path):
         (None, FEATURES), 2, lstm_units=(4, 3), mask_value=0.0, pooling=pooling
     )
     model = randomised(model)
-    step = exporting.streaming(model)
+    step = exporting.step_model(model)
     x = sequences(4, 5)
     states = {one.name: np.zeros((4, *one.shape[1:]), "float32") for one in step.inputs[1:]}
     options = {"batch_size": 4} if format == "litert" else {}
@@ -257,7 +257,7 @@ def test_every_cell_streams(name):
     inputs = keras.Input((None, FEATURES))
     x = layers.layer_for(name, 4, return_sequences=True)(inputs)
     model = randomised(keras.Model(inputs, keras.layers.Dense(2)(x)))
-    step, x = exporting.streaming(model), sequences(2, 4)
+    step, x = exporting.step_model(model), sequences(2, 4)
     states = [tf.zeros((2, *one.shape[1:])) for one in step.inputs[1:]]
     outputs = []
     for t in range(4):
@@ -277,7 +277,7 @@ def test_every_cell_streams(name):
 def test_what_needs_steps_to_come_is_not_streamed(layer, message):
     inputs = keras.Input((5, FEATURES))
     with pytest.raises(ValueError, match=message):
-        exporting.streaming(keras.Model(inputs, layer(inputs)))
+        exporting.step_model(keras.Model(inputs, layer(inputs)))
 
 
 def test_wrong_arguments_are_named(tmp_path):
