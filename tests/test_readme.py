@@ -27,17 +27,6 @@ def test_python_example_runs_as_written_and_is_right_about_the_motions(tmp_path)
     assert (tmp_path / "out" / "motions.keras").exists()
 
 
-def test_example_is_about_ten_lines():
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(example.strip().splitlines()) <= 11
-
-
-def test_code_is_whole_on_a_narrow_page():
-    for block in re.findall(r"```\w*\n(.*?)```", README, flags=re.DOTALL):
-        for line in block.splitlines():
-            assert len(line) <= 76, line
-
-
 def checked(code, tmp_path):
     """What a type checker says of a program: a list of its errors, each with the line."""
     path = tmp_path / "program.py"

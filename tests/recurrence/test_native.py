@@ -43,7 +43,7 @@ def outputs_and_gradients(layer, x, states, mask, training):
 
 @pytest.mark.slow
 @with_library
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_outputs_and_gradients_equal_keras_loop(data):
     flag = st.booleans()
@@ -340,6 +340,7 @@ def test_package_is_built_without_a_compiler_and_says_so_in_a_line(monkeypatch, 
     assert data == {"force_include": {}}
 
 
+@pytest.mark.long
 def test_package_is_built_with_what_a_compiler_makes(monkeypatch, tmp_path):
     module = hook(monkeypatch)
     for source in module.FOLDER.glob("*.[ch]"):
