@@ -35,11 +35,12 @@ settings.load_profile("repeatable")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark as `long` each case whose arguments are not among those of its `short` marker."""
+    """Mark as `long` each case that its `short` marker names neither by id nor by its arguments."""
     for item in items:
         for marker in item.iter_markers("short"):
-            arguments = item.callspec.params
-            if any(arguments[name] not in values for name, values in marker.kwargs.items()):
+            case = item.callspec
+            by_arguments = [case.params[name] in values for name, values in marker.kwargs.items()]
+            if not all(by_arguments or [case.id in marker.args]):
                 item.add_marker(pytest.mark.long)
 
 

@@ -100,7 +100,7 @@ print("after", file=sys.stderr)
     return subprocess.run(command, capture_output=True, text=True, env=environment).stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tensorflow_loads_without_a_word_where_its_level_asks_for_none_and_only_there():
     assert written_on_import("3") == "after\n"
     assert len(written_on_import("0").splitlines()) > 1

@@ -201,7 +201,7 @@ def reversals(n, rng):
     return source, target
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sequence_to_sequence_learns_to_reverse_by_greedy_and_by_beam():
     keras.utils.set_random_seed(0)
     source, target = reversals(600, np.random.default_rng(0))

@@ -35,7 +35,7 @@ def registered():
     del registry._CELLS[NAME]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_cell_trains_saves_loads_and_is_seen(tmp_path):
     model = lz.build_classifier((5, 2), 2, cell=NAME, lstm_units=(3,), dense_units=())
     y = (X[:, 0, 0] > 0).astype(int)

@@ -133,6 +133,7 @@ def test_each_gate_starts_with_a_matrix_of_its_own():
     np.testing.assert_array_equal(again((2, 4)), np.tile(np.eye(2), 2))
 
 
+@pytest.mark.short("<lambda>0")
 @pytest.mark.parametrize(
     "make",
     [

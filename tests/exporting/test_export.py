@@ -118,6 +118,7 @@ def test_every_builder_equals_keras(format, tmp_path):
     assert_equal_elsewhere(all_builders(), format, tmp_path, [call], **batch_size)
 
 
+@pytest.mark.short(cell=("lstm",))
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "peephole", "coupled"])
 def test_lstm_is_one_node_of_onnx_that_knows_lengths(cell, tmp_path):
@@ -130,6 +131,7 @@ def test_lstm_is_one_node_of_onnx_that_knows_lengths(cell, tmp_path):
     assert "Loop" not in found
 
 
+@pytest.mark.short(steps=(6,))
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [6, None])
 def test_lstm_is_one_fused_operation_of_litert(steps, tmp_path):
@@ -153,7 +155,7 @@ def test_litert_keeps_states_that_do_not_start_from_zeros(tmp_path):
     assert_equal_elsewhere(model, "litert", tmp_path, [call])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_keras_own_export_works_in_each_format_and_fuses_for_litert(tmp_path):
     model = randomised(
         lz.build_classifier((6, FEATURES), 2, lstm_units=(4,), bidirectional=True, mask_value=0.0)
@@ -179,7 +181,7 @@ def test_keras_own_export_works_in_each_format_and_fuses_for_litert(tmp_path):
         assert operations(path).count(wanted) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_int8_is_nearly_as_accurate_as_float(tmp_path):
     data = lz.datasets.load("basic_motions")
     x, y = data.x_train[:, :50], data.y_train
@@ -209,6 +211,7 @@ def test_int8_is_nearly_as_accurate_as_float(tmp_path):
     assert sizes[1] < sizes[0]
 
 
+@pytest.mark.short("onnx-last", "litert-attention")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "pooling"),

@@ -131,7 +131,7 @@ pathlib.Path(sys.argv[1]).write_bytes(content)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_converter_of_litert_gets_the_fused_operation_where_nothing_was_exported(tmp_path):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

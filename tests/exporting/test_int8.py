@@ -26,6 +26,7 @@ def classifier(inputs, x):
     return keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="classes")(x))
 
 
+@pytest.mark.short(steps=(6,), masked=(True,))
 @pytest.mark.slow
 @pytest.mark.parametrize(("steps", "masked"), [(6, True), (None, True), (6, False)])
 def test_tokens_calibrate(steps, masked, tmp_path):
@@ -39,6 +40,7 @@ def test_tokens_calibrate(steps, masked, tmp_path):
         np.testing.assert_allclose(got, model.predict(row[None], verbose=0), atol=0.03)
 
 
+@pytest.mark.short(bidirectional=(False,))
 @pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_several_inputs_that_are_joined_calibrate_by_order_and_by_name(bidirectional, tmp_path):
@@ -56,6 +58,7 @@ def test_several_inputs_that_are_joined_calibrate_by_order_and_by_name(bidirecti
             np.testing.assert_allclose(got, expected, atol=0.04)
 
 
+@pytest.mark.short(cell=("lstm",))
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "peephole", "gru"])
 def test_steps_calibrate_for_any_cell(cell, tmp_path):

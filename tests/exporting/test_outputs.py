@@ -54,6 +54,7 @@ def test_every_output_of_one_layer_is_in_the_file(format, tmp_path):
     assert_gives(with_states(), format, tmp_path, STATES)
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_each_direction_of_a_bidirectional_layer_has_states_of_its_own(format, tmp_path):
@@ -65,6 +66,7 @@ def test_each_direction_of_a_bidirectional_layer_has_states_of_its_own(format, t
     assert_gives(keras.Model(inputs, layer(inputs)), format, tmp_path, ["both", *states])
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_each_call_of_a_shared_layer_is_an_output(format, tmp_path):
@@ -74,6 +76,7 @@ def test_each_call_of_a_shared_layer_is_an_output(format, tmp_path):
     assert_gives(model, format, tmp_path, ["memory", "memory_2"])
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_a_tensor_that_is_given_twice_is_two_outputs(format, tmp_path):
@@ -82,6 +85,7 @@ def test_a_tensor_that_is_given_twice_is_two_outputs(format, tmp_path):
     assert_gives(keras.Model(inputs, [y, y]), format, tmp_path, ["memory", "memory_2"])
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_outputs_of_a_dict_keep_its_keys(format, tmp_path):
@@ -99,6 +103,7 @@ def test_an_input_may_be_an_output_too(format, name, tmp_path):
     assert_gives(model, format, tmp_path, ["memory", name])
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_a_sequential_model_gives_what_it_predicts(format, tmp_path):
@@ -131,6 +136,7 @@ def test_onnx_lists_outputs_in_the_order_of_the_model(tmp_path):
     assert [one.name for one in session.get_outputs()] == [STATES[k] for k in (2, 0, 1)]
 
 
+@pytest.mark.short(order=((2, 0, 1),))
 @pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
 def test_litert_lists_inputs_and_outputs_in_the_order_of_the_model(order, tmp_path):
@@ -152,6 +158,7 @@ def test_litert_lists_inputs_and_outputs_in_the_order_of_the_model(order, tmp_pa
         np.testing.assert_allclose(interpreter.get_tensor(place["index"]), value, atol=1e-5)
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_inputs_of_several_lengths_need_not_be_equally_long(format, tmp_path):
@@ -203,6 +210,7 @@ def trained_tagger(**options):
     return model
 
 
+@pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
 def test_a_chain_tagger_gives_tags(format, tmp_path):

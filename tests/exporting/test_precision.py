@@ -53,6 +53,7 @@ def run_litert(path):
     return Interpreter(str(path)).get_signature_runner()(sequence=X)["estimate"]
 
 
+@pytest.mark.short(policy=("mixed_float16",))
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_files_give_the_numbers_of_the_float32_model_with_the_same_weights(policy, tmp_path):

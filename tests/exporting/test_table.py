@@ -53,7 +53,7 @@ def test_a_cell_of_the_table_holds(row, column):
     assert MAKE["cell_of"](row, column) == shown(row, column)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("row", "column"),
     [

@@ -86,6 +86,7 @@ def assert_equal(got, expected, rtol=1e-5, atol=1e-5):
 # The numbers
 
 
+@pytest.mark.short(mask=("none", "right_padded", "holes"))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", MASKS)
 @settings(max_examples=10)
@@ -199,6 +200,7 @@ def test_gradient_of_a_gradient_equals_keras(mask):
     assert_equal(*map(of_gradient_penalty, pair(rng)))
 
 
+@pytest.mark.short(mask=("holes",))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize(
@@ -232,6 +234,7 @@ def test_equals_numpy_to_12_digits_in_float64():
     )
 
 
+@pytest.mark.short(mask=("holes",))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", MASKS)
 def test_peephole_layer_without_peepholes_equals_keras(mask):
@@ -269,6 +272,7 @@ DROPOUTS = [
 ]
 
 
+@pytest.mark.short(mask=("holes",))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", ["none", "holes"])
 @pytest.mark.parametrize("dropout", DROPOUTS, ids=str)
@@ -390,6 +394,7 @@ def test_encoder_hands_its_states_to_a_decoder_as_in_keras():
 # Inside other layers and models
 
 
+@pytest.mark.short(mask=("holes",), merge_mode=("concat", None))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
@@ -500,7 +505,7 @@ def test_weight_files_move_both_ways(tmp_path):
     np.testing.assert_array_equal(theirs(x), expected)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_saved_model_loads_in_a_fresh_process_that_only_imports_lstm_zoo(tmp_path):
     x = ragged_x(np.random.default_rng(18))
     inputs = keras.Input((None, FEATURES))

@@ -60,7 +60,7 @@ def written_to_stderr(setup, monkeypatch):
     return "".join(output.text for output in cell.outputs if output.get("name") == "stderr")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_setup_cell_says_nothing_and_would_without_its_care(monkeypatch):
     setup = cells_of(NOTEBOOKS[0], "code")[0]
     assert written_to_stderr(setup, monkeypatch) == ""

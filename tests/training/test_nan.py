@@ -72,7 +72,7 @@ def test_input_that_float32_cannot_hold_is_refused():
         lz.fit(regressor(), wide, Y)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mixed_precision_is_as_accurate_as_float32():
     """On Japanese Vowels, over three seeds: the means within the spread of float32."""
     data = lz.datasets.load("japanese_vowels")
