@@ -6,7 +6,7 @@ import sys
 
 import lazy_loader
 
-from lstm_zoo.quiet import quiet
+from lstm_zoo.silence import quiet
 from lstm_zoo.spelling import no_attribute
 
 __version__ = "0.1.0"

@@ -11,7 +11,17 @@ import pytest
 import lstm_zoo
 
 PACKAGE = pathlib.Path(lstm_zoo.__file__).parent
-BASE = {"checks", "files", "backend", "display", "precision", "quiet", "registry", "spelling"}
+BASE = {
+    "checks",
+    "files",
+    "backend",
+    "display",
+    "layer_tree",
+    "precision",
+    "registry",
+    "silence",
+    "spelling",
+}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, {"checks"}),
     "datasets": BASE,

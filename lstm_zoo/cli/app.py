@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lstm_zoo.quiet import quiet
+from lstm_zoo.silence import quiet
 
 app = typer.Typer(
     help="LSTM Zoo: LSTMs built from their equations, trained on real data.",

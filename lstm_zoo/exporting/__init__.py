@@ -1,9 +1,11 @@
 """Models that go anywhere: SavedModel, ONNX, LiteRT, C, and one step at a time."""
 
-from lstm_zoo.exporting.export import export
+from lstm_zoo.exporting.exporter import export
 from lstm_zoo.layers.stepping import step_model
+from lstm_zoo.registry import import_all as _import_all
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = ["export", "step_model"]
 
+_import_all(__name__)  # each module registers its format
 _suggest(__name__)

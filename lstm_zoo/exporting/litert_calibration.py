@@ -4,7 +4,7 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.cells.lstm import LSTMCell
-from lstm_zoo.exporting.signature import recurrent_layers
+from lstm_zoo.layer_tree import recurrent_layers
 
 
 def examples_of(model, calibration):

@@ -8,6 +8,8 @@ between layers.
 import keras
 import numpy as np
 
+from lstm_zoo.layer_tree import every_layer
+
 _OTHERS = ("float16", "bfloat16", "float64")
 
 
@@ -19,11 +21,11 @@ def in_float32(model: keras.Model) -> keras.Model:
     """
     if not getattr(model, "inputs", None):  # refused by name where it is written
         return model
-    if all(_is_float32(layer) for layer in [model, *_layers(model)]) and not any(
+    if all(_is_float32(layer) for layer in every_layer(model)) and not any(
         one.dtype in _OTHERS for one in model.inputs
     ):
         return model
-    own = {type(layer).__name__: type(layer) for layer in _layers(model)}
+    own = {type(layer).__name__: type(layer) for layer in every_layer(model)}
     try:
         with keras.saving.CustomObjectScope(own):
             again = type(model).from_config(_changed(model.get_config()))
@@ -48,15 +50,6 @@ def _is_other(value):
 
 def _is_float32(layer):
     return not {layer.compute_dtype, layer.variable_dtype} & set(_OTHERS)
-
-
-def _layers(layer):
-    """Every layer inside a layer."""
-    inside = [*getattr(layer, "layers", ()), *getattr(layer, "cells", ())]
-    for name in ("layer", "forward_layer", "backward_layer", "cell"):
-        one = getattr(layer, name, None)
-        inside += [one] if isinstance(one, keras.layers.Layer) else []
-    return inside + [one for part in inside for one in _layers(part)]
 
 
 def _changed(config, key=None):

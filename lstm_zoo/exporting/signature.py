@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from lstm_zoo.backend import tf
+from lstm_zoo.layer_tree import recurrent_layers
 from lstm_zoo.layers.one_step import state_names
 
 
@@ -55,24 +56,6 @@ def signature_of(model, batch_size=None) -> Signature:
         return {name: tf.identity(answers[k]) for k, name in zip(order, names)}
 
     return Signature(function, specs, names)
-
-
-def recurrent_layers(model) -> list:
-    """Every recurrent layer of a model, those inside wrappers and nested models too."""
-    found = []
-    for layer in model.layers:
-        found += _recurrent(layer)
-    return found
-
-
-def _recurrent(layer):
-    if isinstance(layer, keras.layers.RNN):
-        return [layer]
-    if isinstance(layer, keras.layers.Bidirectional):
-        return [layer.forward_layer, layer.backward_layer]
-    if isinstance(layer, keras.Model):
-        return recurrent_layers(layer)
-    return _recurrent(layer.layer) if isinstance(layer, keras.layers.Wrapper) else []
 
 
 def _refuse_states_between_calls(model):

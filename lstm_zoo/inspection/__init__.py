@@ -4,12 +4,12 @@ Everything here takes a trained `keras.Model` as it is, with layers of LSTM Zoo 
 leaves it as it was. For pictures of these numbers see `lstm_zoo.plots`.
 """
 
+from lstm_zoo.inspection.attribution import saliency
 from lstm_zoo.inspection.gates import GateSummary, gate_summary
-from lstm_zoo.inspection.gradient_flow import GradientFlow, gradient_flow
+from lstm_zoo.inspection.gradients import GradientFlow, gradient_flow
 from lstm_zoo.inspection.jacobians import JacobianNorms, jacobian_norms
 from lstm_zoo.inspection.monitor import GradientMonitor
-from lstm_zoo.inspection.saliency import saliency
-from lstm_zoo.inspection.trace import BidirectionalTrace, Trace, trace
+from lstm_zoo.inspection.traces import BidirectionalTrace, Trace, trace
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [

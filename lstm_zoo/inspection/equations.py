@@ -1,4 +1,4 @@
-"""What a cell computes in one step, by name: a cell of LSTM Zoo says it, of Keras's it stands here.
+"""What a cell computes in one step, by name: a cell of LSTM Zoo says it; Keras's cells stand here.
 
 The names are those of the field, and the same for both.
 """
@@ -34,22 +34,22 @@ class Equations(NamedTuple):
 
 
 def equations_of(cell) -> Equations:
-    """The equations of a cell; a `ValueError` if nobody knows them."""
+    """The equations of a cell; a `ValueError` if they are not known."""
     if isinstance(cell, Cell) and not _computes_more_than_its_values(cell):
         return Equations(cell.values, cell.state_names, cell.gate_names)
-    for kind, (values, *names) in _OF_KERAS.items():
-        if isinstance(cell, kind) and type(cell).call is kind.call:
+    for cell_class, (values, *names) in _OF_KERAS.items():
+        if isinstance(cell, cell_class) and type(cell).call is cell_class.call:
             return Equations(functools.partial(values, cell), *names)
-    kinds = ", ".join(kind.__name__ for kind in _OF_KERAS)
+    known = ", ".join(cell_class.__name__ for cell_class in _OF_KERAS)
     raise ValueError(
-        f"layer must have a cell whose equations are known: {kinds} of Keras, or a subclass of "
+        f"layer must have a cell whose equations are known: {known} of Keras, or a subclass of "
         f"lstm_zoo.cells.Cell that says them in step() or values(), got {type(cell).__name__}"
     )
 
 
 def _computes_more_than_its_values(cell):
-    kind = type(cell)
-    return kind.call is not Cell.call and kind.values is Cell.values
+    cell_class = type(cell)
+    return cell_class.call is not Cell.call and cell_class.values is Cell.values
 
 
 def _lstm(cell, x, states):

@@ -7,23 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_zoo import checks
+from lstm_zoo.layer_tree import every_layer
 
 Inputs = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
 
 
-def every_layer(model):
-    """The model itself and every layer in it, however deep."""
-    checks.model("model", model, keras.layers.Layer)
-    # Public are the layers of a model (`model.layers`) and not those of a layer, such as what a
-    # TimeDistributed or a layer of the user's own holds.
-    return model._flatten_layers()
-
-
-def recurrent_layers(model):
+def layers_by_name(model):
     """Every recurrent layer in a model, however deep, by name; a `Bidirectional` counts as one.
 
     Where several have the same name, the later ones get a number: "lstm", "lstm (2)".
     """
+    checks.model("model", model, keras.layers.Layer)
     found, inside = [], set()
     for layer in every_layer(model):
         if isinstance(layer, keras.layers.Bidirectional):
@@ -45,7 +39,7 @@ def recurrent_layers(model):
 
 def chosen_layer(model, layer):
     """The recurrent layer of a model meant by a name, an index or itself; the first if None."""
-    layers = recurrent_layers(model)
+    layers = layers_by_name(model)
     names = list(layers)
     if layer is None:
         return layers[names[0]]

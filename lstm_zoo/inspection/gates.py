@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_zoo import display
-from lstm_zoo.inspection.trace import Trace
+from lstm_zoo.inspection.traces import Trace
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.finding import Inputs
-from lstm_zoo.inspection.gradient_flow import checked_x_and_y, loss_of
+from lstm_zoo.inspection.gradients import checked_x_and_y, loss_of
 
 
 class GradientMonitor(keras.callbacks.Callback):
@@ -95,9 +95,9 @@ class GradientMonitor(keras.callbacks.Callback):
                 record.setdefault(path, []).append(norm)
         if self._writer:
             with self._writer.as_default(step=epoch):
-                for kind, norms in (("gradient_norm", gradients), ("weight_norm", weights)):
+                for what, norms in (("gradient_norm", gradients), ("weight_norm", weights)):
                     for path, norm in norms.items():
-                        _write_scalar(f"{kind}/{path}", norm)
+                        _write_scalar(f"{what}/{path}", norm)
             self._writer.flush()
 
     def on_train_end(self, logs=None):

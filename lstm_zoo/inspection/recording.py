@@ -1,7 +1,7 @@
-"""A recurrent layer run so that every quantity of its cell's equations can be seen.
+"""Recording what a recurrent layer computes: every quantity of its cell's equations at each step.
 
-`watched` puts another loop in the place of a layer's own for the time of a call: one of the two
-below, which compute the same and show each step.
+`recorded` replaces the layer's loop over time for the duration of a call. The two loops below
+compute the same and also give the values of each step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import directions
 
 _LOOPS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # layer -> its compiled loop
-_ALONE = threading.RLock()  # held while a layer is not as it was: other threads watch after that
+_ALONE = threading.RLock()  # held while a layer is changed: one thread records at a time
 
 
 class Call(NamedTuple):
@@ -41,10 +41,10 @@ class Call(NamedTuple):
 
 
 @contextlib.contextmanager
-def watched(layer, loop):
-    """Within this context `layer` computes what it always does, and its calls are written down.
+def recorded(layer, loop):
+    """Within this context `layer` computes what it always does, and its calls are recorded.
 
-    Those of other threads are not: a model may be used while it is watched.
+    Calls from other threads are not: they may use the model in the meantime.
 
     Args:
         layer: a `keras.layers.RNN` of any kind.
@@ -54,10 +54,10 @@ def watched(layer, loop):
         The list of calls, which grows.
     """
     calls: list[Call] = []
-    watcher, own_loop = threading.get_ident(), layer.inner_loop
+    recorder, own_loop = threading.get_ident(), layer.inner_loop
 
     def inner_loop(sequences, initial_state, mask, training=False):
-        if threading.get_ident() != watcher:
+        if threading.get_ident() != recorder:
             return own_loop(sequences, initial_state, mask, training)
         if not tf.executing_eagerly():
             raise ValueError(
@@ -102,9 +102,9 @@ def compiled_loop(layer, sequences, states, mask):
     The loop is compiled once for each layer and kept as long as the layer.
     """
     if layer not in _LOOPS:
-        loop = _loop(layer, _ShowingCell(layer.cell), unroll=False)
-        # TensorFlow takes functions of the same code for one that is traced again and again and
-        # warns of it; a partial has no code.
+        loop = _loop(layer, _RecordingCell(layer.cell), unroll=False)
+        # TensorFlow takes functions of the same code for one that is retraced again and again, and
+        # warns. A partial has no code.
         _LOOPS[layer] = tf.function(
             functools.partial(loop.inner_loop), reduce_retracing=True, autograph=False
         )
@@ -124,7 +124,7 @@ def eager_loop(layer, sequences, states, mask):
 
 
 def _loop(layer, cell, unroll):
-    """Keras's layer that loops over time as `layer` does, with a cell that shows its values."""
+    """Keras's layer that loops over time as `layer` does, with a cell that gives all its values."""
     return keras.layers.RNN(
         cell,
         return_sequences=True,
@@ -133,7 +133,7 @@ def _loop(layer, cell, unroll):
     )
 
 
-class _ShowingCell:
+class _RecordingCell:
     """A cell whose output at each step is every quantity of its equations, by name."""
 
     def __init__(self, cell):
@@ -147,7 +147,7 @@ class _ShowingCell:
         return self.call(x, states)
 
 
-class _ListingCell(_ShowingCell):
+class _ListingCell(_RecordingCell):
     """A cell that appends these quantities to a list, and whose output is that of `cell`."""
 
     def __init__(self, cell, steps):
@@ -161,19 +161,19 @@ class _ListingCell(_ShowingCell):
 
 
 @contextlib.contextmanager
-def passed_through(layers, function):
-    """Within this context what each of some layers gives goes through `function`.
+def mapped_outputs(layers, function):
+    """Within this context, the output of each of some layers is mapped by `function`.
 
     Args:
         layers: layers of any kind with one input.
-        function: of the layer, what it read and what it computed; its result is the layer's output.
+        function: takes the layer, its input and its output; returns the output to use instead.
     """
-    watcher = threading.get_ident()
+    caller = threading.get_ident()
 
     def instead(layer, own_call):
         def call(inputs, *args, **options):
             output = own_call(inputs, *args, **options)
-            return output if threading.get_ident() != watcher else function(layer, inputs, output)
+            return output if threading.get_ident() != caller else function(layer, inputs, output)
 
         return call
 
@@ -187,14 +187,14 @@ def passed_through(layers, function):
 def unchanged(layers):
     """Undo what a call in inference changes: states of stateful layers, the seeds of dropout.
 
-    One thread at a time is in such a context: of two, each would bring back what the other changed.
+    Only one thread at a time is in such a context: two would undo each other's changes.
     """
-    with _ALONE, _brought_back(layers):
+    with _ALONE, _restored(layers):
         yield
 
 
 @contextlib.contextmanager
-def _brought_back(layers):
+def _restored(layers):
     layers = [one for layer in layers for one in directions(layer).values()]
     variables = [
         variable

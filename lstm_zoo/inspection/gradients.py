@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from lstm_zoo import checks, display
 from lstm_zoo.backend import needs_tensorflow, tf
-from lstm_zoo.inspection.finding import Inputs, checked_x, directions, recurrent_layers
-from lstm_zoo.inspection.watching import eager_loop, watched
+from lstm_zoo.inspection.finding import Inputs, checked_x, directions, layers_by_name
+from lstm_zoo.inspection.recording import eager_loop, recorded
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,16 +139,17 @@ def gradient_flow(
         Pascanu, Mikolov & Bengio 2013, https://proceedings.mlr.press/v28/pascanu13.html.
     """
     x, y = checked_x_and_y(model, x, y, loss)
-    readers = {
+    one_way = {
         name + ending: one
-        for name, layer in recurrent_layers(model).items()
+        for name, layer in layers_by_name(model).items()
         for ending, one in directions(layer).items()
     }
     with contextlib.ExitStack() as stack, tf.GradientTape(persistent=True) as tape:
         calls = {
-            name: stack.enter_context(watched(layer, eager_loop)) for name, layer in readers.items()
+            name: stack.enter_context(recorded(layer, eager_loop))
+            for name, layer in one_way.items()
         }
-        for layer in readers.values():
+        for layer in one_way.values():
             tape.watch([weight.value for weight in layer.weights])  # frozen layers too
         value = loss_of(model, x, y, loss)
     norms: dict[str, dict[str, np.ndarray]] = {"hidden_state": {}, "cell_state": {}}
@@ -156,7 +157,7 @@ def gradient_flow(
         for name, seen in calls.items():
             if seen and state in seen[0].values[0]:
                 by_layer[name] = _norms(tape, value, state, seen[0])
-    backwards = frozenset(name for name, layer in readers.items() if layer.go_backwards)
+    backwards = frozenset(name for name, layer in one_way.items() if layer.go_backwards)
     return GradientFlow(norms["hidden_state"], norms["cell_state"], backwards)
 
 

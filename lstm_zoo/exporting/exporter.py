@@ -11,9 +11,6 @@ from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.stepping import step_model
-from lstm_zoo.registry import import_all
-
-import_all(__package__)  # each module registers its format
 
 
 @needs_tensorflow

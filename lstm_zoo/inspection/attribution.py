@@ -1,4 +1,4 @@
-"""Which inputs sway an output of a model, and by how much."""
+"""Which inputs influence an output of a model, and by how much."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow, tf
-from lstm_zoo.inspection.finding import Inputs, checked_x, every_layer, recurrent_layers
-from lstm_zoo.inspection.watching import passed_through, unchanged
+from lstm_zoo.inspection.finding import Inputs, checked_x, layers_by_name
+from lstm_zoo.inspection.recording import mapped_outputs, unchanged
+from lstm_zoo.layer_tree import every_layer
 
 
 @needs_tensorflow
@@ -23,7 +24,7 @@ def saliency(
     baseline: Inputs | None = None,
     steps: int = 32,
 ) -> Any:  # an array, or the structure of x
-    """How much each feature at each step sways one output of a model: dy/dx, plain or integrated.
+    """How much each feature at each step influences one output: dy/dx, plain or integrated.
 
     The gradient says what a small change of the input would do. Integrated gradients (Sundararajan
     et al. 2017) say what each input contributed: they are the input's difference from a baseline
@@ -50,8 +51,8 @@ def saliency(
         An array of the shape of `x`, float32; for several inputs a list or a dict of them, as `x`.
 
     Raises:
-        ValueError: if `x` is empty, not finite or of the wrong rank, if its parts are not equally
-            long, if there is no such target or method, if no gradient reaches a part of `x`, or if
+        ValueError: if `x` is empty, not finite or of the wrong rank, if its arrays are not equally
+            long, if there is no such target or method, if no gradient reaches an input, or if
             Keras's backend is not TensorFlow.
 
     Example:
@@ -69,51 +70,51 @@ def saliency(
     given = checked_x(model, x)
     checks.one_of("method", method, ["gradient", "integrated"])
     steps = checks.count("steps", steps)
-    parts = _Parts(model, given)
-    parts.choose(target)
+    inputs = _ModelInputs(model, given)
+    inputs.choose(target)
     if method == "gradient":
         sizes = [
-            slope if not parts.is_token(n) else np.sqrt(np.sum(slope**2, axis=-1))
-            for n, slope in enumerate(parts.slopes(1.0))
+            slope if not inputs.is_token(n) else np.sqrt(np.sum(slope**2, axis=-1))
+            for n, slope in enumerate(inputs.slopes(1.0))
         ]
     else:
-        parts.start_from(baseline)
+        inputs.start_from(baseline)
         points, weights = np.polynomial.legendre.leggauss(steps)  # on -1 to 1, weights sum to 2
         means = [
-            [weight / 2 * slope for slope in parts.slopes((1 + point) / 2, True)]
+            [weight / 2 * slope for slope in inputs.slopes((1 + point) / 2, True)]
             for point, weight in zip(points, weights)
         ]
         sizes = [
-            (way * sum(mean)).sum(axis=-1) if parts.is_token(n) else way * sum(mean)
-            for n, (way, *mean) in enumerate(zip(parts.ways(), *means))
+            (way * sum(mean)).sum(axis=-1) if inputs.is_token(n) else way * sum(mean)
+            for n, (way, *mean) in enumerate(zip(inputs.ways(), *means))
         ]
     sizes = [size.astype("float32") for size in sizes]
     return keras.tree.pack_sequence_as(given, sizes)
 
 
-class _Parts:
+class _ModelInputs:
     """The inputs of a model: real numbers, or tokens, whose vectors stand in for them."""
 
     def __init__(self, model, given):
         self.model, self.given = model, given
-        self.recurrent = recurrent_layers(model).values()
+        self.recurrent = layers_by_name(model).values()
         every = every_layer(model)
         self.embeddings = [one for one in every if isinstance(one, keras.layers.Embedding)]
         self.names, self.tensors = [], []
-        for name, part, side in _named(model, given):
+        for name, array, side in _named(model, given):
             self.names.append(name)
-            self.tensors.append(tf.constant(part, _read_as(part, side, bool(self.embeddings))))
+            self.tensors.append(tf.constant(array, _read_as(array, side, bool(self.embeddings))))
         self.starts = [np.zeros(tensor.shape, "float32") for tensor in self.tensors]
         self.chosen: Any = None
         self._compiled = tf.function(self._gradients)
-        self.vectors: dict[int, list] = {}  # by the number of a part: (layer, its vectors, start)
+        self.vectors: dict[int, list] = {}  # by the input's number: (layer, its vectors, start)
 
     def is_token(self, n):
-        """Whether an Embedding reads a part."""
+        """Whether an Embedding reads an input."""
         return n in self.vectors
 
     def choose(self, target):
-        """Note for each sample the output that is meant, and which parts are tokens."""
+        """Note for each sample the output that is meant, and which inputs are tokens."""
 
         def note(layer, tokens, vectors):
             n = self._number(tokens)
@@ -122,7 +123,7 @@ class _Parts:
                 self.vectors.setdefault(n, []).append((layer, _float32(vectors), start))
             return vectors
 
-        with unchanged(self.recurrent), passed_through(self.embeddings, note):
+        with unchanged(self.recurrent), mapped_outputs(self.embeddings, note):
             output = self.model(self._packed(self.tensors), training=False)
         for n, tensor in enumerate(self.tensors):
             if not (self.is_token(n) or tensor.dtype.is_floating):
@@ -137,13 +138,15 @@ class _Parts:
                 for n, (tensor, start) in enumerate(zip(self.tensors, self.starts))
             ]
             return
-        parts = [part for _, part, _ in _named(self.model, checked_baseline(self.given, baseline))]
-        for n, (part, tensor) in enumerate(zip(parts, self.tensors)):
-            part = np.broadcast_to(part, tensor.shape)
+        arrays = [
+            array for _, array, _ in _named(self.model, checked_baseline(self.given, baseline))
+        ]
+        for n, (array, tensor) in enumerate(zip(arrays, self.tensors)):
+            array = np.broadcast_to(array, tensor.shape)
             if not self.is_token(n):
-                self.starts[n] = part.astype("float32")
+                self.starts[n] = array.astype("float32")
                 continue
-            tokens = tf.constant(part, tensor.dtype)
+            tokens = tf.constant(array, tensor.dtype)
             self.vectors[n] = [(one, v, _float32(one(tokens))) for one, v, _ in self.vectors[n]]
 
     def ways(self):
@@ -156,7 +159,7 @@ class _Parts:
         ]
 
     def slopes(self, portion, compiled=False):
-        """The gradient by each part, or by its tokens' vectors, a portion of the way along."""
+        """The gradient by each input, or by its tokens' vectors, a portion of the way along."""
         at = [
             tensor
             if self.is_token(n)
@@ -170,7 +173,9 @@ class _Parts:
         for n, gradients in enumerate(found):
             if any(gradient is None for gradient in gradients):
                 self._refuse(n)
-        return [np.concatenate([_float32(one) for one in parts], axis=-1) for parts in found]
+        return [
+            np.concatenate([_float32(one) for one in gradients], axis=-1) for gradients in found
+        ]
 
     def _gradients(self, at, portion):
         calls: dict[int, list] = {n: [] for n in self.vectors}
@@ -186,19 +191,19 @@ class _Parts:
             return vectors
 
         with tf.GradientTape() as tape:
-            tape.watch([part for n, part in enumerate(at) if not self.is_token(n)])
-            with passed_through(self.embeddings, move):
+            tape.watch([array for n, array in enumerate(at) if not self.is_token(n)])
+            with mapped_outputs(self.embeddings, move):
                 outputs = self.model(self._packed(at), training=False)
             outputs = tf.reshape(outputs, [len(self.chosen), -1])
             picked = tf.gather(outputs, self.chosen, batch_dims=1)
-        places = [calls[n] if self.is_token(n) else [part] for n, part in enumerate(at)]
+        places = [calls[n] if self.is_token(n) else [array] for n, array in enumerate(at)]
         return tape.gradient(picked, places)
 
-    def _packed(self, parts):
-        return keras.tree.pack_sequence_as(self.given, parts)
+    def _packed(self, arrays):
+        return keras.tree.pack_sequence_as(self.given, arrays)
 
     def _number(self, tokens):
-        """Which part an Embedding reads; None if it is none, or is not known."""
+        """Which input an Embedding reads; None if it reads no input, or in a compiled function."""
         if not tf.executing_eagerly():
             return None
         for n, tensor in enumerate(self.tensors):
@@ -218,7 +223,7 @@ class _Parts:
 
 
 def checked_baseline(given, baseline):
-    """A baseline with a part for each input."""
+    """A baseline with an array for each input."""
     if isinstance(given, np.ndarray):
         return checks.finite("baseline", baseline)
     try:
@@ -227,27 +232,27 @@ def checked_baseline(given, baseline):
         raise ValueError(
             f"baseline must be None or hold what x holds, got a {type(baseline).__name__}"
         ) from problem
-    return keras.tree.map_structure(lambda part: checks.finite("baseline", part), baseline)
+    return keras.tree.map_structure(lambda array: checks.finite("baseline", array), baseline)
 
 
 def _named(model, given):
-    """The name of each part of x, its numbers, and the input of the model if it is known."""
+    """The name of each array in x, the array, and the model's input for it if that is known."""
     sides = list(getattr(model, "inputs", None) or ())
     if isinstance(given, dict):
         known = {side.name: side for side in sides}
         known |= model.input if sides and isinstance(model.input, dict) else {}
         return [(f"x[{key!r}]", given[key], known.get(key)) for key in sorted(given)]
-    parts = list(given) if isinstance(given, (list, tuple)) else [given]
-    sides = sides if len(sides) == len(parts) else [None] * len(parts)
+    arrays = list(given) if isinstance(given, (list, tuple)) else [given]
+    sides = sides if len(sides) == len(arrays) else [None] * len(arrays)
     one = not isinstance(given, (list, tuple))
-    return [("x" if one else f"x[{n}]", *both) for n, both in enumerate(zip(parts, sides))]
+    return [("x" if one else f"x[{n}]", *both) for n, both in enumerate(zip(arrays, sides))]
 
 
-def _read_as(part, side, embeds):
-    """The type that a model is given a part in: whole numbers only where they may be tokens."""
+def _read_as(array, side, embeds):
+    """The dtype in which a model gets an array: integers only where they may be tokens."""
     if side is not None:
         return side.dtype if "int" in side.dtype else "float32"
-    return "int32" if embeds and np.asarray(part).dtype.kind in "iu" else "float32"
+    return "int32" if embeds and np.asarray(array).dtype.kind in "iu" else "float32"
 
 
 def _float32(tensor):

@@ -16,9 +16,9 @@ from lstm_zoo.inspection.finding import (
     checked_x,
     chosen_layer,
     directions,
-    recurrent_layers,
+    layers_by_name,
 )
-from lstm_zoo.inspection.watching import compiled_loop, unchanged, watched
+from lstm_zoo.inspection.recording import compiled_loop, recorded, unchanged
 
 
 class _Quantities:
@@ -226,8 +226,8 @@ def trace(
     x = checked_x(model, x)
     layers = directions(chosen_layer(model, layer)).values()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(unchanged(recurrent_layers(model).values()))
-        calls = [stack.enter_context(watched(one, compiled_loop)) for one in layers]
+        stack.enter_context(unchanged(layers_by_name(model).values()))
+        calls = [stack.enter_context(recorded(one, compiled_loop)) for one in layers]
         model(x, training=False)
     traces = [_trace(one, seen) for one, seen in zip(layers, calls)]
     return traces[0] if len(traces) == 1 else BidirectionalTrace(*traces)
