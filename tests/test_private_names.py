@@ -19,7 +19,7 @@ PRIVATE = {
     "exporting/litert_lstm.py": {"keras.src"},
     "exporting/onnx.py": {"keras.src"},
     "exporting/signature.py": {"_keras_history"},
-    "inspection/finding.py": {"_flatten_layers"},
+    "layer_tree.py": {"_flatten_layers"},
     "layers/stepping.py": {"_run_through_graph"},
     "recurrence/portable.py": {"_getframe", "keras.src", "tensorflow.python"},
     "recurrence/run.py": {"tensorflow.python"},
@@ -33,7 +33,7 @@ OVERRIDDEN = {"layers.scaling.BatchNormalization._moments"}
 # Functions set as attributes, and attributes set by a name made at run time.
 REPLACED = {
     "exporting/litert.py": ["converter.representative_dataset"],  # as TensorFlow documents it
-    "presets/tune.py": ["tried.training_part"],  # of a copy of our own task
+    "presets/tuning.py": ["tried.training_part"],  # of a copy of our own task
     "saving.py": ["one.get_config"],  # so that `get_config` names all arguments
     "spelling.py": ["setattr(call, _MARK, True)"],  # on our own functions
     "training/progress.py": ["setattr(callback, name, _unpacked(value, arrays))"],
