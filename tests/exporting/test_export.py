@@ -211,7 +211,7 @@ def test_int8_is_nearly_as_accurate_as_float(tmp_path):
     assert sizes[1] < sizes[0]
 
 
-@pytest.mark.short("onnx-last", "litert-attention")
+@pytest.mark.short("saved_model-last", "onnx-last", "litert-attention")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "pooling"),

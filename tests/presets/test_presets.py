@@ -19,6 +19,8 @@ from lstm_zoo import presets
 from lstm_zoo.presets import card, load, reading, recipe, smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
+# Five sorts of tasks; one other test compares the answers of every preset.
+some_in_short = pytest.mark.short(name=("bleeding", "dates", "electricity", "fat", "motions"))
 TESTS = pathlib.Path(__file__).parents[1]
 COMPUTED = runpy.run_path(str(TESTS / "backends" / "cases.py"))["computed"]
 
@@ -39,6 +41,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         lz.load_preset("speaker")
 
 
+@some_in_short
 @every_preset
 def test_a_loaded_preset_scores_what_its_card_says(name):
     found = presets.evaluate_preset(name)
@@ -62,6 +65,7 @@ def test_a_silent_recording_gets_a_finite_answer_and_leaves_the_others_as_they_w
     np.testing.assert_allclose(got[[0, 2]], expected[[0, 2]], atol=1e-6)
 
 
+@some_in_short
 @every_preset
 def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
     text = lz.preset_card(name)
@@ -94,7 +98,7 @@ def test_the_oldest_keras_that_is_admitted_knows_what_a_file_says(name):
         assert newer not in written
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["digits", "motions"])
 def test_training_again_lands_within_the_spread_of_the_card(name):
     scores = card.recorded(name)["scores"][card.OURS]
