@@ -9,7 +9,7 @@ import lazy_loader
 from lstm_zoo.silence import quiet
 from lstm_zoo.spelling import no_attribute
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The names stand in __init__.pyi; each is loaded at first use.
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

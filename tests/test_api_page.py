@@ -20,8 +20,7 @@ def test_page_has_every_name_of_the_package():
     assert len(headings) == len(set(headings))
     missing = [name for name in lz.__all__ if f"lz.{name}" not in headings]
     rooms = re.findall(r"^## (.+)$", PAGE, flags=re.MULTILINE)
-    modules = {"inspection", "monitor"}  # the second is where a class was in 0.1.0
-    assert {name for name in missing if name not in rooms} <= modules
+    assert {name for name in missing if name not in rooms} <= {"inspection"}
 
 
 def test_page_shows_defaults_and_no_address_of_memory():

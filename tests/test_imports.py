@@ -1,10 +1,12 @@
 """Imports run one way: from the rooms below to those above, and nothing heavy at the door."""
 
 import ast
+import inspect
 import os
 import pathlib
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -45,7 +47,6 @@ MAY_IMPORT = {
     "cli": BASE
     | {"builders", "datasets", "exporting", "inspection", "plots", "presets", "recurrence"}
     | {"tasks", "training"},
-    "monitor": {"inspection"},  # where a class was in 0.1.0
 }
 
 
@@ -128,26 +129,22 @@ raise ImportError("no such library")
     assert written[-1] == "ImportError: no such library"
 
 
-PATHS_OF_0_1_0 = """
-LSTM PeepholeLSTM CoupledLSTM LSTMCell PeepholeLSTMCell CoupledLSTMCell lstm_in_numpy
-build_classifier build_regressor build_forecaster fit save trace gradient_flow saliency
-jacobian_norms gate_summary GradientMonitor course datasets plots tasks widgets
-cells.LSTMCell cells.PeepholeLSTMCell cells.CoupledLSTMCell cells.lstm_in_numpy
-layers.LSTM layers.PeepholeLSTM layers.CoupledLSTM recurrence.run recurrence.why_not_fast
-builders.QuantileLoss builders.build_classifier training.fit training.save training.check_data
-training.replacing inspection.Trace inspection.BidirectionalTrace inspection.GradientFlow
-inspection.GateSummary inspection.JacobianNorms inspection.trace inspection.gradient_flow
-monitor.GradientMonitor plots.COLOURS plots.plot_trace plots.plot_cell_diagram plots.plot_history
-plots.animate_trace plots.plot_weights plots.plot_embedding plots.plot_forecast plots.plot_saliency
-plots.plot_gate_saturation plots.plot_gradient_flow plots.plot_confusion
-widgets.Explorer widgets.explore_cell widgets.explore_trace widgets.explore_gradients
-course.check course.results datasets.Dataset datasets.load datasets.names datasets.windows
-tasks.adding tasks.copying tasks.temporal_order tasks.delayed_echo tasks.parity
-"""
+PUBLIC = [lstm_zoo, *(getattr(lstm_zoo, name) for name in lstm_zoo.__all__)]
+PATHS = [
+    (module, name) for module in PUBLIC if isinstance(module, ModuleType) for name in module.__all__
+]
 
 
-@pytest.mark.parametrize("name", PATHS_OF_0_1_0.split())
-def test_every_path_of_0_1_0_is_there(name):
-    thing = lstm_zoo
-    for part in name.split("."):
-        thing = getattr(thing, part)
+@pytest.mark.parametrize(
+    ("module", "name"), PATHS, ids=lambda one: one if isinstance(one, str) else one.__name__
+)
+def test_every_public_name_is_there_and_says_what_it_is(module, name):
+    thing = getattr(module, name)
+    if callable(thing) or isinstance(thing, ModuleType):
+        assert inspect.getdoc(thing)
+
+
+def test_the_stub_lists_the_names_that_it_imports():
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert {alias.name for node in imported for alias in node.names} == set(lstm_zoo.__all__)

@@ -96,3 +96,8 @@ def test_every_link_to_a_file_leads_somewhere():
 def test_every_name_it_mentions_is_there():
     for name in re.findall(r"\blz\.([a-z_]+)", README):
         assert hasattr(lz, name), name
+
+
+def test_citations_name_the_version_of_the_package():
+    assert f"version = {{{lz.__version__}}}" in README
+    assert f"\nversion: {lz.__version__}\n" in (ROOT / "CITATION.cff").read_text()

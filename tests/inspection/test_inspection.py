@@ -319,7 +319,6 @@ def test_trace_of_what_is_masked_throughout_has_no_order_and_ends_in_nan():
 
 
 def test_a_trace_made_of_five_arguments_reads_forwards_from_zero():
-    """As Traces were made until 0.1.0."""
     value = np.arange(4.0).reshape(1, 4, 1)
     seen = Trace("memory", "lstm", np.zeros((1, 4, 1)), {"hidden_state": value}, None)
     assert seen.order(0) == [0, 1, 2, 3]
