@@ -1,5 +1,5 @@
 """The command lstm-zoo."""
 
-from lstm_zoo.cli.app import app
+from lstm_zoo.cli.commands import app
 
 __all__ = ["app"]

@@ -1,4 +1,4 @@
-"""Demonstrations: a model trained before your eyes, beside honest baselines.
+"""Demonstrations: a model trained live, beside honest baselines.
 
 Each returns a `Report` and writes the trained model and its figures into a folder. The command
 `lstm-zoo demo` prints them.
