@@ -36,7 +36,7 @@ REPLACED = {
     "presets/tuning.py": ["tried.training_part"],  # of a copy of our own task
     "saving.py": ["one.get_config"],  # so that `get_config` names all arguments
     "spelling.py": ["setattr(call, _MARK, True)"],  # on our own functions
-    "training/progress.py": ["setattr(callback, name, _unpacked(value, arrays))"],
+    "training/progress.py": ["setattr(callback, name, callback_state.unpacked(value, arrays))"],
     "training/replicas.py": ["setattr(of, name, value)"] * 2,
 }
 # Public in spite of the underscore: those of named tuples, and what Jupyter looks for.

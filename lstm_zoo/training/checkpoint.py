@@ -1,7 +1,7 @@
-"""A training on disk: folders of checkpoints, of which the newest that is whole counts.
+"""Writes and reads checkpoints. A training resumes from the newest that is not damaged.
 
 A checkpoint is a folder `checkpoint-NUMBER` in TensorFlow's own format (`tf.train.list_variables`
-reads it), whose checksums tell of damage. It is written beside its place and renamed.
+reads it), whose checksums reveal damage. `write` makes a temporary folder and then renames it.
 """
 
 import json
@@ -18,7 +18,7 @@ KEPT = 2  # the newest, and the one before it in case the newest gets damaged
 _STATE = "state"  # the name of the JSON beside the arrays
 
 
-# What TensorFlow's reader makes of a file that is cut short, changed, empty or not there.
+# What TensorFlow's reader raises for a file that is cut short, changed, empty or missing.
 _UNREADABLE = (
     *((tf.errors.OpError,) if tf else ()),
     *(RuntimeError, KeyError, IndexError, OSError, TypeError, UnicodeDecodeError),
@@ -46,14 +46,14 @@ def write(folder: pathlib.Path, arrays: dict[str, np.ndarray], state: dict) -> N
 
 
 def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
-    """The arrays and the state of the newest checkpoint that is whole; None if there is none.
+    """The arrays and the state of the newest checkpoint that is not damaged; None without one.
 
     Args:
-        folder: where the checkpoints are.
-        shapes: the arrays that there must be, and their shapes.
+        folder: the folder of the checkpoints.
+        shapes: the arrays that a checkpoint must hold, and their shapes.
 
     Raises:
-        ValueError: if the newest is of a model whose arrays have other shapes.
+        ValueError: if the newest is that of a model whose variables have other shapes.
     """
     for path in _all(folder):
         try:
@@ -63,13 +63,13 @@ def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
                 f"{path} is damaged ({problem}): going on from the checkpoint before it, "
                 "from the start if there is none",
                 RuntimeWarning,
-                stacklevel=5,
+                stacklevel=7,  # the line that calls `fit`
             )
     return None
 
 
 def clean(folder: pathlib.Path) -> None:
-    """Remove what processes that were killed while they wrote have left."""
+    """Remove what processes left that were killed while they wrote a checkpoint."""
     files.remove_leftovers(folder)
 
 

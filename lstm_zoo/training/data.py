@@ -1,4 +1,4 @@
-"""What `fit` takes, checked before any training."""
+"""Checks the data that `fit` gets, before any training."""
 
 import keras
 import ml_dtypes
@@ -7,41 +7,41 @@ import numpy as np
 from lstm_zoo import checks, precision
 from lstm_zoo.training import losses
 
-_CHUNK = 2**24  # numbers looked at together: a memory-mapped array is never in memory as a whole
+_CHUNK = 2**24  # numbers to check at once: a memory-mapped array is never whole in memory
 
 
 def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
-    """Arrays that `model` can be trained on, or a `ValueError` that says why they are none.
+    """Check that `model` can be trained on arrays.
 
     Args:
         model: a compiled `keras.Model`.
         x, y: arrays, or lists or dicts of them, as `fit` takes them.
-        prefix: what to call them in a message, such as "validation ".
+        prefix: put before the names of `x` and `y` in a message, such as "validation ".
 
     Returns:
-        `x` and `y`, with NumPy arrays in place of frames, lists and tensors.
+        `x` and `y`, with NumPy arrays in place of data frames, lists and tensors.
 
     Raises:
-        ValueError: as `fit` does.
+        ValueError: as `fit` does, if the arrays do not fit the model.
     """
     check_compiled(model)
     name_x, name_y = f"{prefix}x", f"{prefix}y"
     inputs = losses.sides(model, "inputs")
     one_sequence = inputs is None or (len(inputs) == 1 and len(inputs[0].shape) == 3)
     wanted = "(samples, timesteps, features)" if one_sequence else "(samples, ...)"
-    x, parts = _parts(name_x, x, inputs, [side.name for side in inputs or ()], wanted)
+    x, arrays = _named_arrays(name_x, x, inputs, [side.name for side in inputs or ()], wanted)
     widest = float_type(model)
-    for name, array, side in parts:
+    for name, array, side in arrays:
         _check_input(name, array, side, widest)
-    samples = len(parts[0][1])
+    samples = len(arrays[0][1])
     if y is None and not losses.needs_targets(model):
         return x, None
-    y, targets = target_parts(model, name_y, y, "(samples, ...)")
+    y, targets = named_targets(model, name_y, y, "(samples, ...)")
     of_each = losses.losses_of(model, [side for _, _, side in targets])
-    for name, array, _ in parts[1:] + targets:
+    for name, array, _ in arrays[1:] + targets:
         if len(array) != samples:
             raise ValueError(
-                f"{parts[0][0]} and {name} must be equally long, got {samples} and {len(array)}"
+                f"{arrays[0][0]} and {name} must be equally long, got {samples} and {len(array)}"
             )
     checked = [
         _checked_target(name, array, side, loss, widest, fit=not prefix)
@@ -50,9 +50,9 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     return x, losses.like_outputs(model, keras.tree.pack_sequence_as(y, checked))
 
 
-def target_parts(model, name, value, wanted):
+def named_targets(model, name, value, wanted):
     """`value` with arrays at its leaves, and these as `(name, array, output of the model)`."""
-    return _parts(
+    return _named_arrays(
         name, value, losses.sides(model, "outputs"), getattr(model, "output_names", ()), wanted
     )
 
@@ -63,16 +63,16 @@ def check_compiled(model):
         raise ValueError("model must be compiled: call model.compile(optimizer, loss) first")
 
 
-def is_stream(value) -> bool:
-    """Whether `value` gives batches one after the other: a dataset, a PyDataset, a generator."""
+def gives_batches(value) -> bool:
+    """Whether `value` is a dataset, a PyDataset, a loader or a generator: not arrays."""
     if isinstance(value, keras.utils.PyDataset) or hasattr(value, "__next__"):
         return True
     loader = hasattr(value, "dataset") and hasattr(value, "batch_size")  # torch's DataLoader
     return loader or hasattr(value, "element_spec")
 
 
-def kind(value) -> str:
-    """What `value` is, as a sentence has it."""
+def described(value) -> str:
+    """The type of `value`, with its article, for a message."""
     if hasattr(value, "element_spec"):
         return "a tf.data.Dataset"
     if _is_several(value):
@@ -81,17 +81,17 @@ def kind(value) -> str:
 
 
 def float_type(model) -> str:
-    """What floats are made before a model takes them: `floatx`, or float64 if it computes in it."""
+    """The type that floats are converted to: float64 if the model computes in it, else `floatx`."""
     return "float64" if model.compute_dtype == "float64" else keras.config.floatx()
 
 
-def _parts(name, value, sides, names, wanted):
+def _named_arrays(name, value, sides, names, wanted):
     """`value` with arrays at its leaves, and these as `(name, array, side)`."""
     if value is None:
         raise ValueError(f"{name} must be one array {wanted}, got None")
-    if is_stream(value):
+    if gives_batches(value):
         raise ValueError(
-            f"{name} must be one array {wanted}, got {kind(value)}; as x, it gives x and y"
+            f"{name} must be one array {wanted}, got {described(value)}; as x, it gives x and y"
         )
     several = isinstance(value, dict) or (
         isinstance(value, (list, tuple)) and len(sides or ()) > 1 or _is_several(value)
@@ -106,13 +106,13 @@ def _parts(name, value, sides, names, wanted):
     if not several:
         raise ValueError(
             f"{name} must be a list or a dict of {len(sides)} arrays, as the model has, "
-            f"got {kind(value)}"
+            f"got {described(value)}"
         )
     if isinstance(value, dict):
         return _by_name(name, value, dict(zip(names, sides)), wanted)
     if len(value) != len(sides):
         if len(sides) == 1:
-            raise ValueError(f"{name} must be one array {wanted}, got {kind(value)}")
+            raise ValueError(f"{name} must be one array {wanted}, got {described(value)}")
         raise ValueError(f"{name} must hold {len(sides)} arrays, as the model, got {len(value)}")
     arrays = [_array(f"{name}[{n}]", one, wanted) for n, one in enumerate(value)]
     named = [(f"{name}[{n}]", array, side) for n, (array, side) in enumerate(zip(arrays, sides))]
@@ -142,13 +142,13 @@ def _array(name, value, wanted):
             "shape; pad sequences to one length and mask them"
         ) from problem
     if array.ndim == 0:
-        raise ValueError(f"{name} must be one array {wanted}, got {kind(value)}")
+        raise ValueError(f"{name} must be one array {wanted}, got {described(value)}")
     return array
 
 
 def _is_several(value):
     return isinstance(value, (list, tuple)) and any(
-        getattr(part, "ndim", 0) > 2 for part in value[:1]
+        getattr(array, "ndim", 0) > 2 for array in value[:1]
     )
 
 
@@ -215,7 +215,7 @@ def _fits(shape, wanted):
 
 
 def _labels(name, y, num_classes, ignored, fit):
-    """Integer labels; whole floats and booleans are made such."""
+    """Integer labels; whole floats and booleans become integers."""
     whole = y.dtype.kind == "b" or (y.dtype.kind == "f" and np.array_equal(y, np.round(y)))
     labels = y.astype("int64") if whole else y
     if labels.dtype.kind not in "iu":
@@ -239,9 +239,9 @@ def _labels(name, y, num_classes, ignored, fit):
 
 
 def check_numbers(name, array, widest="float64", may_miss=None):
-    """Refuse what is no number, not finite, or not finite any more in the `widest` type.
+    """Refuse an array of other things than numbers, and numbers not finite in the `widest` type.
 
-    Of targets `may_miss` says whether some may be NaN, which stands for a missing one.
+    For targets, `may_miss` says whether NaN may stand for a missing one; for others it is None.
     """
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"{name} must hold numbers, got {array.dtype}")
@@ -249,10 +249,10 @@ def check_numbers(name, array, widest="float64", may_miss=None):
         return
     narrows = array.dtype == "float64" and widest != "float64"
     largest = float(ml_dtypes.finfo(widest).max) if narrows else None
-    rows = max(1, _CHUNK // max(1, array[:1].size))
+    samples = max(1, _CHUNK // max(1, array[:1].size))
     wrong, missing, most = 0, 0, 0.0
-    for start in range(0, len(array), rows):
-        chunk = np.asarray(array[start : start + rows])
+    for start in range(0, len(array), samples):
+        chunk = np.asarray(array[start : start + samples])
         gaps = np.isnan(chunk) if may_miss else np.zeros((), bool)
         missing += np.count_nonzero(gaps)
         wrong += np.count_nonzero(~(np.isfinite(chunk) | gaps))

@@ -1,4 +1,4 @@
-"""What a training is of: the same model, data and settings go on, others are refused."""
+"""Identifies a training, so that only the same model, data and settings resume it."""
 
 import hashlib
 import json
@@ -7,21 +7,27 @@ import re
 import keras
 import numpy as np
 
-_SAMPLED = 2**26  # bytes; of a larger array that many are read, evenly spread
+_SAMPLED = 2**26  # bytes; of a larger array so many are read, in blocks spread evenly
 _BLOCKS = 1024
 
 
-def of_model(model) -> dict:
-    """What a model, its optimizer and its loss are, without their names and learning rate."""
+def of_training(model, sets, settings) -> dict:
+    """Digests of what a run must share with the one whose checkpoint it resumes.
+
+    Names and the learning rate of the model do not count.
+    """
     return {
         "model": _digest(_architecture(model)),
         "optimizer": _digest(_without_rate(_config(model.optimizer))),
         "loss": _digest(_without_rate(_config(model.loss))),
+        "data": _of_data((sets.x, sets.y, sets.sample_weight)),
+        "validation data": _of_data(sets.validation),
+        "settings": settings.to_resume(),
     }
 
 
 def learning_rate(model):
-    """A number, or the digest of a schedule; None without an optimizer."""
+    """The optimizer's learning rate, or a digest of its schedule; None without an optimizer."""
     config = _config(model.optimizer)
     while isinstance(config, dict):
         config = config.get("config", config)
@@ -32,8 +38,8 @@ def learning_rate(model):
     return None
 
 
-def of_data(data) -> str:
-    """A digest of arrays; of what is no array, of its type and length."""
+def _of_data(data):
+    """A digest of the values of arrays, and of the type of anything else."""
     digest = hashlib.blake2b(digest_size=16)
     for leaf in keras.tree.flatten(data):
         digest.update(_of_leaf(leaf))
@@ -61,9 +67,9 @@ def _of_leaf(leaf):
     elif leaf.nbytes <= _SAMPLED:
         digest.update(np.ascontiguousarray(leaf).tobytes())
     else:
-        rows = max(1, _SAMPLED // _BLOCKS // max(1, leaf[:1].nbytes))
-        for start in np.linspace(0, len(leaf) - rows, _BLOCKS).astype(int):
-            digest.update(np.ascontiguousarray(leaf[start : start + rows]).tobytes())
+        samples = max(1, _SAMPLED // _BLOCKS // max(1, leaf[:1].nbytes))  # in a block
+        for start in np.linspace(0, len(leaf) - samples, _BLOCKS).astype(int):
+            digest.update(np.ascontiguousarray(leaf[start : start + samples]).tobytes())
     return digest.digest()
 
 
@@ -71,27 +77,28 @@ def _architecture(model):
     variables = [(tuple(v.shape), v.dtype) for v in model.weights]
     try:
         return [_nameless(model.get_config()), variables]
-    except (NotImplementedError, TypeError, ValueError):  # a subclass that doesn't say
+    except (NotImplementedError, TypeError, ValueError):  # a subclass without a configuration
         return [type(model).__name__, variables]
 
 
 def _nameless(config):
-    """A configuration in which names, which count the layers of a process, stand by their order."""
+    """A configuration with numbers for names, which depend on what a process has built before."""
     text = json.dumps(config, sort_keys=True, default=repr)
     names = dict.fromkeys(re.findall(r'"name": ("(?!(?:mixed_)?b?float\d)[^"]+")', text))
     order = {name: f'"#{number}"' for number, name in enumerate(names)}
     return re.sub(r'"[^"]*"', lambda found: order.get(found[0], found[0]), text)
 
 
-def _config(thing):
-    if isinstance(thing, (dict, list, tuple)):
-        return keras.tree.map_structure(_config, thing)
-    if hasattr(thing, "get_config"):
+def _config(value):
+    """The configurations of Keras objects, such as losses by the name of an output."""
+    if isinstance(value, (dict, list, tuple)):
+        return keras.tree.map_structure(_config, value)
+    if hasattr(value, "get_config"):
         try:
-            return keras.saving.serialize_keras_object(thing)
+            return keras.saving.serialize_keras_object(value)
         except (NotImplementedError, TypeError, ValueError):
-            return type(thing).__name__
-    return getattr(thing, "__qualname__", thing)
+            return type(value).__name__
+    return getattr(value, "__qualname__", value)
 
 
 def _without_rate(config):
@@ -103,6 +110,6 @@ def _without_rate(config):
     return config
 
 
-def _digest(thing):
-    text = json.dumps(thing, sort_keys=True, default=repr)
+def _digest(config):
+    text = json.dumps(config, sort_keys=True, default=repr)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

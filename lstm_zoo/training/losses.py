@@ -1,4 +1,4 @@
-"""What the losses of a model compare: their kinds, their targets, and the values they average."""
+"""What a model's losses expect as targets, and the shape of the values they average."""
 
 import inspect
 
@@ -21,7 +21,7 @@ _MEANS = NUMBERS | ONE_HOT | BINARY | {"cosine_similarity", "kl_divergence"}  # 
 
 
 def name_of(loss) -> str:
-    """What Keras calls a loss, in any form that `compile` takes it; "" if it is not known."""
+    """Keras's name of a loss in any form that `compile` takes; "" if it is not known."""
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
     of_missing = getattr(loss, "loss", None) if leaves_out_missing(loss) else None
@@ -39,7 +39,7 @@ def is_sparse(loss) -> bool:
 
 
 def is_known(loss) -> bool:
-    """Whether it is a loss of Keras or ours, which compares targets with outputs one to one."""
+    """Whether a loss is Keras's or ours, which compare targets with outputs one to one."""
     if isinstance(loss, str):
         return True
     module = getattr(loss if inspect.isfunction(loss) else type(loss), "__module__", "")
@@ -47,17 +47,17 @@ def is_known(loss) -> bool:
 
 
 def quantiles_of(loss):
-    """The quantiles that a loss is of, or None."""
+    """The quantiles of a quantile loss, or None."""
     return getattr(loss, "quantiles", None) if is_known(loss) else None
 
 
 def leaves_out_missing(loss) -> bool:
-    """Whether NaN among the targets is left out of a loss."""
+    """Whether a loss leaves out targets that are NaN."""
     return getattr(loss, "leaves_out_missing", False)
 
 
 def needs_targets(model) -> bool:
-    """Whether the loss is computed from targets; a model's own step or loss may do without."""
+    """Whether training needs targets; a model's own step or loss may not."""
     own = (getattr(getattr(model, n), "__func__", None) for n in ("train_step", "compute_loss"))
     usual = (keras.Model.train_step, keras.Model.compute_loss)
     return model.loss is not None or all(o is u for o, u in zip(own, usual))
@@ -105,41 +105,42 @@ def sides(model, side):
 def outputs_of(model, y):
     """The targets of each output as `(key, targets, output)`.
 
-    The key is that of a dict or a list, None of one array. The output is None where the model's are
-    not known before it is called.
+    The key is that of a dict or the index in a list; for one array it is None. The output is None
+    if the model's outputs are not known before it is called.
     """
     known, names = sides(model, "outputs") or [], getattr(model, "output_names", ())
     if isinstance(y, dict):
         by_name = dict(zip(names, known))
-        return [(key, part, by_name.get(key)) for key, part in y.items()]
+        return [(key, targets, by_name.get(key)) for key, targets in y.items()]
     if isinstance(y, (list, tuple)):
         known = known if len(known) == len(y) else [None] * len(y)
-        return [(n, part, side) for n, (part, side) in enumerate(zip(y, known))]
+        return [(n, targets, output) for n, (targets, output) in enumerate(zip(y, known))]
     return [(None, y, known[0] if len(known) == 1 else None)]
 
 
-def like_outputs(model, y, expanded=lambda part: part[..., None]):
-    """Targets with the last axis of an output that is of width one at each step.
+def like_outputs(model, y, expanded=lambda targets: targets[..., None]):
+    """Targets with a last axis of width one where the output has one at each step.
 
-    Keras else drops that axis of the output and averages over time, before any mask or weight.
+    Without that axis Keras drops the output's and averages over time, before any mask or weight.
     """
     if y is None:
         return None
-    targets = outputs_of(model, y)
-    of_each = losses_of(model, [output for _, _, output in targets])
-    parts = [
-        expanded(part) if _lacks_last_axis(part, output, loss) else part
-        for (_, part, output), loss in zip(targets, of_each)
+    of_outputs = outputs_of(model, y)
+    of_each = losses_of(model, [output for _, _, output in of_outputs])
+    aligned = [
+        expanded(targets) if _lacks_last_axis(targets, output, loss) else targets
+        for (_, targets, output), loss in zip(of_outputs, of_each)
     ]
     if isinstance(y, dict):
-        return dict(zip(y, parts))
-    return type(y)(parts) if isinstance(y, (list, tuple)) else parts[0]
+        return dict(zip(y, aligned))
+    return type(y)(aligned) if isinstance(y, (list, tuple)) else aligned[0]
 
 
-def _lacks_last_axis(part, output, loss):
+def _lacks_last_axis(targets, output, loss):
     if output is None or output.shape[-1] != 1 or len(output.shape) < 3:
         return False
     if not is_known(loss) or is_sparse(loss) or quantiles_of(loss):
         return False
-    rank = part.shape.rank if hasattr(part.shape, "rank") else len(part.shape)
+    shape = targets.shape
+    rank = shape.rank if hasattr(shape, "rank") else len(shape)
     return rank == len(output.shape) - 1

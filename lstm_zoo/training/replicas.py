@@ -1,9 +1,9 @@
 """A training step on several replicas that gives the numbers of a step on one.
 
-Every replica gets the same batches in the same order and computes its own rows of each. The
-replicas then exchange their predictions, so that each has the loss and the metrics of the whole
-batch, whatever these are a mean of. Its gradient is that with respect to its own predictions; the
-sum over the replicas is the gradient of one device.
+Every replica gets the same batches in the same order and computes its share of the samples of each.
+The replicas then exchange their predictions, so that each has the loss and the metrics of the whole
+batch, whatever these average over. The gradient of a replica is that with respect to its own
+predictions; the sum over the replicas is the gradient of one device.
 """
 
 import contextlib
@@ -47,6 +47,12 @@ def check(model, strategy):
             )
 
 
+def reset_states(layers):
+    """Set the states of stateful layers to zero."""
+    for layer in layers:
+        layer.reset_state()
+
+
 def layers_of(model):
     """A model, its layers, and those of models in it."""
     layers = [model]
@@ -61,20 +67,25 @@ def stateful_layers(model):
 
 
 class Share(typing.NamedTuple):
-    """The rows of a batch that a replica computes.
+    """The samples of a batch that one replica computes.
 
-    There is a row for each replica, or all replicas compute all rows.
+    Each replica has at least one. If there are fewer samples than replicas, each computes all.
     """
 
-    first: typing.Any
-    rows: typing.Any
-    samples: typing.Any  # of the whole batch
-    copies: typing.Any  # how many replicas compute each row
+    start: typing.Any  # index of the first
+    size: typing.Any  # how many
+    batch_size: typing.Any  # samples in the whole batch
+    copies: typing.Any  # how many replicas compute each sample
+
+    @property
+    def stop(self):
+        """The index after the last."""
+        return self.start + self.size
 
     @property
     def weight(self):
-        """What the replica adds to a mean over all samples; over all replicas the sum is 1."""
-        return tf.cast(self.rows / (self.samples * self.copies), "float32")
+        """What the replica's mean counts in that over all samples; all replicas' add up to 1."""
+        return tf.cast(self.size / (self.batch_size * self.copies), "float32")
 
 
 class Split:
@@ -82,16 +93,16 @@ class Split:
 
     def __init__(self, strategy):
         self.strategy = strategy
-        self.largest = 0  # batch so far; filled up to one size, batches are traced once
+        self.largest = 0  # batch so far; padded to one size, batches are traced once
 
     def __call__(self, batch):
-        """The batch, whose last row repeats to fill it up, and the share of each replica."""
+        """The batch, padded with copies of its last sample, and the share of each replica."""
         replicas = self.strategy.num_replicas_in_sync
         batch = _on_leaves(np.asarray, batch)
         samples = len(keras.tree.flatten(batch)[0])
         self.largest = max(self.largest, samples)
-        rows = np.minimum(np.arange(self.largest), samples - 1)
-        batch = _on_leaves(lambda a: a[rows], batch)
+        padded = np.minimum(np.arange(self.largest), samples - 1)
+        batch = _on_leaves(lambda a: a[padded], batch)
 
         def share(context):
             if samples < replicas:
@@ -108,20 +119,20 @@ class Split:
 
 
 def whole(data, share):
-    """A batch without what fills it up."""
-    return _on_leaves(lambda a: a[: share.samples], data)
+    """A batch without its padding."""
+    return _on_leaves(lambda a: a[: share.batch_size], data)
 
 
 def own(data, share):
-    """The rows of a batch that a replica computes."""
-    return _on_leaves(lambda a: a[share.first : share.first + share.rows], data)
+    """The samples of a batch that a replica computes."""
+    return _on_leaves(lambda a: a[share.start : share.stop], data)
 
 
 def predictions(model, x, share, training):
-    """A model's outputs for a whole batch, of which a replica computes its own rows.
+    """A model's outputs for a whole batch, of which this replica computes its share.
 
-    A gradient goes to the own rows alone, multiplied so that a loss that counts with the share's
-    weight gives them the gradient of the whole batch.
+    A gradient goes to the replica's own samples alone. It is multiplied so that a loss that counts
+    with the share's weight gives them the gradient of the whole batch.
     """
     with counted_as(1 / tf.cast(share.copies, "float32")):
         outputs = model(own(x, share), training=training)
@@ -130,21 +141,21 @@ def predictions(model, x, share, training):
 
 def _joined(output, share):
     """An output of all replicas, and its mask."""
-    behind = share.samples - share.first - share.rows
+    after = share.batch_size - share.stop
 
     def placed(tensor):
-        return tf.pad(tensor, [[share.first, behind]] + [[0, 0]] * (tensor.shape.rank - 1))
+        return tf.pad(tensor, [[share.start, after]] + [[0, 0]] * (tensor.shape.rank - 1))
 
     mask = get_keras_mask(output)
-    parts = [placed(tf.stop_gradient(output))]
+    to_sum = [placed(tf.stop_gradient(output))]
     if mask is not None:
-        parts.append(placed(tf.cast(mask, "float32")))
-    joined, *masks = sum_of_all(parts)
+        to_sum.append(placed(tf.cast(mask, "float32")))
+    joined, *masks = sum_of_all(to_sum)
     precise = tf.cast(output, "float32") if output.dtype.size < 4 else output
-    times = tf.cast(share.samples / share.rows, precise.dtype)
+    times = tf.cast(share.batch_size / share.size, precise.dtype)
     precise += (times - 1) * (precise - tf.stop_gradient(precise))  # which adds zero
     mine = tf.cast(precise, output.dtype)
-    joined = tf.concat([joined[: share.first], mine, joined[share.first + share.rows :]], axis=0)
+    joined = tf.concat([joined[: share.start], mine, joined[share.stop :]], axis=0)
     if masks:
         set_keras_mask(joined, tf.cast(masks[0], "bool"))
     return joined
@@ -152,12 +163,12 @@ def _joined(output, share):
 
 @contextlib.contextmanager
 def of_whole_batches(optimizer, strategy):
-    """Let Keras take the losses and gradients of a whole batch on each replica, in a step's trace.
+    """Tell Keras, while a step is traced, that each replica has the loss of the whole batch.
 
     Keras divides losses by the number of replicas, for it expects each to have the loss of its own
     samples; there is no public way to tell it otherwise. And an optimizer clips on every replica
-    before it adds up: an n-th of the gradient has to be clipped to an n-th of the norm. Replicas
-    are threads that take turns, so the block is around `strategy.run` and not in it.
+    before it adds up: one n-th of the gradient must be clipped to one n-th of the norm. Replicas
+    are threads that take turns, so the block is around `strategy.run` and not inside it.
     """
     from keras.src.losses import loss
 
@@ -183,7 +194,7 @@ def of_whole_batches(optimizer, strategy):
 
 
 def _each(optimizer):
-    """The optimizers of which one is made."""
+    """The optimizers that an optimizer consists of."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return getattr(optimizer, "optimizers", [optimizer])
 
@@ -194,7 +205,7 @@ def sum_of_all(tensors):
 
 
 def first(strategy, value):
-    """What every replica has alike."""
+    """The value of one replica, where all have the same."""
     return strategy.experimental_local_results(value)[0]
 
 

@@ -1,7 +1,7 @@
-"""Where batches come from: arrays, a PyDataset, or a stream such as a tf.data.Dataset.
+"""Where batches come from: arrays, a PyDataset, or batches such as those of a tf.data.Dataset.
 
-An epoch is `steps` batches. Of arrays and a PyDataset every batch has a number, so that a training
-can go on at any of them; a stream is gone through to there.
+Batches of arrays and of a PyDataset have numbers, so that a resumed training starts at any of them.
+Other batches are drawn and dropped up to there.
 """
 
 import itertools
@@ -9,55 +9,87 @@ import itertools
 import keras
 import numpy as np
 
-from lstm_zoo import checks
 from lstm_zoo.backend import tf
-from lstm_zoo.training import losses, weights
-from lstm_zoo.training.data import check_compiled, float_type, kind
+from lstm_zoo.training import replicas
+from lstm_zoo.training.data import check_compiled, described, float_type, gives_batches
+from lstm_zoo.training.prepare import Prepare
 
 pack = keras.utils.pack_x_y_sample_weight
 
 
-class Arrays:
-    """Batches of arrays, in an order that depends on the seed and on nothing else."""
+class Source:
+    """Gives batches, in epochs.
 
-    def __init__(self, x, y, sample_weight, *, batch_size, shuffle, seed, floats):
-        self.data = pack(x, y, sample_weight)
-        self.leaves = keras.tree.flatten(self.data)
-        self.samples = len(self.leaves[0])
-        self.batch_size, self.shuffle, self.seed, self.floats = batch_size, shuffle, seed, floats
-        self.steps = -(-self.samples // batch_size)  # of one pass through the data
+    Args:
+        steps: batches of an epoch, which continues where the one before ended; with None an epoch
+            is one pass through the data.
+        steps_in_pass: batches of one pass, or None if that is not known.
+    """
 
-    def epoch(self, epoch, first=0, steps=None):
-        """The batches of an epoch, from number `first` on."""
-        per_epoch = steps or self.steps
-        order, of_pass = None, None
-        for number in range(epoch * per_epoch + first, (epoch + 1) * per_epoch):
-            passes, step = divmod(number, self.steps)
-            if passes != of_pass:
-                order, of_pass = self._order(passes), passes
-            yield self._batch(order[step * self.batch_size : (step + 1) * self.batch_size])
+    def __init__(self, steps, steps_in_pass):
+        self.steps, self.steps_in_pass = steps, steps_in_pass
+        self.steps_per_epoch = steps or steps_in_pass  # None if not known before an epoch ends
 
-    def first(self, steps=None):
-        """The first so many batches, to measure on."""
-        return itertools.islice(self.epoch(0), steps)
+    def epoch(self, number, seed, first=0):
+        """The batches of an epoch from number `first` on, in an order that `seed` determines."""
+        raise NotImplementedError
+
+    def to_validate(self):
+        """The batches to measure an epoch on."""
+        raise NotImplementedError
 
     def sample(self):
-        """A batch of one row, to build a model with."""
-        return self._batch(np.arange(1))
+        """A batch, or its type, to build a model with."""
+        raise NotImplementedError
 
     def signature(self):
         """The type of every batch, or None where batches differ in more than their length."""
+
+    def described(self) -> str:
+        """What gives the batches, with its article."""
+        raise NotImplementedError
+
+    def needs_steps(self, epochs) -> str:
+        """Why the steps of an epoch must be given; "" where a pass can be an epoch."""
+        return ""
+
+
+class Arrays(Source):
+    """Batches of arrays."""
+
+    def __init__(self, x, y, sample_weight, *, batch_size, shuffle, floats, steps=None):
+        self.data = pack(x, y, sample_weight)
+        self.samples = len(keras.tree.flatten(self.data)[0])
+        self.batch_size, self.shuffle, self.floats = batch_size, shuffle, floats
+        super().__init__(steps, -(-self.samples // batch_size))
+
+    def epoch(self, number, seed, first=0):
+        start = number * self.steps_per_epoch
+        order, of_pass = None, None
+        for step in range(start + first, start + self.steps_per_epoch):
+            passes, batch = divmod(step, self.steps_in_pass)
+            if passes != of_pass:
+                order, of_pass = self._order(passes, seed), passes
+            yield self._batch(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+
+    def to_validate(self):
+        return itertools.islice(self.epoch(0, seed=None), self.steps_in_pass)
+
+    def sample(self):
+        return self._batch(np.arange(1))
+
+    def signature(self):
         return keras.tree.map_structure(
             lambda a: tf.TensorSpec((None, *a.shape[1:]), self._type(a)), self.data
         )
 
-    def _order(self, number):
+    def _order(self, number, seed):
         if not self.shuffle:
             return np.arange(self.samples)
-        return np.random.default_rng([self.seed, number]).permutation(self.samples)
+        return np.random.default_rng([seed, number]).permutation(self.samples)
 
-    def _batch(self, rows):
-        return keras.tree.map_structure(lambda a: self._converted(a[rows]), self.data)
+    def _batch(self, samples):
+        return keras.tree.map_structure(lambda a: self._converted(a[samples]), self.data)
 
     def _converted(self, array):
         return array.astype(self._type(array), copy=False)
@@ -66,33 +98,32 @@ class Arrays:
         return self.floats if array.dtype.kind == "f" else array.dtype
 
 
-class PyBatches:
+class PyDataset(Source):
     """Batches of a `keras.utils.PyDataset`, whose order is shuffled as Keras shuffles it."""
 
-    def __init__(self, dataset, *, shuffle, seed, weigh):
-        self.dataset, self.shuffle, self.seed, self.weigh = dataset, shuffle, seed, weigh
-        self.steps = dataset.num_batches
-        self._begun = self._ended = 0  # passes, in which the dataset is told of both
+    def __init__(self, dataset, *, shuffle, prepare, steps=None):
+        self.dataset, self.shuffle, self.prepare = dataset, shuffle, prepare
+        super().__init__(steps, dataset.num_batches)
+        self._begun = self._ended = 0  # passes whose begin or end the dataset was told of
         self._first = None
         self._begin()
 
-    def epoch(self, epoch, first=0, steps=None):
-        """The batches of an epoch, from number `first` on."""
-        per_epoch = steps or self.steps
-        for number in range(epoch * per_epoch + first, (epoch + 1) * per_epoch):
-            passes, step = divmod(number, self.steps or number + 1)
-            while self._ended < passes:  # as often in a run that goes on as in a whole one
+    def epoch(self, number, seed, first=0):
+        start = number * self.steps_per_epoch
+        for step in range(start + first, start + self.steps_per_epoch):
+            passes, batch = divmod(step, self.steps_in_pass or step + 1)
+            while self._ended < passes:  # a resumed run tells of the passes before it, too
                 self._end()
             self._begin()
-            yield self.weigh(self.dataset[self._order(passes)[step] if self.shuffle else step])
-            if step + 1 == self.steps:
+            yield self.prepare(self.dataset[self._order(passes, seed)[batch]])
+            if batch + 1 == self.steps_in_pass:
                 self._end()
 
-    def first(self, steps=None):
-        """The first so many batches, to measure on."""
+    def to_validate(self):
         self._begin()
-        for number in range(steps or self.steps):
-            yield self.weigh(self.dataset[number % self.steps if self.steps else number])
+        for step in range(self.steps_per_epoch):
+            number = step % self.steps_in_pass if self.steps_in_pass else step
+            yield self.prepare(self.dataset[number])
         self._end()
 
     def _begin(self):
@@ -106,67 +137,74 @@ class PyBatches:
         self.dataset.on_epoch_end()
 
     def sample(self):
-        """The first batch, to build a model with."""
         if self._first is None:
-            self._first = self.weigh(self.dataset[0])
+            self._first = self.prepare(self.dataset[0])
         return self._first
 
-    def signature(self):
-        return None
+    def described(self):
+        return described(self.dataset)
 
-    def _order(self, number):
-        if self.steps is None:
-            return itertools.count()
-        return np.random.default_rng([self.seed, number]).permutation(self.steps)
+    def needs_steps(self, epochs):
+        return "has no end" if self.steps_in_pass is None else ""
+
+    def _order(self, number, seed):
+        if not self.shuffle or self.steps_in_pass is None:
+            return range(self.steps_in_pass or 2**62)
+        return np.random.default_rng([seed, number]).permutation(self.steps_in_pass)
 
 
-class Stream:
-    """Batches of what can only be gone through from its start: a dataset, a loader, a generator."""
+class Batches(Source):
+    """What gives batches only from its start on: a dataset, a loader, a generator."""
 
-    def __init__(self, batches, *, weigh):
-        self.batches, self.weigh = batches, weigh
+    def __init__(self, batches, *, prepare, steps=None):
+        self.batches, self.prepare = batches, prepare
         self.once = hasattr(batches, "__next__")
-        self.steps = _length(batches)
-        self._peeked = []
+        super().__init__(steps, _length(batches))
+        self._peeked = None
         self._started = 0  # passes
-        self._running = None  # where epochs are counted in steps, one iterator goes through them
+        self._running = None  # where epochs have `steps`, one iterator goes through all of them
         self._drawn = 0
 
-    def epoch(self, epoch, first=0, steps=None):
-        """The batches of an epoch, from number `first` on."""
-        if steps is None:
-            while self._started < epoch:  # a dataset that shuffles does so at each start
+    def epoch(self, number, seed, first=0):
+        if self.steps is None:
+            while self._started < number:  # a dataset that shuffles does so at each start
                 self._start()
-            yield from (self.weigh(one) for one in itertools.islice(self._start(), first, None))
+            yield from map(self.prepare, itertools.islice(self._start(), first, None))
             return
-        while self._drawn < epoch * steps + first:
+        while self._drawn < number * self.steps + first:
             self._next()
-        for _ in range(first, steps):
+        for _ in range(first, self.steps):
             batch = self._next()
             if batch is None:
                 return
-            yield self.weigh(batch)
+            yield self.prepare(batch)
 
-    def first(self, steps=None):
-        """The first so many batches, to measure on; of what is gone through once, the next."""
+    def to_validate(self):
+        """The first batches; of a generator, the next."""
         batches = map(_arrays, self.batches) if self.once else self._start()
-        return map(self.weigh, itertools.islice(batches, steps))
+        return map(self.prepare, itertools.islice(batches, self.steps))
 
     def sample(self):
         """The first batch; of a dataset only its type, so that nothing is drawn from it."""
         if hasattr(self.batches, "element_spec"):
-            return self.weigh(None, spec=self.batches.element_spec)
-        if not self._peeked:
+            return self.prepare.type_of(self.batches.element_spec)
+        if self._peeked is None:
             first = next(iter(self.batches), None)
             if first is None:
                 raise ValueError("x must give at least one batch, got none")
-            self._peeked = [_arrays(first)]
+            self._peeked = _arrays(first)
             if self.once:
                 self.batches = itertools.chain([first], self.batches)
-        return self.weigh(self._peeked[0])
+        return self.prepare(self._peeked)
 
-    def signature(self):
-        return None
+    def described(self):
+        return "a generator" if self.once else described(self.batches)
+
+    def needs_steps(self, epochs):
+        cardinality = getattr(self.batches, "cardinality", None)
+        if cardinality is not None and int(cardinality()) == tf.data.INFINITE_CARDINALITY:
+            return "has no end"
+        return "can be gone through once" if self.once and epochs > 1 else ""
 
     def _start(self):
         self._started += 1
@@ -183,46 +221,49 @@ class Stream:
         return batch
 
 
-def of_stream(model, name, value, *, class_weight=None, shuffle=True, seed=0):
-    """A PyDataset, dataset, loader or generator of batches `(x, y)` or `(x, y, sample_weight)`."""
+def for_training(model, sets, settings) -> Source:
+    """The batches to train on."""
+    steps, shuffle = settings.steps_per_epoch, bool(settings.shuffle)
+    if not gives_batches(sets.x):
+        shuffle &= not replicas.stateful_layers(model)
+        arrays = (sets.x, sets.y, sets.sample_weight)
+        return _of_arrays(model, arrays, settings.batch_size, steps, shuffle)
+    prepare = Prepare("x", model, settings.class_weight)
+    source = _of_batches(model, sets.x, prepare, steps, shuffle)
+    return _with_steps(source, "x", "steps_per_epoch", settings.epochs)
+
+
+def for_validation(model, sets, settings) -> Source | None:
+    """The batches to measure epochs on, if there are any."""
+    data, steps = sets.validation, settings.validation_steps
+    if data is None:
+        return None
+    if not gives_batches(data):
+        batch_size = settings.validation_batch_size or settings.batch_size
+        return _of_arrays(model, data, batch_size, steps)
+    source = _of_batches(model, data, Prepare("validation_data", model), steps)
+    measured = settings.epochs // settings.validation_freq
+    return _with_steps(source, "validation_data", "validation_steps", measured)
+
+
+def _of_arrays(model, arrays, batch_size, steps, shuffle=False):
+    floats = float_type(model)
+    return Arrays(*arrays, batch_size=batch_size, shuffle=shuffle, floats=floats, steps=steps)
+
+
+def _of_batches(model, value, prepare, steps, shuffle=False):
     check_compiled(model)
-    weigh = _Weigh(name, class_weight, model)
     if isinstance(value, keras.utils.PyDataset):
-        return PyBatches(value, shuffle=shuffle, seed=seed, weigh=weigh)
-    return Stream(value, weigh=weigh)
+        return PyDataset(value, shuffle=shuffle, prepare=prepare, steps=steps)
+    return Batches(value, prepare=prepare, steps=steps)
 
 
-def of_arrays(model, x, y, sample_weight, *, batch_size, shuffle=False, seed=0):
-    """Arrays that were checked."""
-    return Arrays(
-        *(x, y, sample_weight),
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        floats=float_type(model),
-    )
-
-
-def check_steps(source, name, steps, epochs, argument):
-    """The steps of an epoch, if they are asked for or must be; None where a pass is an epoch."""
-    if steps is not None:
-        return checks.count(argument, steps)
-    stream = isinstance(source, Stream)
-    endless = source.steps is None and (isinstance(source, PyBatches) or _is_endless(source))
-    if endless or (stream and source.once and epochs > 1):
-        why = "has no end" if endless else "can be gone through once"
-        raise ValueError(f"{argument} must be given: {name} is {_kind(source)}, which {why}")
-    return None
-
-
-def _kind(source):
-    batches = getattr(source, "dataset", None) or source.batches
-    return "a generator" if getattr(source, "once", False) else kind(batches)
-
-
-def _is_endless(source):
-    cardinality = getattr(getattr(source, "batches", None), "cardinality", None)
-    return cardinality is not None and int(cardinality()) == tf.data.INFINITE_CARDINALITY
+def _with_steps(source, name, argument, epochs):
+    """The source, if it is known where its epochs end."""
+    why = source.needs_steps(epochs)
+    if why and source.steps is None:
+        raise ValueError(f"{argument} must be given: {name} is {source.described()}, which {why}")
+    return source
 
 
 def _length(batches):
@@ -240,30 +281,3 @@ def _arrays(batch):
     return keras.tree.map_structure(
         lambda leaf: leaf if tf.is_tensor(leaf) or leaf is None else np.asarray(leaf), batch
     )
-
-
-def _with_last_axis(spec):
-    return tf.TensorSpec((*spec.shape, 1), spec.dtype)
-
-
-class _Weigh:
-    """A batch as the step takes it, with the weights of its classes."""
-
-    def __init__(self, name, class_weight, model):
-        self.name, self.class_weight, self.model = name, class_weight, model
-
-    def __call__(self, batch, spec=None):
-        batch = spec if batch is None else batch
-        if isinstance(batch, list):
-            batch = tuple(batch)
-        if isinstance(batch, tuple) and len(batch) > 3:
-            raise ValueError(
-                f"{self.name} must give batches (x, y) or (x, y, sample_weight), "
-                f"got one of {len(batch)} parts"
-            )
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
-        if spec is not None:  # to build a model with; weights make no variable
-            return pack(x, losses.like_outputs(self.model, y, _with_last_axis))
-        y = losses.like_outputs(self.model, y)
-        name = f"sample_weight of a batch of {self.name}"
-        return pack(x, y, weights.weighed(self.model, name, y, weight, self.class_weight))

@@ -12,7 +12,7 @@ from lstm_zoo.training.tracing import not_differentiated
 unpack = keras.utils.unpack_x_y_sample_weight
 
 
-def make_step(model, signature, clipnorm, jit_compile, strategy):
+def make_step(model, signature, strategy, jit_compile, clipnorm):
     """A function of a batch that trains the model on it and returns its logs.
 
     A step whose loss or gradient is not finite changes no weight, metric or state of the model. A
@@ -24,8 +24,9 @@ def make_step(model, signature, clipnorm, jit_compile, strategy):
             return _on_every_replica(model, model.train_step, strategy)
         return _compiled(model, model.train_step, signature, jit_compile)
     if not model.trainable_variables:
-        warnings.warn("the model has no trainable weights: no step changes it", stacklevel=4)
-    backward, apply = _halves(model, clipnorm, strategy.num_replicas_in_sync)
+        text = "the model has no trainable weights: no step changes it"
+        warnings.warn(text, stacklevel=6)  # the line that calls `fit`
+    backward, apply = _backward_and_apply(model, clipnorm, strategy.num_replicas_in_sync)
     kept = [v for v in model.non_trainable_variables if _is_float(v)] + model.metrics_variables
 
     def step(data):
@@ -49,10 +50,10 @@ def make_step(model, signature, clipnorm, jit_compile, strategy):
             )
         return {name: replicas.first(strategy, value) for name, value in logs.items()}
 
-    return step_of_all if model.run_eagerly else tf.function(step_of_all)
+    return _of_whole_batch(model, step_of_all, strategy)
 
 
-def make_test_step(model, signature, jit_compile, strategy):
+def make_test_step(model, signature, strategy, jit_compile):
     """A function of a batch that adds it to the model's metrics and returns these.
 
     With several replicas the loss is that of the batch.
@@ -75,16 +76,16 @@ def make_test_step(model, signature, jit_compile, strategy):
             logs = strategy.run(step, args=(data, share))
         return {name: replicas.first(strategy, value) for name, value in logs.items()}
 
-    return step_of_all if model.run_eagerly else tf.function(step_of_all)
+    return _of_whole_batch(model, step_of_all, strategy)
 
 
 def has_own_step(model, name="train_step") -> bool:
-    """Whether a model says itself how it is trained or tested on a batch."""
+    """Whether a model overrides Keras's `train_step`, or another method of that kind."""
     return getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)
 
 
 def check_own_ways(model):
-    """Refuse a model that can't be trained step by step, or says otherwise how it is to be."""
+    """Refuse a model without an optimizer, and one that overrides how Keras calls its steps."""
     for name in ("make_train_function", "make_test_function"):
         if has_own_step(model, name):
             raise ValueError(
@@ -95,13 +96,14 @@ def check_own_ways(model):
         raise ValueError("model must be compiled with an optimizer, got None")
 
 
-def build(model, sample, signature, strategy):
+def build(model, source, strategy):
     """Make every variable of the model, its optimizer and its metrics, before a step is traced.
 
-    It happens in a graph that never runs: no state of a stateful layer moves on, no metric counts a
-    sample, no random number is used up. Variables that are mirrored on several replicas can't be
-    made in a graph; there the model is called on one batch.
+    This happens in a graph that never runs: no stateful layer changes its states, no metric counts
+    a sample, and no random number is used up. Variables that are mirrored on several replicas can't
+    be made in a graph; there `build` calls the model on one batch.
     """
+    sample, signature = source.sample(), source.signature()
 
     def metrics(data):
         x, y, weight = unpack(data)
@@ -137,7 +139,7 @@ def _compiled(model, step, signature, jit_compile):
 
 
 def _on_every_replica(model, step, strategy):
-    """A model's own step on the rows of each replica; the mean of its logs."""
+    """A model's own step, which each replica runs on its share of the samples; mean logs."""
 
     def of_replica(data, share):
         logs = step(replicas.own(replicas.whole(data, share), share))
@@ -147,13 +149,21 @@ def _on_every_replica(model, step, strategy):
         logs = strategy.run(of_replica, args=(data, share))
         return {name: replicas.total(strategy, value) for name, value in logs.items()}
 
-    return step_on_every_replica if model.run_eagerly else tf.function(step_on_every_replica)
+    return _of_whole_batch(model, step_on_every_replica, strategy)
 
 
-def _halves(model, clipnorm, several):
-    """The step until it is known whether its numbers are finite, and what follows if they are.
+def _of_whole_batch(model, step, strategy):
+    """A function of a batch, of a step that takes the batch and each replica's share in it."""
+    run = step if model.run_eagerly else tf.function(step)
+    split = replicas.Split(strategy)
+    return lambda batch: run(*split(batch))
 
-    Of several replicas each gives the optimizer an equal share of the whole gradient.
+
+def _backward_and_apply(model, clipnorm, num_replicas):
+    """Two functions: one computes the gradient of a batch, one lets the optimizer apply it.
+
+    In between, the step finds out whether loss and gradient are finite. Each of several replicas
+    gives the optimizer an equal share of the whole gradient.
     """
     optimizer, weights = model.optimizer, model.trainable_variables
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -170,7 +180,7 @@ def _halves(model, clipnorm, several):
                 loss *= tf.cast(share.weight, loss.dtype)
             scaled_loss = optimizer.scale_loss(loss)  # against underflow in float16
         gradients = tape.gradient(scaled_loss, [w.value for w in weights])
-        # A token that is there twice counts once in the norm: its parts are added before.
+        # A token that occurs twice counts once in the norm: dense gradients add up its two.
         gradients = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
         if share is not None:
             *known, loss = replicas.sum_of_all([*_known(gradients), loss])
@@ -181,13 +191,13 @@ def _halves(model, clipnorm, several):
             most = min(clipnorm, float(norm.dtype.max))
             shrink = most / tf.maximum(norm, most)
             gradients = [g if g is None else g * tf.cast(shrink, g.dtype) for g in gradients]
-        # Where a loss scale is too high the optimizer skips the step and halves it.
+        # If a loss scale is too high, the optimizer skips the step and halves the scale.
         finite = tf.reduce_all(tf.math.is_finite(loss)) & (scales | tf.math.is_finite(norm))
         logs = model.compute_metrics(x, y, prediction, sample_weight=sample_weight)
         return {**logs, "loss": tf.reduce_mean(loss), "grad_norm": norm}, finite, gradients
 
     def apply(gradients):
-        gradients = [g if g is None else g / several for g in gradients]
+        gradients = [g if g is None else g / num_replicas for g in gradients]
         with not_differentiated():
             optimizer.apply(gradients, weights)
 
@@ -195,7 +205,7 @@ def _halves(model, clipnorm, several):
 
 
 def _known(gradients):
-    """Those of variables on which the loss depends."""
+    """The gradients of the variables on which the loss depends."""
     return [g for g in gradients if g is not None]
 
 
@@ -227,7 +237,7 @@ def _open_ended(leaf):
 
 
 def _example(sample):
-    """Zeros in place of the types of a dataset's batches."""
+    """A batch of tensors, with zeros where only its type is known."""
 
     def example(leaf):
         if not isinstance(leaf, tf.TensorSpec):

@@ -90,6 +90,28 @@ def test_batches_are_taken_in_any_form(make, options):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_training_on_batches_is_measured_on_arrays_as_keras_does():
+    data = {"validation_data": (X, LABELS, WEIGHTS)}
+    both(classifier(), classifier(), dataset(), **data)
+    both(classifier(), classifier(), dataset(), validation_data=(X, LABELS))
+    with pytest.raises(ValueError, match="validation_data must be .x, y., .* got ndarray"):
+        lz.fit(classifier(), dataset(), validation_data=X)
+
+
+def test_warning_points_at_the_line_that_calls_fit():
+    model = classifier()
+    model.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    keras.config.set_max_epochs(1)
+    try:
+        with pytest.warns(UserWarning, match="limits epochs|no trainable weights") as found:
+            lz.fit(model, X, LABELS, epochs=2, verbose=0)
+    finally:
+        keras.config.set_max_epochs(None)
+    assert {one.filename for one in found} == {__file__}
+
+
 def two_and_two():
     keras.utils.set_random_seed(1)
     inputs = {"a": keras.Input((6, 3), name="a"), "b": keras.Input((6,), name="b", dtype="int32")}

@@ -1,4 +1,4 @@
-"""Where numbers stopped to be finite, and what to try."""
+"""Finds the first value that is not finite, and says what to try."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ unpack = keras.utils.unpack_x_y_sample_weight
 
 
 def diagnosis(model, batch, loss: float, norm: float) -> str:
-    """What in a model is not finite on a batch, and what to try."""
+    """Say what in a model is not finite on a batch, and what to try."""
     x, y, weight = unpack(keras.tree.map_structure(_tensor, batch))
     may_miss = any(map(losses.leaves_out_missing, keras.tree.flatten(model.loss)))
     if not all(map(_finite, keras.tree.flatten((x, None if may_miss else y, weight)))):
@@ -37,14 +37,14 @@ def diagnosis(model, batch, loss: float, norm: float) -> str:
 
 
 def _first_layer(model, x):
-    """The first layer whose output is not finite, of a model whose graph is known."""
+    """The first layer whose output is not finite; None if the model's graph is not known."""
     if not getattr(model, "inputs", None):
         return None
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     try:
         outputs = [layer.output for layer in layers]
         values = keras.Model(model.inputs, outputs)(x, training=True)
-    except (AttributeError, ValueError):  # a layer that is called twice has no one output
+    except (AttributeError, ValueError):  # a layer that is called twice has two outputs
         return None
     for layer, value in zip(layers, values if isinstance(values, list) else [values]):
         if not all(map(_finite, keras.tree.flatten(value))):
@@ -53,7 +53,7 @@ def _first_layer(model, x):
 
 
 def _last_gradient(model, x, y, weight):
-    """The variable nearest to the output whose gradient is not finite: there it began."""
+    """The variable nearest to the output whose gradient is not finite, where the fault began."""
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         loss = model.compute_loss(x, y, model(x, training=True), weight)

@@ -1,32 +1,31 @@
-"""How much a sample, or a step of one, counts: `sample_weight` and `class_weight`."""
+"""How much each sample counts, or each timestep of one: `sample_weight` and `class_weight`."""
 
 import numpy as np
 
-from lstm_zoo import checks
 from lstm_zoo.training import losses
-from lstm_zoo.training.data import check_numbers, target_parts
+from lstm_zoo.training.data import check_numbers, named_targets
 
 
 def check_weights(model, sample_weight, class_weight, y, samples, prefix=""):
-    """The weight of each value of the loss, or of those of each output; None where all are 1."""
+    """The weights of a loss's values, for several outputs a tree of them; None if all are 1."""
     name = f"{prefix}sample_weight"
     if sample_weight is not None:
-        sample_weight, parts = target_parts(model, name, sample_weight, "(samples,)")
-        for part, array, _ in parts:
-            check_numbers(part, array)
+        sample_weight, arrays = named_targets(model, name, sample_weight, "(samples,)")
+        for called, array, _ in arrays:
+            check_numbers(called, array)
             if len(array) != samples:
                 raise ValueError(
-                    f"x and {part} must be equally long, got {samples} and {len(array)}"
+                    f"x and {called} must be equally long, got {samples} and {len(array)}"
                 )
             if (array < 0).any():
-                raise ValueError(f"{part} must not be negative, got {array.min()}")
-        if not any(np.any(array) for _, array, _ in parts):
+                raise ValueError(f"{called} must not be negative, got {array.min()}")
+        if not any(np.any(array) for _, array, _ in arrays):
             raise ValueError(f"{name} must not be 0 for all samples")
     return weighed(model, name, y, sample_weight, class_weight)
 
 
 def weighed(model, name, y, sample_weight, class_weight):
-    """Weights of samples and of their classes together, one for each value of the loss."""
+    """The products of sample and class weights, one for each value of the loss."""
     if class_weight is None:
         if sample_weight is None or y is None:
             return sample_weight
@@ -39,16 +38,16 @@ def weighed(model, name, y, sample_weight, class_weight):
     by_class = weights_of_classes(model, class_weight, np.asarray(y), loss, output)
     if sample_weight is None:
         return by_class
-    sample_weight = _part(sample_weight, key)
+    sample_weight = _of_output(sample_weight, key)
     return np.asarray(aligned(name, sample_weight, by_class.shape, loss, model)) * by_class
 
 
 def _as_values(model, name, targets, sample_weight):
-    """Weights of one output or several, each of the shape of the values of its loss."""
+    """Sample weights repeated to the shape of the loss's values, for each output."""
     of_each = losses.losses_of(model, [output for _, _, output in targets])
     weights = []
     for (key, y, output), loss in zip(targets, of_each):
-        weight = _part(sample_weight, key)
+        weight = _of_output(sample_weight, key)
         shape = losses.values_shape(model, loss, y.shape, output)
         if weight is not None and shape is not None:
             called = name if key is None else f"{name}[{key!r}]"
@@ -61,8 +60,8 @@ def _as_values(model, name, targets, sample_weight):
     return weights[0]
 
 
-def _part(sample_weight, key):
-    """The weights of one output, of a tree of those of all."""
+def _of_output(sample_weight, key):
+    """The weights of one output, from those of all outputs."""
     if isinstance(sample_weight, dict):
         return sample_weight.get(key) if key is not None else next(iter(sample_weight.values()))
     if isinstance(sample_weight, (list, tuple)):
@@ -71,10 +70,10 @@ def _part(sample_weight, key):
 
 
 def aligned(name, weight, values, loss, model):
-    """Weights repeated to the shape of the loss's values, whose first axes are theirs.
+    """Weights repeated to the shape of the loss's values, from the first axis on.
 
-    Keras aligns the last axes: weights of samples would be those of steps where a batch has as many
-    samples as a sequence has steps.
+    Keras aligns the last axes. If a batch has as many samples as a sequence has steps, it takes
+    weights of samples for weights of steps.
     """
     weight = np.asarray(weight)
     given = weight.shape
@@ -92,7 +91,7 @@ def aligned(name, weight, values, loss, model):
 
 
 def _why(loss, model):
-    """What to do where a loss has fewer values than there are targets."""
+    """Why a loss has fewer values than there are targets, and what to do."""
     if getattr(model, "scores_whole_sequences", False):
         return ": a CRF has one loss for a whole sequence"
     name = losses.name_of(loss)
@@ -102,24 +101,6 @@ def _why(loss, model):
             f'loss=lz.builders.ObservedLoss("{name}") weighs each target'
         )
     return ""
-
-
-def check_class_weight(class_weight):
-    """A dict from class to weight, or None."""
-    if class_weight is None:
-        return None
-    if not isinstance(class_weight, dict) or not class_weight:
-        raise ValueError(
-            "class_weight must be a dict from class to weight, such as {0: 1.0, 1: 5.0}, "
-            f"got {class_weight!r}"
-        )
-    weights = {}
-    for label, weight in class_weight.items():
-        weight = checks.number(f"class_weight[{label!r}]", weight)
-        if weight < 0:
-            raise ValueError(f"class_weight[{label!r}] must not be negative, got {weight}")
-        weights[checks.count("a class of class_weight", label, least=0)] = weight
-    return weights
 
 
 def weights_of_classes(model, class_weight, y, loss, output):
@@ -134,7 +115,7 @@ def weights_of_classes(model, class_weight, y, loss, output):
 
 
 def _labels(model, y, loss, output):
-    """The class of each value of a loss, and how many classes there are if it is known."""
+    """The class of each value of a loss, and the number of classes, or None if not known."""
     if getattr(model, "scores_whole_sequences", False):
         raise ValueError(
             "class_weight must be None for a CRF, whose loss is that of whole sequences of labels; "
@@ -176,15 +157,15 @@ def _binary(y, rank, width, name):
 
 
 def _without_last(y, rank):
-    """Labels without a last axis of one, which is not time."""
+    """Labels without a last axis of width one, unless that axis is time."""
     one = y.ndim > 1 and y.shape[-1] == 1
     return y[..., 0] if one and (rank is None or y.ndim == rank) else y
 
 
 def _labels_of_unknown(y, rank, width):
-    """Those for a loss of one's own: whole numbers, or rows of probabilities."""
-    rows = y.ndim > 1 and y.shape[-1] > 1 and (rank is None or (y.ndim == rank and width > 1))
-    if rows:
+    """The labels for a user's own loss, whose y is whole numbers or rows of probabilities."""
+    one_hot = y.ndim > 1 and y.shape[-1] > 1 and (rank is None or (y.ndim == rank and width > 1))
+    if one_hot:
         labels, fits = y.argmax(axis=-1), (y >= 0).all() and np.allclose(y.sum(axis=-1), 1)
     else:
         labels = _without_last(y, rank)

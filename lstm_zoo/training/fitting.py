@@ -2,20 +2,16 @@
 
 import datetime
 import pathlib
-import random
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
-from lstm_zoo import checks
 from lstm_zoo.backend import needs_tensorflow
-from lstm_zoo.training import distribute, identity, replicas, sources, weights
-from lstm_zoo.training.arguments import at_most, checked_callbacks
-from lstm_zoo.training.data import check_data, is_stream
-from lstm_zoo.training.history import History
-from lstm_zoo.training.loop import Loop, check_fixed_batch
-from lstm_zoo.training.progress import Progress, check_every
+from lstm_zoo.training import distribute, replicas, sources
+from lstm_zoo.training.loop import Loop
+from lstm_zoo.training.progress import Progress
+from lstm_zoo.training.sets import check_sets
+from lstm_zoo.training.settings import Settings
 from lstm_zoo.training.step import build, check_own_ways
 
 
@@ -127,133 +123,46 @@ def fit(
     Source:
         Pascanu, Mikolov & Bengio 2013, https://proceedings.mlr.press/v28/pascanu13.html.
     """
-    batch_size, every = checks.count("batch_size", batch_size), check_every(checkpoint_every)
-    epochs = checks.count("epochs", epochs)
-    initial_epoch = checks.count("initial_epoch", initial_epoch, least=0)
-    validation_freq = checks.count("validation_freq", validation_freq)
-    if validation_batch_size is not None:
-        validation_batch_size = checks.count("validation_batch_size", validation_batch_size)
-    epochs, steps_per_epoch = at_most(epochs, steps_per_epoch)
-    checks.one_of("on_nan", on_nan, ("stop", "skip"))
-    if not isinstance(shuffle, (bool, np.bool_)):
-        raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
-    if clipnorm is not None:
-        checks.positive("clipnorm", clipnorm)
-    if jit_compile not in ("auto", True, False):
-        raise ValueError(f'jit_compile must be "auto", True or False, got {jit_compile!r}')
-    if seed is not None:
-        seed = checks.count("seed", seed, least=0)
-    told = checked_callbacks(callbacks)
-    class_weight = weights.check_class_weight(class_weight)
-    if is_stream(x):
-        _refuse_beside_batches(y, sample_weight, validation_split)
-        validation = validation_data
-    else:
-        x, y, sample_weight, validation = _checked_arrays(
-            model, x, y, sample_weight, class_weight, validation_data, validation_split
-        )
-        check_fixed_batch(model, batch_size)
+    settings = Settings(
+        batch_size=batch_size,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        steps_per_epoch=steps_per_epoch,
+        validation_freq=validation_freq,
+        validation_steps=validation_steps,
+        validation_batch_size=validation_batch_size,
+        shuffle=shuffle,
+        clipnorm=clipnorm,
+        on_nan=on_nan,
+        jit_compile=jit_compile,
+        class_weight=class_weight,
+        callbacks=callbacks,
+        seed=seed,
+        checkpoint_dir=checkpoint_dir,
+        checkpoint_every=checkpoint_every,
+        verbose=verbose,
+    )
+    sets = check_sets(
+        *(model, x, y, sample_weight),
+        validation_data=validation_data,
+        validation_split=validation_split,
+        batch_size=settings.batch_size,
+        class_weight=settings.class_weight,
+    )
+    strategy = _strategy(model, strategy, settings)
+    source = sources.for_training(model, sets, settings)
+    build(model, source, strategy)
+    progress = Progress(model, sets, settings, writes=distribute.is_chief(strategy))
+    validation = sources.for_validation(model, sets, settings)
+    return Loop(model, source, validation, progress, strategy, settings).run()
+
+
+def _strategy(model, strategy, settings):
+    """The strategy to train a model with, under which `fit` can train it."""
     check_own_ways(model)
     strategy = distribute.strategy_of(model, strategy)
     replicas.check(model, strategy)
-    chief = distribute.is_chief(strategy)
-    if isinstance(every, datetime.timedelta) and strategy.cluster_resolver is not None:
+    by_time = isinstance(settings.checkpoint_every, datetime.timedelta)
+    if by_time and strategy.cluster_resolver is not None:
         raise ValueError("checkpoint_every must be steps where several processes train")
-
-    options = {"shuffle": bool(shuffle), "seed": 0}
-    if is_stream(x):
-        source = sources.of_stream(model, "x", x, class_weight=class_weight, **options)
-    else:
-        options["shuffle"] &= not replicas.stateful_layers(model)
-        source = sources.of_arrays(model, x, y, sample_weight, batch_size=batch_size, **options)
-    steps = sources.check_steps(source, "x", steps_per_epoch, epochs, "steps_per_epoch")
-    build(model, source.sample(), source.signature(), strategy)
-    progress = Progress(model, checkpoint_dir, every, chief)
-    progress.find()
-    if seed is None:
-        seed = progress.seed if progress.seed is not None else random.randrange(2**31)
-    source.seed = seed
-    settings = [batch_size, steps, shuffle, clipnorm, on_nan, class_weight, validation_freq]
-    if checkpoint_dir is not None:
-        of = identity.of_model(model) | {
-            "data": identity.of_data((x, y, sample_weight)),
-            "validation data": identity.of_data(validation),
-            "settings": repr(settings),
-        }
-        progress.settle(seed, of, identity.learning_rate(model))
-    progress.epoch = max(progress.epoch, initial_epoch)
-
-    # "auto" was settled by Keras when the model was compiled.
-    use_xla = model.jit_compile if jit_compile == "auto" else jit_compile
-    loop = Loop(model, source, steps, progress, strategy, on_nan, clipnorm, use_xla)
-    if validation is not None:
-        measured = _validation_source(model, validation, validation_batch_size or batch_size)
-        several = epochs // validation_freq
-        limit = sources.check_steps(
-            measured, "validation_data", validation_steps, several, "validation_steps"
-        )
-        loop.validate_on(measured, limit, validation_freq)
-    if not any(isinstance(one, keras.callbacks.History) for one in told):
-        told = [*told, History()]
-    told = keras.callbacks.CallbackList(
-        told,
-        add_progbar=verbose != 0,
-        model=model,
-        verbose=verbose,
-        epochs=epochs,
-        steps=steps or source.steps,
-    )
-    history = next(c for c in told.callbacks if isinstance(c, keras.callbacks.History))
-    loop.run(epochs, told, history)
-    return history
-
-
-def _refuse_beside_batches(y, sample_weight, validation_split):
-    given = {"y": y, "sample_weight": sample_weight, "validation_split": validation_split or None}
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(f"{name} must not be given where x gives batches")
-
-
-def _checked_arrays(model, x, y, sample_weight, class_weight, validation_data, validation_split):
-    """Arrays to train on, and `(x, y, sample_weight)` or batches to measure on, or None."""
-    x, y = check_data(model, x, y)
-    samples = len(keras.tree.flatten(x)[0])
-    sample_weight = weights.check_weights(model, sample_weight, class_weight, y, samples)
-    validation_split = checks.fraction("validation_split", validation_split, below_one=True)
-    if not validation_split:
-        return x, y, sample_weight, _checked_validation(model, validation_data)
-    if validation_data is not None:
-        raise ValueError("give validation_data or validation_split, not both")
-    whole = (x, y, sample_weight)
-    kept = int(samples * (1 - validation_split))
-    if kept in (0, samples):
-        raise ValueError(
-            f"validation_split must leave samples on both sides, got {validation_split} "
-            f"of {samples} samples"
-        )
-    return *_rows(whole, slice(None, kept)), _rows(whole, slice(kept, None))
-
-
-def _rows(tree, rows):
-    return keras.tree.map_structure(lambda a: a if a is None else a[rows], tree)
-
-
-def _checked_validation(model, data):
-    if data is None or is_stream(data):
-        return data
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        raise ValueError(
-            "validation_data must be (x, y), (x, y, sample_weight) or batches, "
-            f"got {type(data).__name__}"
-        )
-    x, y, weight = (*data, None)[:3]
-    x, y = check_data(model, x, y, prefix="validation ")
-    samples = len(keras.tree.flatten(x)[0])
-    return x, y, weights.check_weights(model, weight, None, y, samples, prefix="validation ")
-
-
-def _validation_source(model, data, batch_size):
-    if is_stream(data):
-        return sources.of_stream(model, "validation_data", data, shuffle=False)
-    return sources.of_arrays(model, *data, batch_size=batch_size)
+    return strategy
