@@ -619,7 +619,7 @@ def test_another_backend_is_answered_in_one_sentence(call, monkeypatch, request)
         call()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_backend_needs_no_tensorflow_to_import_the_package():
     code = """
 import sys, keras

@@ -88,6 +88,7 @@ def test_stop_in_the_midst_of_an_epoch_is_no_end_of_it(tmp_path):
         np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.short(damage=("flipped", "missing"))
 @pytest.mark.parametrize("damage", ["shorter", "flipped", "emptied", "missing"])
 def test_damaged_newest_falls_back_to_the_one_before(tmp_path, damage):
     _, whole = train(None, epochs=3)
