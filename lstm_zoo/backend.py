@@ -19,6 +19,11 @@ tf: Any = importlib.import_module("tensorflow") if keras.backend.backend() == "t
 F = TypeVar("F", bound=Callable)
 
 
+def sees_a_gpu() -> bool:
+    """Whether TensorFlow is the backend and has a GPU."""
+    return tf is not None and bool(tf.config.list_logical_devices("GPU"))
+
+
 def needs_tensorflow(function: F) -> F:
     """Make a call of `function` end in one sentence where Keras's backend is another."""
 

@@ -13,7 +13,7 @@ from lstm_zoo.cells.base import Cell
 
 _CELLS: dict[str, type[Cell]] = {}
 _DERIVATIVES: dict[type[Cell], tuple[Callable, Callable]] = {}
-_FASTEST: dict[type[Cell], str] = {}  # the engines of a cell beyond XLA; `recurrence` fills it in
+_NAMES_OF_ENGINES: list[Callable[[type[Cell]], str]] = []  # of a class; `engines_from` adds to it
 
 
 def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
@@ -111,12 +111,12 @@ def _entry(name):
     kind = _CELLS[name]
     sentence = re.split(r"\n\s*\n", inspect.getdoc(kind) or "")[0].replace("\n", " ")
     states = kind(1).state_names
-    return Entry(name, sentence, tuple(states), _FASTEST.get(kind, "XLA"))
+    return Entry(name, sentence, tuple(states), ", ".join(of(kind) for of in _NAMES_OF_ENGINES))
 
 
-def runs_on(cell_class: type[Cell], engine: str) -> None:
-    """Say which engine, faster than XLA, can run the cells of exactly this class."""
-    _FASTEST[cell_class] = engine
+def engines_from(function: Callable[[type[Cell]], str]) -> None:
+    """Let `table` ask this function for the engines of a class; `lstm_zoo.recurrence` calls it."""
+    _NAMES_OF_ENGINES.append(function)
 
 
 def get(name: str) -> type[Cell]:

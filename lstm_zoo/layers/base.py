@@ -1,13 +1,11 @@
 """Any cell run over time: the loop that every layer of LSTM Zoo has, and the layer around it."""
 
 import keras
-from keras import ops
 
-from lstm_zoo import recurrence
-from lstm_zoo.cells import Cell
+from lstm_zoo.layers.fitting import fitted_mask, fitted_states
 from lstm_zoo.layers.states import LearnsInitialState
-from lstm_zoo.recurrence import loop, portable, scan
-from lstm_zoo.recurrence.engines import engine_of
+from lstm_zoo.recurrence import engines, scan
+from lstm_zoo.recurrence.engines import LayerCall
 
 
 def run_layer(layer, sequences, initial_state, mask, training=False):
@@ -27,120 +25,10 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
     Raises:
         ValueError: if a state or the mask is of another size.
     """
-    mask = keras.tree.flatten(mask)[0]
-    initial_state = _fitting_states(layer.cell, sequences, initial_state)
-    if layer.stateful:  # PyTorch overwrites the variable, while the gradient needs its old value
-        initial_state = [ops.copy(state) for state in initial_state]
-    mask = _fitting_mask(sequences, mask)
-    engine = engine_of(layer, mask is not None, sequences.shape[1]).name
-    target = None if engine == "keras" else portable.target()
-    if target is not None:
-        outputs, states = portable.run(target, layer, sequences, initial_state, mask)
-        return _finished(layer, outputs, states, mask)
-    if engine == "cudnn":
-        return keras.layers.LSTM.inner_loop(layer, sequences, initial_state, mask, training)
-    cell = layer.cell
-    drawn = None
-    if training and isinstance(cell, Cell):
-        drawn = cell.draw(*ops.shape(sequences)[:2])
-    if engine == "keras":
-        if drawn is not None:  # no loop of JAX may draw
-            sequences = ops.concatenate([sequences, ops.cast(drawn, sequences.dtype)], axis=-1)
-        return in_keras_loop(layer, sequences, initial_state, mask, training)
-    dropout = training and 0.0 < cell.dropout < 1.0
-    recurrent = training and 0.0 < cell.recurrent_dropout < 1.0
-    input_mask = cell.get_dropout_mask(sequences[:, 0]) if dropout else None
-    recurrent_mask = None
-    if recurrent:
-        recurrent_mask = cell.get_recurrent_dropout_mask(cell.recurrent_part(initial_state))
-    run, options = recurrence.run, {"recurrent_mask": recurrent_mask, "drawn": drawn}
-    if engine == "parallel":
-        run, options = scan.run, {}
-    elif engine == "loop":
-        run, options = loop.run, {**options, "unroll": layer.unroll}
-    else:
-        options |= {
-            "training": training,
-            "return_sequences": layer.return_sequences,
-            "recompute": layer.recompute,
-            "use_native": engine == "native",
-        }
-    outputs, states = run(
-        cell,
-        sequences,
-        initial_state,
-        mask,
-        input_mask=input_mask,
-        go_backwards=layer.go_backwards,
-        **options,
-    )
-    return _finished(layer, outputs, states, mask)
-
-
-def in_keras_loop(layer, sequences, initial_state, mask, training):
-    """Run Keras's own loop; under a mask, JAX then gives the numbers of the other backends.
-
-    Keras's loop for JAX puts out the first state, and not zeros, before the first unmasked step.
-    """
-    last, outputs, states = keras.layers.RNN.inner_loop(
-        layer, sequences, initial_state, mask, training
-    )
-    if mask is not None and keras.backend.backend() == "jax":
-        outputs, last = _as_keras_masks(layer, outputs, last, mask)
-    return last, outputs, states
-
-
-def _finished(layer, outputs, states, mask):
-    """The last output, all outputs and the last states, with the outputs that Keras wants."""
-    last = states[0]
-    if mask is not None:
-        outputs, last = _as_keras_masks(layer, outputs, last, mask)
-    return last, last[:, None] if outputs is None else outputs, states
-
-
-def _as_keras_masks(layer, outputs, last, mask):
-    """The output at a masked step repeats the one before, which is zeros at the start."""
-    mask = ops.cast(ops.flip(mask, axis=1) if layer.go_backwards else mask, "bool")
-    seen = mask if layer.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), 1) > 0
-    if outputs is not None:
-        outputs = ops.where(ops.expand_dims(seen, -1), outputs, 0)
-    return outputs, ops.where(seen[:, -1:], last, 0)
-
-
-def _fitting_states(cell, sequences, states):
-    sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
-    states = list(states)
-    if len(states) != len(sizes):
-        raise ValueError(f"initial_state must hold {len(sizes)} states, got {len(states)}")
-    return [_broadcast("initial_state", s, sequences, (size,)) for s, size in zip(states, sizes)]
-
-
-def _fitting_mask(sequences, mask):
-    if mask is None:
-        return None
-    if len(mask.shape) == 3 and mask.shape[-1] == 1:  # as Keras's loop takes it too
-        mask = mask[..., 0]
-    return _broadcast("mask", mask, sequences, (sequences.shape[1],))
-
-
-def _broadcast(argument, value, sequences, rest):
-    """`value` as `(batch, *rest)`, from that shape or from one row for all."""
-    wanted, got = (sequences.shape[0], *rest), tuple(value.shape)
-    fits = len(got) == len(wanted) and all(
-        None in (g, w) or g == w or (g == 1 and axis == 0)
-        for axis, (g, w) in enumerate(zip(got, wanted))
-    )
-    if not fits:
-        what = {"mask": "(batch, timesteps)"}.get(argument, "(batch, units)")
-        raise ValueError(
-            f"{argument} must be {what} = {wanted}, or one row for the whole batch, got {got}"
-        )
-    if got == wanted and None not in got:
-        return value
-    sizes = ops.shape(sequences)
-    return ops.broadcast_to(
-        value, (sizes[0], *(sizes[1 + k] if w is None else w for k, w in enumerate(rest)))
-    )
+    states = fitted_states(layer, sequences, list(initial_state))
+    mask = fitted_mask(sequences, keras.tree.flatten(mask)[0])
+    call = LayerCall(layer, sequences, states, mask, training)
+    return engines.engine_for(call).run(call)
 
 
 class RNN(LearnsInitialState):
@@ -206,9 +94,6 @@ class RNN(LearnsInitialState):
         self.parallel = parallel
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if isinstance(self.cell, keras.layers.StackedRNNCells):
-            mask = _fitting_mask(sequences, keras.tree.flatten(mask)[0])
-            return in_keras_loop(self, sequences, initial_state, mask, training)
         return run_layer(self, sequences, initial_state, mask, training)
 
     def get_config(self):

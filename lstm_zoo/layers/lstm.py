@@ -2,10 +2,11 @@
 
 import keras
 
+from lstm_zoo.backend import sees_a_gpu
 from lstm_zoo.cells.lstm import LSTMCell
 from lstm_zoo.layers.base import run_layer
 from lstm_zoo.layers.states import LearnsInitialState
-from lstm_zoo.recurrence.engines import sees_a_gpu, suits_cudnn
+from lstm_zoo.recurrence.engines import cudnn
 
 _LAYERS: dict[type, type] = {}
 
@@ -164,13 +165,13 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
         self.recompute = recompute
         self._set_initial_state(learned_initial_state)
-        if use_cudnn is True and not suits_cudnn(self):
+        if use_cudnn is True and not cudnn.suits(self):
             raise ValueError(
                 "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
                 'unroll, recurrent_dropout and implementation=1; pass use_cudnn="auto" to fall '
                 "back where cuDNN cannot serve"
             )
-        if self.use_cudnn and suits_cudnn(self) and sees_a_gpu():
+        if self.use_cudnn and cudnn.suits(self) and sees_a_gpu():
             self.supports_jit = False  # XLA cannot compile cuDNN's kernel
 
     def inner_loop(self, sequences, initial_state, mask, training=False):

@@ -1,10 +1,9 @@
 """`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
 
-from lstm_zoo.backend import needs_tensorflow, tf, wide
+from lstm_zoo.backend import needs_tensorflow, sees_a_gpu, tf, wide
 from lstm_zoo.recurrence import bptt, native, portable
 from lstm_zoo.recurrence.bptt import Rows, Shared
 from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
-from lstm_zoo.recurrence.engines import sees_a_gpu
 from lstm_zoo.recurrence.net import Dropout, variables_of
 from lstm_zoo.recurrence.parts import in_parts
 from lstm_zoo.recurrence.segments import Plan, pad_to_bucket, segment_of
@@ -12,6 +11,11 @@ from lstm_zoo.recurrence.segments import Plan, pad_to_bucket, segment_of
 if tf is not None:
     # Whether an outer function is compiled as a whole; TensorFlow's only way to ask.
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+
+def in_xla() -> bool:
+    """Whether XLA compiles the function that is being traced."""
+    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 @needs_tensorflow
@@ -70,8 +74,8 @@ def run(
     weights = tf.nest.map_structure(
         lambda w: None if w is None else tf.cast(w, cell.compute_dtype), variables_of(cell)
     )
-    in_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    use_native = use_native and not (in_xla or portable.target())
+    compiled_around = in_xla()
+    use_native = use_native and not (compiled_around or portable.target())
     if not sees_a_gpu():  # there half precision is quicker, here it is slower and loses sums
         x, states, weights, drop = _cast((x, states, weights, drop), wide(cell.compute_dtype))
     if not use_native:
@@ -87,7 +91,7 @@ def run(
         training=bool(training),
         recompute=recompute,
         outputs=return_sequences,
-        split=not (use_native or in_xla or sees_a_gpu()),
+        split=not (use_native or compiled_around or sees_a_gpu()),
         native=use_native,
     )
     kind = kind_of(cell)

@@ -14,7 +14,6 @@ import tensorflow as tf
 import lstm_zoo as lz
 from lstm_zoo import cells, layers
 from lstm_zoo.cells.registry import derivatives
-from lstm_zoo.layers import base
 from lstm_zoo.recurrence import bptt, compiled, engines, parts
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 3, 3
@@ -224,8 +223,8 @@ def masked_layer(name):
 
 
 def assert_equals_keras_loop(layer, arguments, ours, monkeypatch):
-    assert engines.engine_of(layer).name != "keras"
-    monkeypatch.setattr(base, "engine_of", lambda *_: engines.ENGINES[-1])
+    assert engines.engine_for(engines.LayerCall.of_size(layer)).name != "keras"
+    monkeypatch.setattr(engines, "engine_for", lambda call: engines.ENGINES["keras"]())
     for got, expected in zip(ours, outputs_and_gradients(layer, *arguments), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
 

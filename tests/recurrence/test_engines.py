@@ -8,11 +8,14 @@ import tensorflow as tf
 import lstm_zoo as lz
 from lstm_zoo import cells, recurrence
 from lstm_zoo.cells.in_numpy import lstm_in_numpy
-from lstm_zoo.layers import base
-from lstm_zoo.recurrence import engines, portable, scan
+from lstm_zoo.recurrence import engines, native, portable
 
 HALVES = {"mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}
-BY_NAME = {engine.name: engine for engine in engines.ENGINES}
+
+
+def force(name, monkeypatch):
+    """Every layer runs on this engine."""
+    monkeypatch.setattr(engines, "engine_for", lambda call: engines.ENGINES[name]())
 
 
 def random_weights(layer, features):
@@ -28,16 +31,15 @@ def random_weights(layer, features):
 
 @pytest.fixture
 def ran(monkeypatch):
-    """The names of the engines that were used, in turn."""
-    names = []
-    for name, module in (("parallel", scan), ("compiled", recurrence)):
+    """The engines that were used, in turn."""
+    used, usual = [], engines.engine_for
 
-        def run(*args, name=name, usual=module.run, **options):
-            names.append(name)
-            return usual(*args, **options)
+    def noted(call):
+        used.append(usual(call))
+        return used[-1]
 
-        monkeypatch.setattr(module, "run", run)
-    return names
+    monkeypatch.setattr(engines, "engine_for", noted)
+    return used
 
 
 @pytest.mark.parametrize("cell", [cells.MLSTMCell, cells.MinGRUCell])
@@ -46,10 +48,13 @@ def test_explain_names_the_engine_that_runs_each_length(cell, ran):
     graph = tf.function(layer, input_signature=[tf.TensorSpec((1, None, 1))])
     for steps in (1, 512, 513):
         layer(tf.zeros((1, steps, 1)))
+        engine = ran.pop()
         said = recurrence.explain(layer, timesteps=steps)
-        assert BY_NAME[ran.pop()].what in said.split(". ")[0]
+        assert engine.what in said.split(". ")[0]
+        assert engine.name == ("xla" if steps > 512 and cell is cells.MLSTMCell else "parallel")
+        ran.clear()
     graph(tf.zeros((1, 3, 1)))  # of a length that is open
-    assert ran == ["compiled"]
+    assert [engine.name for engine in ran] == ["xla"]
 
 
 def test_explain_without_a_length_speaks_of_the_one_that_the_layer_was_built_for():
@@ -59,6 +64,19 @@ def test_explain_without_a_length_speaks_of_the_one_that_the_layer_was_built_for
         assert engine in recurrence.explain(layer).split(". ")[0]
         assert "compiled" in recurrence.explain(layer, timesteps=513).split(". ")[0]
     assert "known and at most 512" in recurrence.explain(lz.RNN(cells.MLSTMCell(2)))
+
+
+def test_explain_names_the_engine_inside_a_function_that_xla_compiles(ran):
+    layer, said = random_weights(lz.LSTM(2), 3), []
+
+    @tf.function(jit_compile=True)
+    def compiled(x):
+        said.append(recurrence.explain(layer))
+        return layer(x)
+
+    compiled(tf.zeros((1, 4, 3)))
+    assert ran[-1].name == "xla"
+    assert ran[-1].what in said[0].split(". ")[0]
 
 
 @pytest.mark.parametrize("timesteps", [0, -1, 2.5, "many"])
@@ -102,7 +120,7 @@ def test_written_out_loop_equals_numpy_and_the_gradients_of_keras_loop(go_backwa
     expected, _ = lstm_in_numpy(forwards, *weights, h.numpy(), c.numpy())
     np.testing.assert_allclose(outputs_and_gradients(None)[0], expected, rtol=1e-12, atol=1e-14)
     ours = outputs_and_gradients(tf.constant(mask))
-    monkeypatch.setattr(base, "engine_of", lambda *_: BY_NAME["keras"])
+    force("keras", monkeypatch)
     for got, wanted in zip(ours, outputs_and_gradients(tf.constant(mask)), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
 
@@ -120,7 +138,7 @@ def integrator(policy, **options):
 
 
 @pytest.mark.parametrize("policy", HALVES)
-@pytest.mark.parametrize("engine", ["native", "compiled", "loop", "file"])
+@pytest.mark.parametrize("engine", ["native", "xla", "loop", "file"])
 def test_half_precision_sums_over_many_steps_in_float32(engine, policy, monkeypatch):
     steps = 600  # where bfloat16 itself stops at 4 and the right sum is 6
     layer = integrator(policy, unroll=engine == "loop")
@@ -130,9 +148,9 @@ def test_half_precision_sums_over_many_steps_in_float32(engine, policy, monkeypa
         with portable.written_as(target):
             cell_state = graph(tf.zeros((1, steps, 1)))[-1]
     else:
-        if engine == "native" and not engines.native.OPS:
-            engine = "compiled"
-        monkeypatch.setattr(base, "engine_of", lambda *_: BY_NAME[engine])
+        if engine == "native" and not native.OPS:
+            engine = "xla"
+        force(engine, monkeypatch)
         cell_state = layer(tf.zeros((1, steps, 1)))[-1]
     assert cell_state.dtype == layer.compute_dtype
     np.testing.assert_allclose(tf.cast(cell_state, tf.float32), 6, rtol=10 * HALVES[policy])
@@ -159,15 +177,15 @@ def test_engines_give_the_same_rounded_numbers(policy, monkeypatch):
     x = np.random.default_rng(1).normal(size=(2, 40, 3)).astype("float32")
     answers = []
     for names, make in (
-        (("native", "compiled"), lambda: lz.LSTM(3, return_sequences=True, dtype=policy)),
+        (("native", "xla"), lambda: lz.LSTM(3, return_sequences=True, dtype=policy)),
         (("loop",), lambda: lz.LSTM(3, return_sequences=True, dtype=policy, unroll=True)),
     ):
         layer = random_weights(make(), 3)
         for name in names:
-            if name == "native" and not engines.native.OPS:
+            if name == "native" and not native.OPS:
                 continue
             with monkeypatch.context() as patch:
-                patch.setattr(base, "engine_of", lambda *_, name=name: BY_NAME[name])
+                force(name, patch)
                 answers.append(tf.cast(layer(x), tf.float32))
     for answer in answers[1:]:
         np.testing.assert_allclose(answer, answers[0], rtol=HALVES[policy], atol=1e-6)

@@ -18,7 +18,7 @@ from keras import ops
 import lstm_zoo as lz
 from lstm_zoo import recurrence
 from lstm_zoo.cells import LSTMCell, lstm_in_numpy
-from lstm_zoo.layers import CoupledLSTM, base
+from lstm_zoo.layers import CoupledLSTM
 from lstm_zoo.recurrence import bptt, compiled, engines, net, parts, segments
 from lstm_zoo.recurrence.run import _backward, _forward
 
@@ -51,17 +51,17 @@ class LeakyLSTM(lz.LSTM):
 @contextlib.contextmanager
 def served_by(engine):
     """Inside, our layers run on this engine."""
-    usual = base.engine_of
-    base.engine_of = lambda *_: engine
+    usual = engines.engine_for
+    engines.engine_for = lambda call: engine
     try:
         yield
     finally:
-        base.engine_of = usual
+        engines.engine_for = usual
 
 
 def keras_loop():
     """Inside, our layers run in `keras.layers.RNN`'s loop, and TensorFlow differentiates it."""
-    return served_by(engines.ENGINES[-1])
+    return served_by(engines.ENGINES["keras"]())
 
 
 def random_layer(layer_class, features, seed, **arguments):
@@ -124,9 +124,9 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(data):
         states = [tf.constant(rng.normal(size=(3, 3)), dtype) for _ in range(2)]
     mask = None if MASKS[mask] is None else tf.constant(MASKS[mask]) > 0
     layer = random_layer(layer_class, 2, seed=1, dtype=dtype, **arguments)
-    engine = engines.engine_of(layer, mask is not None)
+    engine = engines.engine_for(engines.LayerCall.of_size(layer, 5, mask is not None))
     if data.draw(flag, "compiled"):  # where the native operation would serve as well
-        engine = next(one for one in engines.ENGINES if one.name == "compiled")
+        engine = engines.ENGINES["xla"]()
     with served_by(engine):
         ours = outputs_and_gradients(layer, x, states, mask)
     with keras_loop():

@@ -17,6 +17,7 @@ from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.recurrence.bptt import Passed
 from lstm_zoo.recurrence.net import product
 
+CELLS = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)  # the classes that the operations know
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
 INTERFACE = 3  # that of `operations.c`; a library that an older version left behind has another
 
@@ -52,7 +53,7 @@ def simd() -> str:
 def knows(cell) -> bool:
     """Whether the operations compute what a cell computes."""
     return (
-        type(cell) in (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
+        type(cell) in CELLS
         and cell.activation in (keras.activations.tanh, keras.activations.relu)
         and cell.recurrent_activation is keras.activations.sigmoid
     )

@@ -1,0 +1,95 @@
+"""One call of a recurrent layer, as engines get it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from lstm_zoo.cells.base import Cell
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCall:
+    """What a recurrent layer is called with.
+
+    Args:
+        layer: a `keras.layers.RNN`.
+        sequences: `(batch, timesteps, features)`.
+        states: those before the first step, each `(batch, width)`, in the cell's structure.
+        mask: `(batch, timesteps)` of booleans, or None.
+        training: whether dropout is on.
+    """
+
+    layer: Any
+    sequences: Any
+    states: Sequence = ()
+    mask: Any = None
+    training: bool = False
+
+    @classmethod
+    def of_size(cls, layer, timesteps: int | None = None, masked: bool = False) -> "LayerCall":
+        """A call without numbers or states, to ask which engine would run it.
+
+        >>> LayerCall.of_size(keras.layers.LSTM(2), timesteps=5).timesteps
+        5
+        """
+        mask = keras.KerasTensor((None, timesteps), "bool") if masked else None
+        return cls(layer, keras.KerasTensor((None, timesteps, None)), mask=mask)
+
+    @property
+    def cell(self):
+        """The layer's cell, or None."""
+        return getattr(self.layer, "cell", None)
+
+    @property
+    def timesteps(self) -> int | None:
+        """How long the sequences are; None where a graph leaves it open."""
+        return self.sequences.shape[1]
+
+    def draw(self):
+        """What the cell draws in training for every step, as `Cell.draw` gives it, or None."""
+        if self.training and isinstance(self.cell, Cell):
+            return self.cell.draw(*ops.shape(self.sequences)[:2])
+        return None
+
+    def random_arguments(self) -> dict:
+        """What training draws, as arguments of `recurrence.run`; each is None where nothing is.
+
+        One generator gives all of it, so the order decides the numbers.
+        """
+        cell, drawn = self.cell, self.draw()
+        input_mask = recurrent_mask = None
+        if self.training and 0.0 < cell.dropout < 1.0:
+            input_mask = cell.get_dropout_mask(self.sequences[:, 0])
+        if self.training and 0.0 < cell.recurrent_dropout < 1.0:
+            recurrent_mask = cell.get_recurrent_dropout_mask(cell.recurrent_part(self.states))
+        return {"drawn": drawn, "input_mask": input_mask, "recurrent_mask": recurrent_mask}
+
+    def result(self, outputs, states) -> tuple:
+        """What `inner_loop` of a Keras layer returns, from what our own engines compute.
+
+        Args:
+            outputs: of every step, `(batch, timesteps, width)`, or None for those of no step.
+            states: the last ones.
+
+        Returns:
+            The last output, all outputs (the last alone for None), the last states.
+        """
+        last = states[0]
+        if self.mask is not None:
+            outputs, last = self.outputs_as_keras_masks(outputs, last)
+        return last, last[:, None] if outputs is None else outputs, states
+
+    def outputs_as_keras_masks(self, outputs, last) -> tuple:
+        """The same, but zeros before the first step that counts, or at every masked step.
+
+        The second is so with the layer's `zero_output_for_mask`.
+        """
+        layer, mask = self.layer, self.mask
+        mask = ops.cast(ops.flip(mask, axis=1) if layer.go_backwards else mask, "bool")
+        seen = mask if layer.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), 1) > 0
+        if outputs is not None:
+            outputs = ops.where(ops.expand_dims(seen, -1), outputs, 0)
+        return outputs, ops.where(seen[:, -1:], last, 0)

@@ -1,0 +1,51 @@
+"""cuDNN, NVIDIA's fused kernel for the plain LSTM on a GPU."""
+
+import keras
+
+from lstm_zoo.backend import sees_a_gpu
+from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
+from lstm_zoo.recurrence.engines.base import Engine, register
+
+
+@register
+class CuDNN(Engine):
+    """The kernel, by way of `keras.layers.LSTM`, where it suits the layer and there is a GPU."""
+
+    name, what, place = "cudnn", "cuDNN, NVIDIA's fused kernel", 100
+    label = "cuDNN"
+
+    def made_for(self, cell_class):
+        return cell_class is LSTMCell
+
+    def why_not(self, call):
+        use_cudnn = getattr(call.layer, "use_cudnn", False)
+        if use_cudnn is True:
+            return None
+        if not suits(call.layer):
+            return (
+                "it knows the plain LSTM only, with tanh, sigmoid and a bias, without unroll, "
+                "recurrent_dropout and implementation=1"
+            )
+        if not use_cudnn:
+            return "use_cudnn=False"
+        if call.mask is not None:
+            return "it stops at a sequence that is masked whole, so no mask may lead to it"
+        return None if sees_a_gpu() else "TensorFlow sees no GPU"
+
+    def run(self, call):
+        return keras.layers.LSTM.inner_loop(
+            call.layer, call.sequences, call.states, call.mask, call.training
+        )
+
+
+def suits(layer) -> bool:
+    """Whether cuDNN computes what a layer computes: the plain LSTM, with nothing between steps."""
+    cell = getattr(layer, "cell", None)
+    return (
+        type(cell) is LSTMCell
+        and has_usual_activations(cell)
+        and cell.use_bias
+        and not cell.recurrent_dropout
+        and not layer.unroll
+        and cell.implementation == 2
+    )

@@ -1,0 +1,41 @@
+"""The recurrence that XLA compiles, for every cell of LSTM Zoo on TensorFlow."""
+
+import keras
+
+from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
+from lstm_zoo.recurrence.run import run
+
+
+@register
+class XLA(Engine):
+    """`lstm_zoo.recurrence.run`: both passes are programs of XLA, kept for cells that are alike."""
+
+    name, what, place = "xla", "the compiled recurrence of lstm_zoo (XLA)", 400
+
+    def why_not(self, call):
+        reason = why_only_keras(call)
+        if reason is None and keras.backend.backend() != "tensorflow":
+            return f"the Keras backend is {keras.backend.backend()}, not tensorflow"
+        if reason is None and call.layer.unroll:
+            return "unroll=True asks for a loop that is written out"
+        return reason
+
+    def run(self, call):
+        return on_tensorflow(call, use_native=False)
+
+
+def on_tensorflow(call, use_native):
+    """A call by `lstm_zoo.recurrence.run`: by the operations in C, or by XLA."""
+    outputs, states = run(
+        call.cell,
+        call.sequences,
+        call.states,
+        call.mask,
+        **call.random_arguments(),
+        training=call.training,
+        return_sequences=call.layer.return_sequences,
+        go_backwards=call.layer.go_backwards,
+        recompute=call.layer.recompute,
+        use_native=use_native,
+    )
+    return call.result(outputs, states)
