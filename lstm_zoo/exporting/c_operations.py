@@ -23,11 +23,11 @@ class Code:
 
     def constants_in_c(self):
         for name, value in self.constants.items():
-            kind = "int" if value.dtype.kind == "i" else "float"
-            numbers = [str(x) if kind == "int" else _float(x) for x in value.ravel()]
-            rows = [", ".join(numbers[k : k + 8]) for k in range(0, len(numbers), 8)]
-            body = ",\n    ".join(rows)
-            yield f"static const {kind} {name}[{len(numbers)}] = {{\n    {body}}};"
+            c_type = "int" if value.dtype.kind == "i" else "float"
+            numbers = [str(x) if c_type == "int" else _float(x) for x in value.ravel()]
+            lines = [", ".join(numbers[k : k + 8]) for k in range(0, len(numbers), 8)]
+            body = ",\n    ".join(lines)
+            yield f"static const {c_type} {name}[{len(numbers)}] = {{\n    {body}}};"
 
     def name_of(self, tensor):
         """The C name of a tensor, which is written out if it is a constant."""
@@ -55,42 +55,44 @@ class Code:
 
     def add(self, operation):
         """Write what an operation does."""
-        kind, outputs = operation.type, operation.outputs
+        op_type, outputs = operation.type, operation.outputs
         if not any(one.name in self.wanted and self.value_of(one) is None for one in outputs):
             return
-        if kind in NOTHING.split():
+        if op_type in NOTHING.split():
             return
-        if kind in SAME.split():
+        if op_type in SAME.split():
             for source, output in zip(operation.inputs, outputs):
                 if source.name in self.given:
                     self.given[output.name] = self.given[source.name]
                 else:
                     self.place(output, self.name_of(source))
-        elif kind in FOLDED and all(self.value_of(one) is not None for one in operation.inputs):
+        elif op_type in FOLDED and all(self.value_of(one) is not None for one in operation.inputs):
             self._fold(operation)
-        elif kind in ONE:
-            self._each(operation, f"const float x = {{0}}; {{y}} = {ONE[kind]};")
-        elif kind == "LeakyRelu":
+        elif op_type in ONE:
+            self._each(operation, f"const float x = {{0}}; {{y}} = {ONE[op_type]};")
+        elif op_type == "LeakyRelu":
             slope = _float(operation.get_attr("alpha"))
             self._each(operation, f"const float x = {{0}}; {{y}} = x > 0 ? x : {slope} * x;")
-        elif kind in TWO:
-            self._each(operation, f"const float x = {{0}}, y = {{1}}; {{y}} = {TWO[kind]};")
-        elif kind in ("SelectV2", "Select"):
+        elif op_type in TWO:
+            self._each(operation, f"const float x = {{0}}, y = {{1}}; {{y}} = {TWO[op_type]};")
+        elif op_type in ("SelectV2", "Select"):
             self._each(operation, "{y} = {0} ? {1} : {2};")
-        elif kind == "AddN":
+        elif op_type == "AddN":
             terms = " + ".join(f"{{{k}}}" for k in range(len(operation.inputs)))
             self._each(operation, f"{{y}} = {terms};")
-        elif kind in ("MatMul", "BatchMatMulV2"):
+        elif op_type in ("MatMul", "BatchMatMulV2"):
             self._product(operation)
-        elif kind in REDUCTIONS:
+        elif op_type in REDUCTIONS:
             self._reduce(operation)
-        elif kind in ("Softmax", "LogSoftmax"):
+        elif op_type in ("Softmax", "LogSoftmax"):
             self._softmax(operation)
-        elif kind in ("ConcatV2", "Pack"):
+        elif op_type in ("ConcatV2", "Pack"):
             self._join(operation)
-        elif kind == "Pad":
+        elif op_type == "Pad":
             self._pad(operation)
-        elif kind in ("GatherV2", "ResourceGather") and self.value_of(operation.inputs[1]) is None:
+        elif (
+            op_type in ("GatherV2", "ResourceGather") and self.value_of(operation.inputs[1]) is None
+        ):
             self._look_up(operation)
         else:
             self._move(operation)
@@ -112,7 +114,7 @@ class Code:
         return name
 
     def _new(self, tensor):
-        """Room for a tensor."""
+        """Declare an array for a tensor; its name."""
         name = f"t{len(self.lines)}"
         self.line(f"float {name}[{max(1, int(np.prod(tensor.shape)))}];")
         return name
@@ -218,16 +220,18 @@ class Code:
     def _join(self, operation):
         [output] = operation.outputs
         if operation.type == "Pack":
-            parts, axis = list(operation.inputs), operation.get_attr("axis")
+            sources, axis = list(operation.inputs), operation.get_attr("axis")
             joined = np.stack
         else:
-            *parts, axis = operation.inputs
+            *sources, axis = operation.inputs
             axis, joined = int(self.value_of(axis)), np.concatenate
-        # Which element of which part each element of the result is.
-        which = joined([np.full(tuple(p.shape), k) for k, p in enumerate(parts)], axis).ravel()
-        sizes = [int(np.prod(p.shape)) for p in parts]
-        place = joined([np.arange(n).reshape(p.shape) for n, p in zip(sizes, parts)], axis).ravel()
-        names = [self.name_of(part) for part in parts]
+        # Which element of which source each element of the result is.
+        which = joined([np.full(tuple(p.shape), k) for k, p in enumerate(sources)], axis).ravel()
+        sizes = [int(np.prod(p.shape)) for p in sources]
+        place = joined(
+            [np.arange(n).reshape(p.shape) for n, p in zip(sizes, sources)], axis
+        ).ravel()
+        names = [self.name_of(source) for source in sources]
         y = self._new(output)
         for k, (name, size) in enumerate(zip(names, sizes)):
             at = self._index(np.flatnonzero(which == k))
@@ -249,7 +253,7 @@ class Code:
 
     def _look_up(self, operation):
         """Rows of a table by numbers that the data gives, as an embedding does."""
-        table, rows, *_ = operation.inputs
+        table, numbers, *_ = operation.inputs
         [output] = operation.outputs
         values = self.value_of(table)
         if values is None or len(values.shape) != 2:
@@ -257,9 +261,9 @@ class Code:
                 "the model cannot be written in C, for it gathers from what it computes"
             )
         count, width = values.shape
-        names = self._constant("table", np.asarray(values, "float32")), self.name_of(rows)
+        names = self._constant("table", np.asarray(values, "float32")), self.name_of(numbers)
         y = self._new(output)
-        self.line(f"for (int i = 0; i < {int(np.prod(rows.shape))}; i++) {{")
+        self.line(f"for (int i = 0; i < {int(np.prod(numbers.shape))}; i++) {{")
         self.line(f"    const float row = fminf(fmaxf({names[1]}[i], 0.0f), {count - 1}.0f);")
         self.line(f"    for (int k = 0; k < {width}; k++)")
         self.line(f"        {y}[i * {width} + k] = {names[0]}[(int)row * {width} + k]; }}")

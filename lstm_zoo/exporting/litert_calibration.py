@@ -4,7 +4,7 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.cells.lstm import LSTMCell
-from lstm_zoo.layer_tree import recurrent_layers
+from lstm_zoo.exporting.signature import looping_layers
 
 
 def examples_of(model, calibration):
@@ -48,27 +48,27 @@ def _checked(tensor, value, names):
 
 def refuse_int8(model, whole, examples, batch_size):
     """Raise a `ValueError` for what can't be int8: a loop, or too few examples for one call."""
-    for layer in recurrent_layers(model):
+    for layer in looping_layers(model):
         if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
             raise ValueError(
                 "calibration needs the plain LSTM and a batch_size, or streaming=True, for "
                 f"LiteRT's converter makes no int8 of a loop, got the layer {layer.name!r} and "
                 f"batch_size={batch_size}"
             )
-    rows, first = batch_size or 1, next(iter(examples.values()))
+    size, first = batch_size or 1, next(iter(examples.values()))
     count = len(first) if model is whole else len(first) * first.shape[1]
-    if count < rows:
-        raise ValueError(f"calibration must hold at least batch_size={rows} examples, got {count}")
+    if count < size:
+        raise ValueError(f"calibration must hold at least batch_size={size} examples, got {count}")
 
 
 def calls_of(model, whole, examples, batch_size):
-    """The examples as calls of `batch_size` rows, of `whole` or of its streaming form `model`."""
+    """The examples in batches, for `whole` or for its streaming form `model`."""
     if model is not whole:
         examples = _steps_of(model, examples)
-    rows, count = batch_size or 1, len(next(iter(examples.values())))
+    size, count = batch_size or 1, len(next(iter(examples.values())))
     return [
-        {name: a[k : k + rows] for name, a in examples.items()}
-        for k in range(0, count - rows + 1, rows)
+        {name: a[k : k + size] for name, a in examples.items()}
+        for k in range(0, count - size + 1, size)
     ]
 
 

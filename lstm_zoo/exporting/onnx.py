@@ -74,8 +74,8 @@ def _converted(model):
 
 def _mark(cell, x, states, lengths):
     """The outputs and last states of a mark for one LSTM node, or None if ONNX has none for it."""
-    kinds = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
-    if type(cell) not in kinds or not has_usual_activations(cell):
+    known = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
+    if type(cell) not in known or not has_usual_activations(cell):
         return None
     if lengths is not None:
         # The node could take lengths, which some runtimes ignore. A feature that is 1 past the end

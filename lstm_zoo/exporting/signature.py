@@ -7,7 +7,6 @@ from typing import NamedTuple
 import keras
 
 from lstm_zoo.backend import tf
-from lstm_zoo.layer_tree import recurrent_layers
 from lstm_zoo.layers.one_step import state_names
 
 
@@ -58,8 +57,26 @@ def signature_of(model, batch_size=None) -> Signature:
     return Signature(function, specs, names)
 
 
+def looping_layers(model) -> list:
+    """The layers of a model that loop over time, those in wrappers and nested models too.
+
+    Layers that take one step hold a recurrent layer as well, and don't loop: they are left out.
+    """
+    return [found for layer in model.layers for found in _loops_in(layer)]
+
+
+def _loops_in(layer):
+    if isinstance(layer, keras.layers.RNN):
+        return [layer]
+    if isinstance(layer, keras.layers.Bidirectional):
+        return [layer.forward_layer, layer.backward_layer]
+    if isinstance(layer, keras.Model):
+        return looping_layers(layer)
+    return _loops_in(layer.layer) if isinstance(layer, keras.layers.Wrapper) else []
+
+
 def _refuse_states_between_calls(model):
-    for layer in recurrent_layers(model):
+    for layer in looping_layers(model):
         if layer.stateful:
             raise ValueError(
                 f"model must not carry states from call to call, but layer {layer.name!r} is "

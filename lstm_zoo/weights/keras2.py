@@ -77,7 +77,7 @@ def _layers_of(file, ours):
         return ours.weighted()
     like = [*ours.weighted(), *[_unknown("")] * len(file.names)]
     return [
-        Described(one.kind, name, {}, one.inside, one.trainable)
+        Described(one.class_name, name, {}, one.inside, one.trainable)
         for name, one in zip(file.names, like)
     ]
 
@@ -93,7 +93,9 @@ def _by_places(file, saved, ours, around):
         return [(ours.layer.weights, _checked(ours, place, file.by_place(place)))]
     inside = {"Model": f"{place}/layers", "StackedRNNCells": f"{place}/cell/cells"}
     pairs = zip(saved.weighted(), ours.weighted())
-    return [fit for pair in pairs for fit in _by_places(file, *pair, inside.get(ours.kind, place))]
+    return [
+        fit for pair in pairs for fit in _by_places(file, *pair, inside.get(ours.class_name, place))
+    ]
 
 
 def _by_order(file, saved, ours):

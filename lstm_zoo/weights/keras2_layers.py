@@ -42,7 +42,7 @@ class Described:
     `slot` is its place inside the layer around it in a `.keras` file, `layer` is that of a model.
     """
 
-    kind: str
+    class_name: str
     name: str
     settings: dict[str, Any]
     inside: list["Described"]
@@ -52,12 +52,12 @@ class Described:
 
     @property
     def is_group(self):
-        return self.kind in ("Model", "Bidirectional", "StackedRNNCells", "TimeDistributed")
+        return self.class_name in ("Model", "Bidirectional", "StackedRNNCells", "TimeDistributed")
 
     def weighted(self):
         """The layers inside that have weights."""
         if self.layer is None:
-            return [one for one in self.inside if not WITHOUT_WEIGHTS.fullmatch(one.kind)]
+            return [one for one in self.inside if not WITHOUT_WEIGHTS.fullmatch(one.class_name)]
         return [one for one in self.inside if one.layer.weights]
 
     def unweighted(self):
@@ -66,28 +66,28 @@ class Described:
         return [
             one
             for one in found
-            if hasattr(keras.layers, one.kind)
-            and not TRAINING_ONLY.fullmatch(one.kind)
+            if hasattr(keras.layers, one.class_name)
+            and not TRAINING_ONLY.fullmatch(one.class_name)
             and one.settings.get("activation") != "linear"
         ]
 
 
 def of_file(config: dict) -> Described:
     """A layer as the configuration in a file describes it."""
-    kind, given = str(config["class_name"]), config.get("config") or {}
+    class_name, given = str(config["class_name"]), config.get("config") or {}
     # A Sequential of early versions is a list of layers.
     settings: dict[str, Any] = {"layers": given} if isinstance(given, list) else dict(given)
-    name = str(settings.get("name", config.get("name", kind)))
-    slot, cudnn = _snake(kind), kind.startswith("CuDNN")
-    kind = re.sub(r"^CuDNN|V\d$", "", kind)
+    name = str(settings.get("name", config.get("name", class_name)))
+    slot, cudnn = _snake(class_name), class_name.startswith("CuDNN")
+    class_name = re.sub(r"^CuDNN|V\d$", "", class_name)
     if cudnn:
-        settings |= _CUDNN | ({"reset_after": True} if kind == "GRU" else {})
-    if kind == "LeakyReLU":
+        settings |= _CUDNN | ({"reset_after": True} if class_name == "GRU" else {})
+    if class_name == "LeakyReLU":
         settings = {_RENAMED.get(key, key): value for key, value in settings.items()}
     inside = []
-    if kind in ("Model", "Functional", "Sequential") and "layers" in settings:
-        kind, inside = "Model", [of_file(one) for one in settings["layers"]]
-    elif kind == "Bidirectional":
+    if class_name in ("Model", "Functional", "Sequential") and "layers" in settings:
+        class_name, inside = "Model", [of_file(one) for one in settings["layers"]]
+    elif class_name == "Bidirectional":
         forward = of_file(settings["layer"])
         if settings.get("backward_layer"):
             backward = of_file(settings["backward_layer"])
@@ -95,40 +95,40 @@ def of_file(config: dict) -> Described:
             backward = of_file(settings["layer"])
             backward.settings["go_backwards"] = not forward.settings.get("go_backwards")
         forward.slot, backward.slot, inside = "forward_layer", "backward_layer", [forward, backward]
-    elif kind == "TimeDistributed":
+    elif class_name == "TimeDistributed":
         inside = [of_file(settings["layer"])]
         inside[0].slot = "layer"
-    elif kind == "RNN":
+    elif class_name == "RNN":
         inside = [of_file(settings["cell"])]
         inside[0].slot = "cell"
         settings |= inside[0].settings
-        kind, inside = re.sub("Cell$", "", inside[0].kind), inside[0].inside
-    elif kind == "StackedRNNCells":
+        class_name, inside = re.sub("Cell$", "", inside[0].class_name), inside[0].inside
+    elif class_name == "StackedRNNCells":
         inside = [of_file(one) for one in settings["cells"]]
     trainable = settings.get("trainable", True) is not False
-    return _settled(Described(kind, name, settings, inside, trainable, slot))
+    return _settled(Described(class_name, name, settings, inside, trainable, slot))
 
 
 def of_model(layer: keras.layers.Layer, trainable: bool = True) -> Described:
     """A layer of a model in the same words."""
-    kind, settings = _kind_of(layer), dict(layer.get_config())
+    class_name, settings = _class_name_of(layer), dict(layer.get_config())
     trainable = trainable and layer.trainable
-    slot, parts = _snake(type(layer).__name__), []
+    slot, layers = _snake(type(layer).__name__), []
     if isinstance(layer, keras.Model):
-        kind, parts, settings = "Model", layer.layers, {}
+        class_name, layers, settings = "Model", layer.layers, {}
     elif isinstance(layer, keras.layers.Bidirectional):
-        parts = [layer.forward_layer, layer.backward_layer]
+        layers = [layer.forward_layer, layer.backward_layer]
     elif isinstance(layer, keras.layers.TimeDistributed):
-        parts = [layer.layer]
+        layers = [layer.layer]
     elif isinstance(layer, keras.layers.RNN):
         cell = layer.cell
         settings |= cell.get_config()
-        kind = re.sub("Cell$", "", _kind_of(cell))
-        parts = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else []
-    inside = [of_model(one, trainable) for one in parts]
-    for part, place in zip(inside, _PLACES.get(kind, ())):
+        class_name = re.sub("Cell$", "", _class_name_of(cell))
+        layers = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else []
+    inside = [of_model(one, trainable) for one in layers]
+    for part, place in zip(inside, _PLACES.get(class_name, ())):
         part.slot = place
-    return _settled(Described(kind, layer.name, settings, inside, trainable, slot, layer))
+    return _settled(Described(class_name, layer.name, settings, inside, trainable, slot, layer))
 
 
 _PLACES = {"Bidirectional": ("forward_layer", "backward_layer"), "TimeDistributed": ("layer",)}
@@ -136,14 +136,14 @@ _PLACES = {"Bidirectional": ("forward_layer", "backward_layer"), "TimeDistribute
 
 def _settled(one):
     """Settings in one form, slots counted, and steps that need no TimeDistributed without it."""
-    if one.kind == "TimeDistributed" and one.inside[0].kind in _PER_STEP:
+    if one.class_name == "TimeDistributed" and one.inside[0].class_name in _PER_STEP:
         [inside] = one.inside
         layer = one.layer and one.layer.layer
         inside.slot, inside.layer = f"{one.slot}/layer", layer
         return inside
     of_file = one.layer is None
     counts: dict[str, int] = {}
-    for part in one.inside if one.kind in ("Model", "StackedRNNCells") else ():
+    for part in one.inside if one.class_name in ("Model", "StackedRNNCells") else ():
         number = counts[part.slot] = counts.get(part.slot, -1) + 1
         head, *tail = part.slot.split("/")
         part.slot = "/".join([f"{head}_{number}" if number else head, *tail])
@@ -155,11 +155,11 @@ def _settled(one):
     return one
 
 
-def _kind_of(layer):
+def _class_name_of(layer):
     """The name of the class of Keras from which a layer or a cell is made, or of its own."""
-    for kind in type(layer).__mro__:
-        if kind.__module__.startswith(("keras.", "lstm_zoo.")):
-            return kind.__name__
+    for one in type(layer).__mro__:
+        if one.__module__.startswith(("keras.", "lstm_zoo.")):
+            return one.__name__
     return type(layer).__name__
 
 
@@ -185,9 +185,10 @@ def _snake(name):
 
 def differences(saved: Described, ours: Described) -> list[str]:
     """What a layer of a model computes otherwise than that of the file, a sentence each."""
-    if saved.kind != ours.kind and hasattr(keras.layers, saved.kind):
+    if saved.class_name != ours.class_name and hasattr(keras.layers, saved.class_name):
         return [
-            f"{ours.name} must be a {saved.kind}, as {saved.name!r} in the file, got {ours.kind}"
+            f"{ours.name} must be a {saved.class_name}, as {saved.name!r} in the file, "
+            f"got {ours.class_name}"
         ]
     found = []
     if saved.settings.get("time_major"):
@@ -219,8 +220,8 @@ def _differences_inside(saved, ours):
     _fold_activations(saved), _fold_activations(ours)
     found = [text for pair in zip(theirs, mine) for text in differences(*pair)]
     theirs, mine = saved.unweighted(), ours.unweighted()
-    if [one.kind for one in theirs] != [one.kind for one in mine]:
-        lists = (", ".join(one.kind for one in some) or "none" for some in (theirs, mine))
+    if [one.class_name for one in theirs] != [one.class_name for one in mine]:
+        lists = (", ".join(one.class_name for one in some) or "none" for some in (theirs, mine))
         text = "{} must have these layers without weights, as the file: {}; got {}"
         return [*found, text.format(ours.name, *lists)]
     return found + [text for pair in zip(theirs, mine) for text in differences(*pair)]
@@ -229,7 +230,7 @@ def _differences_inside(saved, ours):
 def _fold_activations(group):
     """An Activation layer right after a layer without one is that layer's activation."""
     for before, after in zip(group.inside, group.inside[1:]):
-        if after.kind == "Activation" and before.settings.get("activation") == "linear":
+        if after.class_name == "Activation" and before.settings.get("activation") == "linear":
             before.settings["activation"] = after.settings["activation"]
             after.settings["activation"] = "linear"
 

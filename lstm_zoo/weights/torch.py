@@ -23,7 +23,7 @@ _HOW = (
 )
 
 
-class _Kind(NamedTuple):
+class _Module(NamedTuple):
     """A module of PyTorch, and where in Keras's order each of its gates is."""
 
     name: str
@@ -71,20 +71,20 @@ def from_torch(
         >>> from_torch(lz.LSTM(4), "lstm.safetensors")
     """
     layers = _as_list(layers)
-    kinds = [_kind_of(part) for layer in layers for part, _ in _directions(layer, 0)]
+    modules = [_module_of(part) for layer in layers for part, _ in _directions(layer, 0)]
     tensors = _read(path)
     of_cell = f"{prefix}weight_ih" in tensors
-    if of_cell and (len(layers) > 1 or len(kinds) > 1):
+    if of_cell and (len(layers) > 1 or len(modules) > 1):
         raise ValueError(
             f"layers must be one layer of one direction for a cell of PyTorch ({prefix}weight_ih), "
-            f"got {len(kinds)}; call from_torch once for each cell, with its prefix"
+            f"got {len(modules)}; call from_torch once for each cell, with its prefix"
         )
-    parts = [part for number, layer in enumerate(layers) for part in _directions(layer, number)]
+    one_way = [part for number, layer in enumerate(layers) for part in _directions(layer, number)]
     found = [
-        (part, _keras_weights(tensors, f"{prefix}{{}}{'' if of_cell else ending}", kind, path))
-        for (part, ending), kind in zip(parts, kinds)
+        (part, _keras_weights(tensors, f"{prefix}{{}}{'' if of_cell else ending}", module, path))
+        for (part, ending), module in zip(one_way, modules)
     ]
-    _nothing_is_left(tensors, prefix, {ending for _, ending in parts})
+    _nothing_is_left(tensors, prefix, {ending for _, ending in one_way})
     set_all([(part, fitted(part, *weights)) for part, weights in found])
 
 
@@ -116,10 +116,10 @@ def to_torch(
     tensors: dict[str, np.ndarray] = {}
     for number, layer in enumerate(_as_list(layers)):
         for part, ending in _directions(layer, number):
-            kind = _kind_of(part)
+            module = _module_of(part)
             if not part.built:
                 raise ValueError(f"layers must be built, got {part.name}; call it on data first")
-            for name, value in _torch_weights(part.cell, kind).items():
+            for name, value in _torch_weights(part.cell, module).items():
                 tensors[f"{prefix}{name}{ending}"] = np.ascontiguousarray(value)
     with files.replacing(path) as temporary:
         save_file(tensors, temporary)
@@ -137,21 +137,21 @@ def _directions(layer, number):
     return [(layer, f"_l{number}")]
 
 
-def _kind_of(layer):
+def _module_of(layer):
     """The module of PyTorch that computes what a layer computes; a ValueError if there is none."""
     cell = getattr(layer, "cell", None)
     gated = {"activation": ["tanh"], "recurrent_activation": ["sigmoid"]}
     if type(cell) in PLAIN or type(cell) is ProjectedLSTMCell:
         activations(layer, "PyTorch's nn.LSTM", **gated)
-        return _Kind("nn.LSTM", (0, 1, 2, 3), projects=type(cell) is ProjectedLSTMCell)
+        return _Module("nn.LSTM", (0, 1, 2, 3), projects=type(cell) is ProjectedLSTMCell)
     if type(cell) is keras.layers.GRUCell:
         activations(layer, "PyTorch's nn.GRU", **gated)
         if not cell.reset_after:
             raise ValueError(f"{layer.name} must have reset_after=True, as PyTorch's nn.GRU")
-        return _Kind("nn.GRU", (1, 0, 2))
+        return _Module("nn.GRU", (1, 0, 2))
     if type(cell) is keras.layers.SimpleRNNCell:
         activations(layer, "PyTorch's nn.RNN", activation=["tanh", "relu"])
-        return _Kind("nn.RNN", (0,))
+        return _Module("nn.RNN", (0,))
     raise ValueError(
         "layers must be LSTM layers with the plain cell, keras.layers.GRU, keras.layers.SimpleRNN "
         f"or Bidirectional of them, got {type(layer).__name__}"
@@ -172,7 +172,7 @@ def _read(path):
         ) from None
 
 
-def _keras_weights(tensors, pattern, kind, path):
+def _keras_weights(tensors, pattern, module, path):
     """What `fitted` takes after the layer, of the tensors that a pattern names."""
 
     def tensor(name, needed=True):
@@ -182,36 +182,36 @@ def _keras_weights(tensors, pattern, kind, path):
         value = tensors.get(name)  # half precision would round the sum of the biases
         return value if value is None or value.dtype.itemsize > 2 else value.astype("float32")
 
-    projection = tensor("weight_hr", needed=kind.projects)
-    if projection is not None and not kind.projects:
+    projection = tensor("weight_hr", needed=module.projects)
+    if projection is not None and not module.projects:
         proj_size, hidden_size = projection.shape
         raise ValueError(
             f"{path} is of an nn.LSTM with proj_size; layers must be "
             f'lz.layer_for("projected", {hidden_size}, projection={proj_size})'
         )
-    kernel, recurrent_kernel = (kind.reordered(tensor(f"weight_{x}")).T for x in ("ih", "hh"))
+    kernel, recurrent_kernel = (module.reordered(tensor(f"weight_{x}")).T for x in ("ih", "hh"))
     bias, more = tensor("bias_ih", needed=False), []
     if bias is not None:
-        both = [kind.reordered(bias), kind.reordered(tensor("bias_hh"))]
-        bias = np.stack(both) if kind.name == "nn.GRU" else both[0] + both[1]
-    if kind.projects:  # no peepholes
+        both = [module.reordered(bias), module.reordered(tensor("bias_hh"))]
+        bias = np.stack(both) if module.name == "nn.GRU" else both[0] + both[1]
+    if module.projects:  # no peepholes
         more = [np.zeros((3, projection.shape[1]), "float32"), projection.T]
-    return kernel, recurrent_kernel, bias, more, len(kind.order)
+    return kernel, recurrent_kernel, bias, more, len(module.order)
 
 
-def _torch_weights(cell, kind):
+def _torch_weights(cell, module):
     """The tensors of a cell by their names in PyTorch, without the ending that counts layers."""
     kernel, recurrent_kernel, *more = cell.get_weights()
     width = kernel.shape[1]
     bias = more.pop(0) if cell.use_bias else np.zeros(width, kernel.dtype)
-    if kind.projects and np.any(more[0]):
-        raise ValueError(f"layers must have no peepholes, as PyTorch's {kind.name}")
+    if module.projects and np.any(more[0]):
+        raise ValueError(f"layers must have no peepholes, as PyTorch's {module.name}")
     biases = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
 
     names = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
     values = zip(names, (kernel.T, recurrent_kernel.T, *biases))
-    tensors = {name: kind.reordered(value) for name, value in values}
-    return tensors | ({"weight_hr": more[1].T} if kind.projects else {})
+    tensors = {name: module.reordered(value) for name, value in values}
+    return tensors | ({"weight_hr": more[1].T} if module.projects else {})
 
 
 _INPUT_WEIGHT = re.compile(r"(.*)weight_ih(_l\d+(?:_reverse)?)?")
