@@ -89,7 +89,7 @@ def assert_equal(got, expected, rtol=1e-5, atol=1e-5):
 @pytest.mark.short(mask=("none", "right_padded", "holes"))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", MASKS)
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(
     shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 4), st.integers(1, 5)),
     seed=st.integers(0, 2**32 - 1),

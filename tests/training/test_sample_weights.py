@@ -107,6 +107,7 @@ FITTING = {
 }
 
 
+@pytest.mark.short(name=("tagger", "regressor", "quantiles"))
 @pytest.mark.parametrize("name", FITTING)
 def test_weights_are_those_of_samples_or_of_steps(models, name):
     model = models[name]
@@ -198,6 +199,7 @@ def test_weights_of_one_output_of_two_are_aligned():
 CLASS_WEIGHT = {0: 1.0, 1: 9.0}
 
 
+@pytest.mark.short(batches=(False,))
 @pytest.mark.parametrize(
     ("name", "y", "labels"),
     [
