@@ -2,11 +2,10 @@
 
     python datasets/build.py               every file
     python datasets/build.py digits        only this one
-    python datasets/build.py --pictures    draw pictures/*.png from the files that are there
 
 A file is written only if its SHA-256 is the one recorded in ``lstm_zoo/datasets.py``; a new
 checksum is printed, to be recorded there by hand. Needs pip and a connection, SciPy and requests
-for ``mnist1d``, CPython 3.11.7 for ``python_docs``, and for the pictures matplotlib.
+for ``mnist1d``, and CPython 3.11.7 for ``python_docs``.
 """
 
 import argparse
@@ -288,129 +287,11 @@ def build(names):
         sys.exit(f"left as they were, for the checksum is not the recorded one: {failed}")
 
 
-def draw_pictures():
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-    from PIL import Image
-
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    blue, orange, green, pink = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito
-    size = (5.6, 2.5)
-
-    def save(figure, name):
-        path = HERE / "pictures" / f"{name}.png"
-        figure.savefig(drawn := io.BytesIO(), dpi=110)
-        Image.open(drawn).convert("RGB").quantize(256).save(path, optimize=True)
-        print(f"{path.name:24} {path.stat().st_size:6} bytes")
-
-    data = datasets.load("japanese_vowels")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    for speaker, colour in ((0, blue), (1, orange), (4, green)):
-        for i in np.flatnonzero(data.y_train == speaker)[:6]:
-            steps = np.arange(data.lengths_train[i])
-            axes.plot(steps * 6.4, data.x_train[i, steps, 0], color=colour, lw=1)
-        axes.plot([], [], color=colour, label=data.class_names[speaker])
-    axes.set(xlabel="time (ms)", ylabel="LPC cepstrum 1", title="six utterances of three speakers")
-    axes.legend(frameon=False, loc="lower right")
-    save(figure, "japanese_vowels")
-
-    data = datasets.load("basic_motions")
-    figure, panels = plt.subplots(
-        1, 4, figsize=size, layout="constrained", sharex=True, sharey=True
-    )
-    for label, (axes, colour) in enumerate(zip(panels, (blue, orange, green, pink), strict=True)):
-        sample = data.x_train[data.y_train == label][0]
-        axes.plot(np.arange(100) / 10, sample[:, 0], color=colour, lw=1)
-        axes.set(title=data.class_names[label], xlabel="time (s)")
-    panels[0].set_ylabel("accelerometer x\n(unit not stated)")
-    save(figure, "basic_motions")
-
-    data = datasets.load("digits")
-    figure, panels = plt.subplots(2, 5, figsize=(5.6, 2.9), layout="constrained")
-    for digit, axes in enumerate(panels.flat):
-        axes.imshow(data.x_train[data.y_train == digit][0], cmap="gray_r", vmin=0, vmax=1)
-        axes.set(title=f"class {digit}", xticks=[0, 7], yticks=[0, 7])
-        axes.spines[:].set_visible(True)
-    figure.supxlabel("column (feature)", fontsize=9)
-    figure.supylabel("row (timestep)", fontsize=9)
-    save(figure, "digits")
-
-    data = datasets.load("tecator")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    shades = plt.cm.ScalarMappable(plt.Normalize(0, 50), "cividis")
-    for i in np.argsort(data.y_train[:, 0])[::4]:
-        shade = shades.to_rgba(data.y_train[i, 0])
-        axes.plot(np.linspace(850, 1050, 100), data.x_train[i, :, 0], color=shade, lw=0.8)
-    figure.colorbar(shades, ax=axes, label="fat (% of mass)")
-    axes.set(xlabel="wavelength (nm)", ylabel="absorbance\n(-log10 of transmittance)")
-    save(figure, "tecator")
-
-    data = datasets.load("electricity")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    days = np.arange(-7 * 48, 7 * 48) / 48
-    demand = np.concatenate([data.x_train[-7 * 48 :, 0], data.x_test[: 7 * 48, 0]]) / 1000
-    axes.plot(days[: 7 * 48], demand[: 7 * 48], color=blue, label="last week of training")
-    axes.plot(days[7 * 48 :], demand[7 * 48 :], color=orange, label="first week of test")
-    axes.set(xlabel="days from the start of the test part", ylabel="demand (GW)", ylim=(17, 43))
-    axes.legend(frameon=False, ncols=2, loc="upper center")
-    save(figure, "electricity")
-
-    data = datasets.load("sunspots")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    split = len(data.x_train)
-    years = 1749 + np.arange(split + len(data.x_test)) / 12
-    axes.plot(years[:split], data.x_train[:, 0], color=blue, lw=0.6, label="training")
-    axes.plot(years[split:], data.x_test[:, 0], color=orange, lw=0.6, label="test")
-    axes.set(xlabel="year", ylabel="monthly mean\nsunspot number", ylim=(0, 310))
-    axes.legend(frameon=False, loc="upper left", ncols=2)
-    save(figure, "sunspots")
-
-    data = datasets.load("italy_power_demand")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    for label, (name, colour) in enumerate(zip(data.class_names, (blue, orange), strict=True)):
-        days = data.x_train[data.y_train == label, :, 0]
-        axes.plot(days.T, color=colour, lw=0.4, alpha=0.5)
-        axes.plot(days.mean(axis=0), color=colour, lw=2.5, label=f"{name}, mean")
-    axes.set(xlabel="hour of the day", ylabel="demand (standard\ndeviations of the day)")
-    axes.legend(frameon=False, loc="lower right")
-    save(figure, "italy_power_demand")
-
-    data = datasets.load("mnist1d")
-    figure, panels = plt.subplots(
-        2, 5, figsize=(5.6, 2.9), layout="constrained", sharex=True, sharey=True
-    )
-    for digit, axes in enumerate(panels.flat):
-        for sample, colour in zip(
-            data.x_train[data.y_train == digit], (blue, orange), strict=False
-        ):
-            axes.plot(sample[:, 0], color=colour, lw=1)
-        axes.set(title=f"class {digit}")
-    figure.supxlabel("timestep", fontsize=9)
-    figure.supylabel("height (standard deviations)", fontsize=9)
-    save(figure, "mnist1d")
-
-    data = datasets.load("internal_bleeding")
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    steps = np.arange(2850, 3150)
-    axes.plot(steps, data.x_test[steps, 0], color=blue, lw=1)
-    (marked,) = np.nonzero(data.y_test)
-    axes.axvspan(marked[0], marked[-1], color=orange, alpha=0.4, lw=0, label="the anomaly")
-    axes.set(xlabel="timestep of the test part", ylabel="arterial pressure\n(unit not stated)")
-    axes.legend(frameon=False, loc="upper right")
-    save(figure, "internal_bleeding")
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="data sets to build; all of them if none is named")
-    parser.add_argument("--pictures", action="store_true", help="draw the pictures instead")
     options = parser.parse_args()
     unknown = set(options.names) - set(RECIPES)
     if unknown:
         parser.error(f"unknown names {sorted(unknown)}, choose from {list(RECIPES)}")
-    if options.pictures:
-        draw_pictures()
-    else:
-        build(options.names or list(RECIPES))
+    build(options.names or list(RECIPES))

@@ -1,4 +1,4 @@
-"""A picture of which steps of which features sway an output."""
+"""A picture of which steps of which features influence an output."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def plot_saliency(
     size = np.where(np.isnan(series), np.nan, np.abs(saliency[sample]))
     if not np.isfinite(size).any(axis=0).all():
         raise ValueError(f"sample {sample} of saliency and x must have numbers for every feature")
-    steps, features = size.shape
+    features = size.shape[1]
     unnamed = [f"feature {k}" for k in range(features)]
     names = unnamed if feature_names is None else checks.listing("feature_names", feature_names)
     if len(names) != features:
@@ -83,23 +83,7 @@ def plot_saliency(
     panels = stack_of_axes(ax, [max(1.0, 2.4 / len(shown))] * len(shown))
     darkest = float(np.nanmax(size[:, shown])) or 1.0
     for panel, k in zip(panels, shown):
-        line = np.where(np.isnan(size[:, k]), np.nan, series[:, k])
-        low, high = np.nanmin(line), np.nanmax(line)
-        room = 0.1 * (high - low) or 1.0
-        image = panel.imshow(
-            size[None, :, k],
-            extent=(-0.5, steps - 0.5, low - room, high + room),
-            aspect="auto",
-            interpolation="nearest",
-            cmap=AMOUNT,
-            vmin=0,
-            vmax=1.6 * darkest,  # the line stays darker than any background
-        )
-        panel.plot(line, color=CYCLE[0], marker="." if steps <= 60 else "", label=names[k])
-        panel.set_title(names[k], loc="left")
-        panel.set_ylabel("value")
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-        panel.yaxis.set_major_locator(MaxNLocator(nbins=3))
+        image = _draw_feature(panel, series[:, k], size[:, k], darkest, names[k])
         if panel is not panels[-1]:
             panel.tick_params(labelbottom=False)
     note = [f"sample {sample}", *thinned(len(shown), features, "feature")]
@@ -110,6 +94,29 @@ def plot_saliency(
     bar.ax.set_ylim(0, darkest)
     bar.set_label(r"saliency  $|\partial y/\partial x|$")
     return panels
+
+
+def _draw_feature(panel, series, size, darkest, name):
+    """One feature's series over its saliency; the image of the saliency."""
+    steps = len(series)
+    line = np.where(np.isnan(size), np.nan, series)
+    low, high = np.nanmin(line), np.nanmax(line)
+    margin = 0.1 * (high - low) or 1.0
+    image = panel.imshow(
+        size[None],
+        extent=(-0.5, steps - 0.5, low - margin, high + margin),
+        aspect="auto",
+        interpolation="nearest",
+        cmap=AMOUNT,
+        vmin=0,
+        vmax=1.6 * darkest,  # the line stays darker than any background
+    )
+    panel.plot(line, color=CYCLE[0], marker="." if steps <= 60 else "", label=name)
+    panel.set_title(name, loc="left")
+    panel.set_ylabel("value")
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    return image
 
 
 def _of_tokens(saliency, x, sample, feature_names, ax):
