@@ -4,6 +4,7 @@ import ast
 import inspect
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from types import ModuleType
@@ -13,41 +14,24 @@ import pytest
 import lstm_zoo
 
 PACKAGE = pathlib.Path(lstm_zoo.__file__).parent
-BASE = {
-    "checks",
-    "files",
-    "backend",
-    "display",
-    "layer_tree",
-    "precision",
-    "registry",
-    "silence",
-    "spelling",
-}
-MAY_IMPORT = {
-    **dict.fromkeys(BASE, {"checks"}),
-    "datasets": BASE,
-    "tasks": BASE,
-    "course": BASE,
-    "labels": BASE,
-    "saving": BASE,
-    "sequences": BASE,
-    "training": BASE | {"saving"},
-    "cells": BASE,
-    "recurrence": BASE | {"cells"},
-    "layers": BASE | {"cells", "recurrence"},
-    "builders": BASE | {"layers"},
-    "forecasting": BASE,
-    "exporting": BASE | {"cells", "layers", "recurrence"},
-    "inspection": BASE | {"cells"},
-    "plots": BASE | {"cells", "inspection"},
-    "presets": BASE | {"builders", "cells", "datasets", "plots", "tasks", "training"},
-    "weights": BASE | {"cells"},
-    "widgets": BASE | {"cells", "inspection", "plots"},
-    "cli": BASE
-    | {"builders", "datasets", "exporting", "inspection", "plots", "presets", "recurrence"}
-    | {"tasks", "training"},
-}
+
+
+def rooms_and_imports():
+    """Which folders and modules each may import, as CONTRIBUTING.md lists them."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"^```\n(ground .*?)```", text, re.DOTALL | re.MULTILINE)[1]
+    first, *lines = block.splitlines()
+    ground = re.fullmatch(r"ground \((.*)\): checks", first)[1].split()
+    rooms = {name: {"checks"} for name in ground}
+    for line in lines:
+        name, others = line.split(": ")
+        expanded = others.replace("ground", " ".join(ground)).split()
+        assert set(expanded) <= set(rooms), f"{name} may import only what stands above it"
+        rooms[name] = set(expanded)
+    return rooms
+
+
+MAY_IMPORT = rooms_and_imports()
 
 
 def modules():

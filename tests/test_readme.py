@@ -93,6 +93,19 @@ def test_every_link_to_a_file_leads_somewhere():
         assert there, link
 
 
+def test_the_map_has_every_folder_and_every_module_of_the_package():
+    map_of_folders = README[README.index("## The repository") : README.index("## The course")]
+    linked = {link.rstrip("/") for link in re.findall(r"\]\(([^)]+)\)", map_of_folders)}
+    folders = {link.split("/")[0] for link in linked}
+    written = {
+        path.parent.name for end in ("py", "md", "sh") for path in ROOT.glob(f"[!.]*/*.{end}")
+    }
+    assert written <= folders
+    ours = {f"lstm_zoo/{path.name}" for path in (ROOT / "lstm_zoo").glob("[!_.]*")}
+    in_package = {link for link in linked if re.fullmatch("lstm_zoo/[^/]+", link)}
+    assert ours - {"lstm_zoo/py.typed"} == in_package
+
+
 def test_every_name_it_mentions_is_there():
     for name in re.findall(r"\blz\.([a-z_]+)", README):
         assert hasattr(lz, name), name
