@@ -137,6 +137,7 @@ def integrator(policy, **options):
     return layer
 
 
+@pytest.mark.short(policy=("mixed_bfloat16",))
 @pytest.mark.parametrize("policy", HALVES)
 @pytest.mark.parametrize("engine", ["native", "xla", "loop", "file"])
 def test_half_precision_sums_over_many_steps_in_float32(engine, policy, monkeypatch):

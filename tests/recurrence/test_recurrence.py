@@ -181,7 +181,7 @@ def test_gradients_without_training_are_the_same():
     assert largest_difference(not_kept, kept) < 1e-12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_coupled_gates_average_the_candidates_as_greff_et_al_write_it():
     layer = random_layer(CoupledLSTM, 2, 1, dtype="float64", return_state=True)
     x = np.random.default_rng(0).normal(size=(3, 4, 2))
@@ -199,7 +199,7 @@ def test_coupled_gates_average_the_candidates_as_greff_et_al_write_it():
     assert largest_difference(ours, theirs) < 1e-10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_second_order_gradients_equal_autodiff_of_keras_loop():
     layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
     x = tf.random.stateless_normal((2, 3, 2), [1, 2], dtype=tf.float64)
@@ -254,6 +254,7 @@ def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
     assert compilations(lambda: model.fit(x, y, batch_size=4, epochs=3, verbose=0)) == 0
 
 
+@pytest.mark.short(batch=(33,))
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 20, 33, 70])
 def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch, monkeypatch):
@@ -314,7 +315,7 @@ def test_eager_calls_of_many_lengths_share_one_program_and_do_not_warn(caplog):
     assert "retracing" not in caplog.text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_layers_that_compute_the_same_share_their_programs_and_are_let_go():
     def train():
         layer = random_layer(lz.PeepholeLSTM, 2, 1, activation="softsign")
