@@ -192,7 +192,7 @@ def _count_numbers(config):
         variables += getattr(metric, "variables", ())
     wanted = sum(math.prod(variable.shape) for variable in variables)
     if any(one.get("stateful") for one in _dicts(config)):
-        batch = max(side.shape[0] or 0 for side in model.inputs)
+        batch = max(one.shape[0] or 0 for one in model.inputs)
         wanted += batch * max(max(weight.shape, default=0) for weight in model.weights)
     return wanted
 

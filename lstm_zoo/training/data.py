@@ -26,34 +26,34 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     """
     check_compiled(model)
     name_x, name_y = f"{prefix}x", f"{prefix}y"
-    inputs = losses.sides(model, "inputs")
+    inputs = losses.tensors_of(model, "inputs")
     one_sequence = inputs is None or (len(inputs) == 1 and len(inputs[0].shape) == 3)
     wanted = "(samples, timesteps, features)" if one_sequence else "(samples, ...)"
-    x, arrays = _named_arrays(name_x, x, inputs, [side.name for side in inputs or ()], wanted)
+    x, arrays = _named_arrays(name_x, x, inputs, [tensor.name for tensor in inputs or ()], wanted)
     widest = float_type(model)
-    for name, array, side in arrays:
-        _check_input(name, array, side, widest)
+    for name, array, tensor in arrays:
+        _check_input(name, array, tensor, widest)
     samples = len(arrays[0][1])
     if y is None and not losses.needs_targets(model):
         return x, None
     y, targets = named_targets(model, name_y, y, "(samples, ...)")
-    of_each = losses.losses_of(model, [side for _, _, side in targets])
+    of_each = losses.losses_of(model, [tensor for _, _, tensor in targets])
     for name, array, _ in arrays[1:] + targets:
         if len(array) != samples:
             raise ValueError(
                 f"{arrays[0][0]} and {name} must be equally long, got {samples} and {len(array)}"
             )
     checked = [
-        _checked_target(name, array, side, loss, widest, fit=not prefix)
-        for (name, array, side), loss in zip(targets, of_each)
+        _checked_target(name, array, tensor, loss, widest, fit=not prefix)
+        for (name, array, tensor), loss in zip(targets, of_each)
     ]
     return x, losses.like_outputs(model, keras.tree.pack_sequence_as(y, checked))
 
 
 def named_targets(model, name, value, wanted):
-    """`value` with arrays at its leaves, and these as `(name, array, output of the model)`."""
+    """`value` with arrays at its leaves, and a list of `(name, array, output of the model)`."""
     return _named_arrays(
-        name, value, losses.sides(model, "outputs"), getattr(model, "output_names", ()), wanted
+        name, value, losses.tensors_of(model, "outputs"), getattr(model, "output_names", ()), wanted
     )
 
 
@@ -85,8 +85,11 @@ def float_type(model) -> str:
     return "float64" if model.compute_dtype == "float64" else keras.config.floatx()
 
 
-def _named_arrays(name, value, sides, names, wanted):
-    """`value` with arrays at its leaves, and these as `(name, array, side)`."""
+def _named_arrays(name, value, tensors, names, wanted):
+    """`value` with arrays at its leaves, and a list of `(name, array, tensor)` of all leaves.
+
+    `tensors` are the model's inputs or outputs, for which the arrays are, and `names` are theirs.
+    """
     if value is None:
         raise ValueError(f"{name} must be one array {wanted}, got None")
     if gives_batches(value):
@@ -94,42 +97,44 @@ def _named_arrays(name, value, sides, names, wanted):
             f"{name} must be one array {wanted}, got {described(value)}; as x, it gives x and y"
         )
     several = isinstance(value, dict) or (
-        isinstance(value, (list, tuple)) and len(sides or ()) > 1 or _is_several(value)
+        isinstance(value, (list, tuple)) and len(tensors or ()) > 1 or _is_several(value)
     )
-    if sides is None and several:
+    if tensors is None and several:
         arrays = keras.tree.map_structure(lambda leaf: _array(name, leaf, wanted), value)
         flat = keras.tree.flatten(arrays)
         return arrays, [(f"{name}[{n}]", array, None) for n, array in enumerate(flat)]
-    if sides is None or (len(sides) == 1 and not several):
+    if tensors is None or (len(tensors) == 1 and not several):
         array = _array(name, value, wanted)
-        return array, [(name, array, sides and sides[0])]
+        return array, [(name, array, tensors and tensors[0])]
     if not several:
         raise ValueError(
-            f"{name} must be a list or a dict of {len(sides)} arrays, as the model has, "
+            f"{name} must be a list or a dict of {len(tensors)} arrays, as the model has, "
             f"got {described(value)}"
         )
     if isinstance(value, dict):
-        return _by_name(name, value, dict(zip(names, sides)), wanted)
-    if len(value) != len(sides):
-        if len(sides) == 1:
+        return _by_name(name, value, dict(zip(names, tensors)), wanted)
+    if len(value) != len(tensors):
+        if len(tensors) == 1:
             raise ValueError(f"{name} must be one array {wanted}, got {described(value)}")
-        raise ValueError(f"{name} must hold {len(sides)} arrays, as the model, got {len(value)}")
+        raise ValueError(f"{name} must hold {len(tensors)} arrays, as the model, got {len(value)}")
     arrays = [_array(f"{name}[{n}]", one, wanted) for n, one in enumerate(value)]
-    named = [(f"{name}[{n}]", array, side) for n, (array, side) in enumerate(zip(arrays, sides))]
+    named = [
+        (f"{name}[{n}]", array, tensor) for n, (array, tensor) in enumerate(zip(arrays, tensors))
+    ]
     return arrays, named
 
 
-def _by_name(name, value, sides, wanted):
-    missing = [key for key in sides if key not in value]
-    if missing and len(sides) == 1:
+def _by_name(name, value, tensors, wanted):
+    missing = [key for key in tensors if key not in value]
+    if missing and len(tensors) == 1:
         raise ValueError(f"{name} must be one array {wanted}, got a dict without {missing[0]!r}")
     if missing:
         raise ValueError(
-            f"{name} must have {checks.listed(map(repr, sides))}, as the model, "
+            f"{name} must have {checks.listed(map(repr, tensors))}, as the model, "
             f"got {checks.listed(map(repr, value))}"
         )
-    arrays = {key: _array(f"{name}[{key!r}]", value[key], wanted) for key in sorted(sides)}
-    return arrays, [(f"{name}[{key!r}]", array, sides[key]) for key, array in arrays.items()]
+    arrays = {key: _array(f"{name}[{key!r}]", value[key], wanted) for key in sorted(tensors)}
+    return arrays, [(f"{name}[{key!r}]", array, tensors[key]) for key, array in arrays.items()]
 
 
 def _array(name, value, wanted):
@@ -152,8 +157,8 @@ def _is_several(value):
     )
 
 
-def _check_input(name, x, side, widest):
-    shape = side.shape if side is not None else None
+def _check_input(name, x, tensor, widest):
+    shape = tensor.shape if tensor is not None else None
     if shape is not None and x.ndim != len(shape):
         if len(shape) == 3:
             raise ValueError(f"{name} must be (samples, timesteps, features), got shape {x.shape}")
@@ -175,22 +180,22 @@ def _check_input(name, x, side, widest):
             raise ValueError(
                 f"{name} must have {wanted} {what}, as the model's input, got {x.shape[axis]}"
             )
-    if side is None or str(side.dtype) != "string":
+    if tensor is None or str(tensor.dtype) != "string":
         check_numbers(name, x, widest)
-    if widest == "float32" and side is not None and "float" in str(side.dtype):
+    if widest == "float32" and tensor is not None and "float" in str(tensor.dtype):
         precision.check_single(name, [x])
 
 
-def _checked_target(name, y, side, loss, widest, fit):
+def _checked_target(name, y, tensor, loss, widest, fit):
     sparse = losses.is_sparse(loss)
-    if side is not None and losses.is_known(loss):
-        _check_shape(name, y, side.shape[1:], sparse, bool(losses.quantiles_of(loss)))
+    if tensor is not None and losses.is_known(loss):
+        _check_shape(name, y, tensor.shape[1:], sparse, bool(losses.quantiles_of(loss)))
     if not sparse:
         check_numbers(name, y, widest, may_miss=losses.leaves_out_missing(loss))
         if widest == "float32":
             precision.check_single(name, [y])
         return y
-    classes = side.shape[-1] if side is not None else None
+    classes = tensor.shape[-1] if tensor is not None else None
     return _labels(name, y, classes, getattr(loss, "ignore_class", None), fit)
 
 

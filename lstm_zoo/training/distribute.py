@@ -1,4 +1,4 @@
-"""Training on several replicas: devices of one machine, or processes that may be on many."""
+"""Training on several replicas: devices of one machine, or processes on one or more machines."""
 
 import json
 import os
@@ -11,22 +11,23 @@ from lstm_zoo.backend import needs_tensorflow, tf
 
 @needs_tensorflow
 def workers(addresses: Sequence[str] | str | None = None, index: int | None = None):
-    """The strategy of one process of several that train a model together.
+    """Make the strategy for one of several processes that train a model together.
 
-    Call it before anything else makes TensorFlow compute; build the model under its scope and give
-    it to `fit`. Each process runs the same program with the same addresses and its own index.
+    Call this before TensorFlow computes anything. Build the model under the strategy's scope and
+    give the strategy to `fit`. Each process runs the same program with the same addresses and its
+    own index.
 
     Args:
-        addresses: `host:port` of every process, as a list or with commas between; None reads
-            the environment variable `TF_CONFIG`, as a cluster sets it.
-        index: which of them this process is, from 0 on.
+        addresses: `host:port` of every process, as a list or separated by commas; None reads the
+            environment variable `TF_CONFIG`, which clusters set.
+        index: the index of this process in `addresses`, from 0 on.
 
     Returns:
         `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        ValueError: if an address is not `host:port` or is there twice, if there is none, or if
-            `index` is not the place of one of them.
+        ValueError: if an address is not `host:port` or occurs twice, if there is none, or if
+            `index` is not the index of one of them.
 
     Example:
         >>> from lstm_zoo.training import distribute
@@ -43,14 +44,14 @@ def workers(addresses: Sequence[str] | str | None = None, index: int | None = No
 
 
 def cluster(addresses: Sequence[str] | str, index: int | None) -> dict:
-    """What the environment variable `TF_CONFIG` of one process of several holds.
+    """The content of the environment variable `TF_CONFIG` for one of several processes.
 
     Args:
         addresses: `host:port` of every process.
-        index: which of them this process is, from 0 on.
+        index: the index of this process in `addresses`, from 0 on.
 
     Returns:
-        The dict of which `TF_CONFIG` is the JSON.
+        A dict, which `TF_CONFIG` holds as JSON.
 
     Raises:
         ValueError: as `workers` does.
@@ -75,13 +76,13 @@ def cluster(addresses: Sequence[str] | str, index: int | None) -> dict:
 
 
 def is_chief(strategy) -> bool:
-    """Whether this process is the one that writes files; without a cluster it is."""
+    """Whether this process is the one that writes files, as a single process always is."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id in (0, None)
 
 
 def strategy_of(model, strategy):
-    """The strategy that a model was built under, which is the one to train it with."""
+    """The strategy that a model was built under; it must be trained with the same."""
     built_under = model.distribute_strategy
     if strategy is None or strategy is built_under:
         return built_under

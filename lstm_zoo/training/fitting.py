@@ -45,72 +45,76 @@ def fit(
 ) -> keras.callbacks.History:
     """Train a compiled model, with gradients clipped by their global norm.
 
-    It does what `model.fit(x, y)` does, and besides: checks the data first; clips (Pascanu et al.
-    2013), which recurrent nets need; records the gradient norm; keeps the weights of the epoch with
-    the lowest validation loss; stops before a step that is not finite; and goes on where an
-    interrupted run left off.
+    `fit` does what `model.fit(x, y)` does. It also checks the data first, clips gradients (Pascanu
+    et al. 2013), which recurrent nets need, and records the gradient norm. It keeps the weights of
+    the epoch with the lowest validation loss, stops before a step whose numbers are not finite, and
+    resumes an interrupted run.
 
     Args:
         model: a compiled `keras.Model`. If its class has a `train_step` of its own, that trains
-            it; clipping and the gradient norm are then its business.
-        x: finite numbers, `(samples, timesteps, features)` or as the model's input is; for several
-            inputs a list or a dict of such arrays. Or what gives batches `(x, y)` or
-            `(x, y, sample_weight)`: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a
-            loader; then `y`, `sample_weight` and `batch_size` are its business.
+            it; clipping and the gradient norm are then up to the model.
+        x: finite numbers, `(samples, timesteps, features)` or of the shape of the model's input;
+            for several inputs a list or a dict of such arrays. Or something that gives batches
+            `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
+            generator, a loader; then `y` and `sample_weight` must not be given, and `batch_size`
+            has no effect on training.
         y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite; for a
             model with an output at every step `(samples, timesteps)` or
             `(samples, timesteps, outputs)`; a list or a dict of them for several outputs. NaN is a
-            missing target where the loss is a `lz.builders.ObservedLoss`, else refused.
+            missing target if the loss is a `lz.builders.ObservedLoss`; otherwise it is refused.
         sample_weight: `(samples,)`, or `(samples, timesteps)` for an output at every step: how much
-            each counts in the loss; of the shape of `y` too for a `lz.builders.ObservedLoss`.
-        class_weight: a dict from class to how much its samples count, or its steps for labels at
-            every step; 1 for those not in it. Not for numbers, a CRF, or several labels at once.
-        validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches as
-            `x` may be.
-        validation_split: the part of `x` and `y`, from their end, to measure on in its place.
+            each counts in the loss. For a `lz.builders.ObservedLoss` it may have the shape of `y`.
+        class_weight: a dict from class to the weight of its samples, or of its steps for labels at
+            every step; other classes have weight 1. Not for numbers, a CRF, or several labels at
+            once.
+        validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches in
+            any form that `x` may have.
+        validation_split: the fraction of `x` and `y`, from their end, to measure on instead.
         validation_steps: batches of the validation data to measure on; None takes all.
-        validation_batch_size: samples a batch of the validation data; None takes `batch_size`.
-        validation_freq: measure every so many epochs.
-        epochs: times to go through the data.
+        validation_batch_size: samples per batch of the validation data; None takes `batch_size`.
+        validation_freq: epochs from one validation to the next.
+        epochs: passes through the data.
         initial_epoch: how many of them were done before.
-        batch_size: samples a step; of a model whose input has a fixed batch size, that.
-        steps_per_epoch: batches that make an epoch, which goes on where the one before ended; None
-            makes an epoch of all. Must be given for data without end.
-        shuffle: whether each epoch has an order of its own; of a `PyDataset`, of its batches.
+        batch_size: samples per step; if the model's input has a fixed batch size, that size.
+        steps_per_epoch: batches in an epoch, which continues where the one before ended; None makes
+            an epoch of one pass. Required for data without end.
+        shuffle: whether each epoch has the samples in another order; of a `PyDataset`, the batches.
         clipnorm: largest global norm of a step's gradient; None does not clip.
         on_nan: what to do with a step whose loss or gradient is NaN or infinite: "stop" ends the
             training before it; "skip" drops it and counts it in the history's `skipped`.
-        jit_compile: whether XLA compiles the step; "auto" does as `keras.Model.fit` does: on a GPU
-            and where every layer of the model can be compiled. With several replicas it never does.
+        jit_compile: whether XLA compiles the step; "auto" decides as `keras.Model.fit` does: on a
+            GPU, if every layer of the model can be compiled. With several replicas XLA is not used.
         callbacks: a `keras.callbacks.Callback`, a list of them, or None; setting
             `model.stop_training` is honoured.
-        seed: of the order of the samples. None takes one from Python's `random`, which
-            `keras.utils.set_random_seed` seeds. Samples of a model with a stateful layer keep
+        seed: determines the order of the samples. None takes one from Python's `random`, which
+            `keras.utils.set_random_seed` seeds. For a model with a stateful layer, samples keep
             their order, and each epoch starts from states of zero.
         checkpoint_dir: folder for checkpoints, written after each epoch: variables, history, random
-            state, and of callbacks what is numbers, text and arrays. If it holds one already,
-            training goes on from it, to bit for bit the same end; a run that a callback has ended
-            stays ended. For data in batches they must come in the same order again.
-        checkpoint_every: steps (an int) or time (a `datetime.timedelta`) after which to write one
-            within an epoch too.
+            state, and the attributes of callbacks that are numbers, text or arrays. If the folder
+            holds a checkpoint, training resumes from it, to bit for bit the same end; a run that a
+            callback has ended stays ended. Data in batches must come in the same order again.
+        checkpoint_every: steps (an int) or time (a `datetime.timedelta`) from one checkpoint to the
+            next within an epoch.
         strategy: the `tf.distribute.Strategy` under whose scope the model was built; None takes
-            that. Several replicas come to what one comes to, but for the masks of dropout. With
-            several processes each gets the same data, and takes its part (`training.distribute`).
-        verbose: 1 shows a progress bar, 2 a line an epoch, 0 nothing.
+            that one. Several replicas give the numbers of one, except for the masks of dropout.
+            Each of several processes gets the same data and takes its share
+            (`training.distribute`).
+        verbose: 1 shows a progress bar, 2 one line per epoch, 0 nothing.
 
     Returns:
-        `keras.callbacks.History`; its `history` has a list with a value an epoch for `loss`, each
-        metric, their `val_` forms, `grad_norm` (mean global norm before clipping) and `seconds`.
+        `keras.callbacks.History`; its `history` has a list with one value per epoch for `loss`,
+        each metric, their `val_` forms, `grad_norm` (mean global norm before clipping) and
+        `seconds`.
 
     Raises:
         ValueError: before any training, if the model is not compiled or the data does not fit it:
             wrong rank, lengths, timesteps or features, NaN or infinity, labels that are not
             integers or outside the classes, one class only, no samples; if `checkpoint_dir` holds a
-            training of another model, data, seed or setting; or if the backend of Keras is not
+            training with another model, data, seed or setting; or if Keras's backend is not
             TensorFlow.
-        FloatingPointError: if a loss or a gradient is NaN or infinite: it says in which layer and
-            step, and what to try. The model has the last good weights, `model.history` what was
-            recorded.
+        FloatingPointError: if a loss or a gradient is NaN or infinite. The message says in which
+            layer and step, and what to try. The model has the last good weights, `model.history`
+            the epochs so far.
 
     Example:
         >>> import lstm_zoo as lz
@@ -158,7 +162,7 @@ def fit(
 
 
 def _strategy(model, strategy, settings):
-    """The strategy to train a model with, under which `fit` can train it."""
+    """The strategy to train under, or a `ValueError` if `fit` can't train the model under it."""
     check_own_ways(model)
     strategy = distribute.strategy_of(model, strategy)
     replicas.check(model, strategy)

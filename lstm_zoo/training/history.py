@@ -1,4 +1,4 @@
-"""What `fit` returns: Keras's History, which says in a line or a table how the training went."""
+"""The `History` that `fit` returns: Keras's, which a notebook shows as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lstm_zoo import display
 
 
 class History(keras.callbacks.History):
-    """The curves of a training: `history` has a list by name, with a value an epoch.
+    """The curves of a training: `history` has a list for each name, with one value per epoch.
 
     Example:
         >>> history = History()
@@ -39,7 +39,7 @@ class History(keras.callbacks.History):
         return display.table(f"History of {self._length()}", head, rows)
 
     def _curves(self):
-        """Those of one number an epoch."""
+        """The curves that have one number per epoch."""
         curves = {name: v for name, v in self.history.items() if v and np.ndim(v[0]) == 0}
         return {name: v for name, v in curves.items() if name != "seconds"}
 

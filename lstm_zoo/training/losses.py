@@ -64,11 +64,11 @@ def needs_targets(model) -> bool:
 
 
 def losses_of(model, outputs) -> list:
-    """The loss of each of some outputs of a model; None where it is not known."""
+    """The losses of given outputs of a model, each None where it is not known."""
     loss = model.loss
     if not isinstance(loss, (dict, list, tuple)):
         return [loss] * len(outputs)
-    every = sides(model, "outputs") or []
+    every = tensors_of(model, "outputs") or []
     numbers = [next((n for n, one in enumerate(every) if one is o), None) for o in outputs]
     if isinstance(loss, dict):
         return [None if n is None else loss.get(model.output_names[n]) for n in numbers]
@@ -76,9 +76,9 @@ def losses_of(model, outputs) -> list:
 
 
 def values_shape(model, loss, y_shape, output):
-    """The shape of the values that a loss gives for targets of a shape, before their mean.
+    """The shape of a loss's values before their mean, for targets of a given shape.
 
-    None where it is not known. A weight can be given to each of these values.
+    A weight can be given to each of these values. None if the shape is not known.
     """
     if getattr(model, "scores_whole_sequences", False):
         return tuple(y_shape[:1])
@@ -93,10 +93,10 @@ def values_shape(model, loss, y_shape, output):
     return full if leaves_out_missing(loss) else full[:-1]
 
 
-def sides(model, side):
-    """The inputs or outputs of a model, or None where they are not known before it is called."""
+def tensors_of(model, attribute):
+    """The "inputs" or "outputs" of a model, or None if they are not known before it is called."""
     try:
-        found = getattr(model, side, None)
+        found = getattr(model, attribute, None)
     except (AttributeError, ValueError):  # a model that is not built has none
         return None
     return list(found) if found else None
@@ -108,7 +108,7 @@ def outputs_of(model, y):
     The key is that of a dict or the index in a list; for one array it is None. The output is None
     if the model's outputs are not known before it is called.
     """
-    known, names = sides(model, "outputs") or [], getattr(model, "output_names", ())
+    known, names = tensors_of(model, "outputs") or [], getattr(model, "output_names", ())
     if isinstance(y, dict):
         by_name = dict(zip(names, known))
         return [(key, targets, by_name.get(key)) for key, targets in y.items()]

@@ -16,7 +16,7 @@ from lstm_zoo.backend import counted_as, get_keras_mask, set_keras_mask, tf
 
 
 def check(model, strategy):
-    """Refuse layers and optimizers that several replicas can't run as one does."""
+    """Refuse layers and optimizers that give other numbers on several replicas than on one."""
     if strategy.num_replicas_in_sync == 1:
         return
     for optimizer in _each(model.optimizer):

@@ -15,9 +15,9 @@ unpack = keras.utils.unpack_x_y_sample_weight
 def make_step(model, signature, strategy, jit_compile, clipnorm):
     """A function of a batch that trains the model on it and returns its logs.
 
-    A step whose loss or gradient is not finite changes no weight, metric or state of the model. A
-    model with a `train_step` of its own is trained by that. Where `signature` is the type of all
-    batches, the step is traced once for all their lengths.
+    A step whose loss or gradient is not finite changes no weight, metric or state of the model. If
+    the model has a `train_step` of its own, that trains it. If all batches have the type
+    `signature`, the step is traced once for batches of any length.
     """
     if has_own_step(model):
         if strategy.num_replicas_in_sync > 1:
@@ -39,7 +39,7 @@ def make_step(model, signature, strategy, jit_compile, clipnorm):
         return _compiled(model, step, signature, jit_compile)
 
     def step_of_all(data, share):
-        # Keras's optimizers may not be called in a branch inside of a replica.
+        # Keras's optimizers can't be called in a branch within a replica.
         with not_differentiated(), replicas.of_whole_batches(model.optimizer, strategy):
             before = strategy.run(lambda: [tf.identity(v.value) for v in kept])
             logs, finite, gradients = strategy.run(backward, args=(data, share))
@@ -54,9 +54,10 @@ def make_step(model, signature, strategy, jit_compile, clipnorm):
 
 
 def make_test_step(model, signature, strategy, jit_compile):
-    """A function of a batch that adds it to the model's metrics and returns these.
+    """A function of a batch that updates the model's metrics with it and returns their values.
 
-    With several replicas the loss is that of the batch.
+    On one device the loss is the mean over all batches so far, on several replicas that of the
+    batch.
     """
     if strategy.num_replicas_in_sync == 1:
         return _compiled(model, model.test_step, signature, jit_compile)
@@ -124,7 +125,7 @@ def build(model, source, strategy):
 
 
 def _has_several_losses(model):
-    """Whether there are losses of several outputs, each with a metric of its own."""
+    """Whether several outputs have losses, each of which Keras gives a metric of its own."""
     return isinstance(model.loss, (dict, list, tuple)) or len(getattr(model, "outputs", ())) > 1
 
 
@@ -180,7 +181,7 @@ def _backward_and_apply(model, clipnorm, num_replicas):
                 loss *= tf.cast(share.weight, loss.dtype)
             scaled_loss = optimizer.scale_loss(loss)  # against underflow in float16
         gradients = tape.gradient(scaled_loss, [w.value for w in weights])
-        # A token that occurs twice counts once in the norm: dense gradients add up its two.
+        # The gradient of a token that occurs twice is a sum, which counts once in the norm.
         gradients = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
         if share is not None:
             *known, loss = replicas.sum_of_all([*_known(gradients), loss])

@@ -1,4 +1,4 @@
-"""What TensorFlow keeps of every trace for good, and need not."""
+"""Frees graphs that TensorFlow would otherwise keep as long as the process runs."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from lstm_zoo.backend import tf
 
 if tf is not None:
-    # The gradients of operations by name; TensorFlow has no public way to take one out.
+    # The gradients of operations by name; TensorFlow has no public way to remove one.
     from tensorflow.python.framework.ops import gradient_registry
 
 
 @contextlib.contextmanager
 def not_differentiated() -> Iterator[None]:
-    """Forget how to differentiate what the block adds to the graph, so that the graph can go.
+    """Remove the gradients that the block registers, so that its graph can be freed.
 
-    A Keras optimizer adds up the replicas' gradients in a `tf.custom_gradient`, which TensorFlow
-    keeps by its name for ever, and with it the graph of the whole step: 3 MB a call of `fit`.
+    A Keras optimizer adds up the replicas' gradients in a `tf.custom_gradient`. TensorFlow never
+    removes that from its registry, and with it keeps the graph of the whole step: 3 MB for each
+    call of `fit`. A training step itself is never differentiated.
     """
     if tf.executing_eagerly():
         yield
@@ -31,7 +32,7 @@ def not_differentiated() -> Iterator[None]:
 
 
 def _is_of(graphs, function):
-    """Whether a function, or one that it calls, has closed over tensors of these graphs."""
+    """Whether a function, or one that it calls, has tensors of these graphs in its closure."""
     for cell in getattr(function, "__closure__", None) or ():
         value = cell.cell_contents
         if isinstance(value, list) and any(getattr(t, "graph", None) in graphs for t in value):
