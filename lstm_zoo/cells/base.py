@@ -6,16 +6,23 @@ serves any cell, for a cell says all that it has to know:
 - `gate_names`, the blocks of `z` side by side, and `state_names`, whose first is the output;
 - `gate_sizes` and `state_size`, how wide each of them is;
 - `recurrent_names`, the states that the recurrent kernel multiplies;
-- `z_weights`, the weights that make `z` (a cell may keep some of them for its step), and `aside`,
-  how many of the last input features its step sees as they are;
+- `z_weights`, the weights that make `z` (a cell may keep some of them for its step);
 - `step(z, states)`, the equations: every quantity by its name.
 
+The step of a few cells needs more and gets it by keyword:
+
+- `extra_inputs` names the last input features where `step` reads them as they are: a cell with
+  `{"time_gap": 1}` has `step(z, states, time_gap)`. Gradients flow to them;
+- `draw` gives random numbers in training, by name. Inference has none, so `step` must have a
+  default: `step(z, states, candidate_mask=None)`.
+
 To add a cell, subclass `Cell` or `LSTMCell`, restate what differs, give it a name with
-`lstm_zoo.cells.register`, and import its file in this room's `__init__.py`: layers, builders,
+`lstm_zoo.cells.register`, and import its file in this package's `__init__.py`: layers, builders,
 traces, plots and tests then know it.
 """
 
 import itertools
+from collections.abc import Mapping
 
 import keras
 from keras import ops
@@ -26,6 +33,7 @@ from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from lstm_zoo import checks
 from lstm_zoo.backend import check_precision
+from lstm_zoo.cells.initializers import bias_of_gates
 
 ROLES = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
 
@@ -54,6 +62,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         inputs: `(batch, features)`.
         states: a list, each `(batch, width)`, in the order of `state_names`.
         training: whether dropout is on.
+        drawn: what `draw` gave for this step, by name, each `(batch, width)`; drawn here if None.
 
     Returns:
         The output `(batch, width)` and the new states, a list in the same order.
@@ -82,6 +91,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     """The weights that make `z`; whatever other weights a cell has are for its `step` alone."""
     elementwise = True
     """Whether unit k of every quantity of `step` depends on unit k of each gate and state alone."""
+    extra_sizes: Mapping[str, int] = {}
+    """What `extra_inputs` says for the input that the cell was built for."""
     reads_times = False
     """Whether some features of the input are times, or tell what is missing: not to be scaled."""
 
@@ -146,14 +157,17 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         """The width of each gate's block of `z`, in the order of `gate_names`."""
         return [self.units] * len(self.gate_names)
 
-    def aside(self, features: int) -> int:
-        """How many of the last `features` of the input are no gate's: they stand at `z`'s end."""
-        return 0
+    def extra_inputs(self, features: int) -> dict[str, int]:
+        """The last input features that `step` reads as they are: in order, their widths by name.
+
+        The features before them make `z`. Dropout leaves extra inputs alone; most cells have none.
+        """
+        return {}
 
     def build(self, input_shape):
         features, width = input_shape[-1], sum(self.gate_sizes)
-        self._aside = self.aside(features)
-        self.kernel = self._add("kernel", (features - self._aside, width))
+        self.extra_sizes = self.extra_inputs(features)
+        self.kernel = self._add("kernel", (features - sum(self.extra_sizes.values()), width))
         self.recurrent_kernel = None
         if self.recurrent_names:
             self.recurrent_kernel = self._add("recurrent", (sum(self._recurrent_size), width))
@@ -180,57 +194,45 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         return None
 
     def _initial_bias(self, shape, dtype=None):
-        if hasattr(self.bias_initializer, "for_gates"):
-            return self.bias_initializer.for_gates(self.gate_names, self.gate_sizes, dtype)
-        blocks, start = [], self._bias_of_forget_gate
-        gates = zip(self.gate_names, self.gate_sizes)
-        # Keras draws neighbouring gates together
-        for forget, group in itertools.groupby(
-            gates, lambda gate: start is not None and gate[0] == "forget_gate"
-        ):
-            size = (sum(size for _, size in group),)
-            blocks.append(
-                ops.full(size, start, dtype=dtype)
-                if forget
-                else self.bias_initializer(size, dtype=dtype)
-            )
-        return ops.concatenate(blocks)
+        sizes = dict(zip(self.gate_names, self.gate_sizes))
+        return bias_of_gates(self.bias_initializer, sizes, self._bias_of_forget_gate, dtype)
 
     @property
     def width_of_z(self) -> int:
-        """How wide `z` is where nothing is drawn; of a built cell."""
-        return self._aside + (sum(self.gate_sizes) if "kernel" in self.z_weights else 0)
-
-    @property
-    def width_of_x(self) -> int:
-        """How many features the input has where nothing is drawn; of a built cell."""
-        kernel = self.weight_of_z("kernel")
-        return self._aside + (0 if kernel is None else kernel.shape[0])
+        """How wide `z` is; of a built cell."""
+        return sum(self.gate_sizes)
 
     def weight_of_z(self, name: str):
         """A weight of this name if it makes `z`, else None."""
         return getattr(self, name) if name in self.z_weights else None
 
-    def project(self, x, dropout_mask=None):
-        """What the input adds to `z`: `(..., features)` to `(..., width)`.
+    def split_inputs(self, inputs):
+        """The features that make `z`, `(..., features)`, and the extra inputs, a dict by name."""
+        if not self.extra_sizes:
+            return inputs, {}
+        first = inputs.shape[-1] - sum(self.extra_sizes.values())
+        *edges, _ = itertools.accumulate(self.extra_sizes.values(), initial=first)
+        x, *extra = ops.split(inputs, edges, axis=-1)
+        return x, dict(zip(self.extra_sizes, extra))
 
-        That is `W x + b`, and beside it the features that `aside` counts.
+    def get_dropout_mask(self, step_input):
+        return super().get_dropout_mask(self.split_inputs(step_input)[0])
+
+    def project(self, x, dropout_mask=None):
+        """What the input adds to `z`, `W x + b`: `(..., features)` to `(..., width)`.
+
+        `x` is without extra inputs. Where no kernel makes `z`, it is `x` itself.
         """
         kernel, bias = self.weight_of_z("kernel"), self.weight_of_z("bias")
         if kernel is None:
             return x
-        features, rows = x.shape[-1], kernel.shape[0]
-        z = product(x[..., :rows] if rows < features else x, kernel, dropout_mask)
-        z = z if bias is None else ops.add(z, bias)
-        return ops.concatenate([z, x[..., rows:]], axis=-1) if rows < features else z
+        z = product(x, kernel, dropout_mask)
+        return z if bias is None else ops.add(z, bias)
 
     def recur(self, states, dropout_mask=None):
         """What the states before add to `z`, `U r`: `(batch, width)`, or 0 if there is no `U`."""
         kernel = self.weight_of_z("recurrent_kernel")
-        if kernel is None:
-            return 0
-        z, aside = product(self.recurrent_part(states), kernel, dropout_mask), self._aside
-        return ops.pad(z, [[0, 0], [0, aside]]) if aside else z
+        return 0 if kernel is None else product(self.recurrent_part(states), kernel, dropout_mask)
 
     def recurrent_part(self, states):
         """The states of `recurrent_names`, side by side."""
@@ -238,18 +240,19 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         parts = [by_name[name] for name in self.recurrent_names]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
-    def draw(self, batch: int, timesteps: int):
-        """What a cell draws in training, `(batch, timesteps, any)`; None for most cells.
-
-        Its `step` finds it at the end of `z`, which is that much wider then.
-        """
+    def draw(self, batch: int, timesteps: int) -> dict:
+        """Random numbers for all steps in training, by name, each `(batch, timesteps, width)`."""
+        return {}
 
     def step(self, z, states):
         """The equations.
 
+        A cell with `extra_inputs` or `draw` takes these as further arguments, by their names, each
+        `(..., width)`. Those drawn need a default, None, for inference.
+
         Args:
-            z: `(..., width)`, what the gates see, before their activations, side by side; then the
-                features that `aside` counts, and in training what `draw` drew.
+            z: `(..., width)`, what the gates see, before their activations, side by side; where no
+                kernel makes `z`, the input itself without extra inputs.
             states: those before the step, each `(..., width)`, in the order of `state_names`.
 
         Returns:
@@ -257,24 +260,21 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} must say what its step is")
 
-    def values(self, inputs, states, training: bool = False) -> dict:
+    def values(self, inputs, states, training: bool = False, drawn: dict | None = None) -> dict:
         """Every quantity of one step by its name; arguments as in a call of the cell."""
-        drawn, features = None, self.width_of_x
-        if training and inputs.shape[-1] > features:  # drawn for all steps, before the loop
-            inputs, drawn = inputs[..., :features], inputs[..., features:]
-        elif training:
-            drawn = self.draw(ops.shape(inputs)[0], 1)
-            drawn = None if drawn is None else drawn[:, 0]
+        if training and drawn is None:
+            drawn = {name: a[:, 0] for name, a in self.draw(ops.shape(inputs)[0], 1).items()}
+        x, extra = self.split_inputs(inputs)
         input_mask = recurrent_mask = None
         if training and 0.0 < self.dropout < 1.0:
             input_mask = self.get_dropout_mask(inputs)
         if training and 0.0 < self.recurrent_dropout < 1.0:
             recurrent_mask = self.get_recurrent_dropout_mask(self.recurrent_part(states))
-        z = self.project(inputs, input_mask) + self.recur(states, recurrent_mask)
-        return self.step(z if drawn is None else ops.concatenate([z, drawn], -1), states)
+        z = self.project(x, input_mask) + self.recur(states, recurrent_mask)
+        return self.step(z, states, **extra, **(drawn or {}))
 
-    def call(self, inputs, states, training=False):
-        now = self.values(inputs, states, training)
+    def call(self, inputs, states, training=False, drawn=None):
+        now = self.values(inputs, states, training, drawn)
         after = [now[name] for name in self.state_names]
         return after[0], after
 

@@ -1,5 +1,7 @@
 """How weights may start, beyond Keras's own."""
 
+import itertools
+
 import keras
 from keras import ops
 
@@ -95,3 +97,26 @@ class EachGate(keras.initializers.Initializer):
 
     def get_config(self):
         return {"initializer": keras.initializers.serialize(self.initializer)}
+
+
+def bias_of_gates(initializer, sizes, forget_bias=None, dtype=None):
+    """The bias of a cell as it starts, its gates side by side.
+
+    Args:
+        initializer: Keras's, or one such as `Chrono` that knows gates by their names.
+        sizes: how wide each gate is, by its name.
+        forget_bias: where the forget gate starts whatever the initializer says, or None.
+    """
+    if hasattr(initializer, "for_gates"):
+        return initializer.for_gates(tuple(sizes), list(sizes.values()), dtype)
+
+    def is_set(gate):
+        return forget_bias is not None and gate[0] == "forget_gate"
+
+    blocks = []
+    for forget, group in itertools.groupby(sizes.items(), is_set):  # Keras draws neighbours at once
+        shape = (sum(size for _, size in group),)
+        blocks.append(
+            ops.full(shape, forget_bias, dtype=dtype) if forget else initializer(shape, dtype=dtype)
+        )
+    return ops.concatenate(blocks)

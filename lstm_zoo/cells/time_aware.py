@@ -94,8 +94,12 @@ class GRUDCell(Cell):
         if self.dropout:
             raise ValueError(f"dropout must be 0 for GRUDCell, got {self.dropout!r}")
 
-    def aside(self, features):
-        return features
+    def extra_inputs(self, features):
+        return {"seen": features // 3, "time_gap": features // 3}
+
+    @property
+    def width_of_z(self):
+        return self.input_decay.shape[1]  # no weight makes z, it is the values
 
     def build(self, input_shape):
         features, units = input_shape[-1], self.units
@@ -105,7 +109,7 @@ class GRUDCell(Cell):
                 f"features for each value, got {features} features"
             )
         values = features // 3
-        self._aside = features
+        self.extra_sizes = self.extra_inputs(features)
         self.kernel = self._add("kernel", (2 * values, 3 * units))
         self.recurrent_kernel = self._add("recurrent", (units, 3 * units))
         self.bias = self._add("bias", (3 * units,), self._initial_bias) if self.use_bias else None
@@ -113,17 +117,17 @@ class GRUDCell(Cell):
         self.state_decay = self.add_weight((values + 1, units), "zeros", name="state_decay")
         self.built = True
 
-    def step(self, z, states):
+    def step(self, z, states, seen, time_gap):
         [h], units = states, self.units
-        x, m, gap = ops.split(z, 3, axis=-1)
-        w_x, b_x = ops.unstack(ops.cast(self.input_decay, z.dtype), 2)
-        W_h, b_h = ops.split(ops.cast(self.state_decay, z.dtype), [gap.shape[-1]])
+        x, m, gap = z, seen, time_gap
+        w_x, b_x = ops.unstack(ops.cast(self.input_decay, x.dtype), 2)
+        W_h, b_h = ops.split(ops.cast(self.state_decay, x.dtype), [gap.shape[-1]])
         x = m * x + (1 - m) * ops.exp(-ops.relu(w_x * gap + b_x)) * x
         h = ops.exp(-ops.relu(ops.matmul(gap, W_h) + b_h)) * h
-        seen = ops.matmul(ops.concatenate([x, m], -1), ops.cast(self.kernel, z.dtype))
-        seen = seen if self.bias is None else seen + ops.cast(self.bias, z.dtype)
-        U, U_g = ops.split(ops.cast(self.recurrent_kernel, z.dtype), [2 * units], axis=1)
-        z, g = ops.split(seen, [2 * units], axis=-1)
+        z = ops.matmul(ops.concatenate([x, m], -1), ops.cast(self.kernel, x.dtype))
+        z = z if self.bias is None else z + ops.cast(self.bias, x.dtype)
+        U, U_g = ops.split(ops.cast(self.recurrent_kernel, x.dtype), [2 * units], axis=1)
+        z, g = ops.split(z, [2 * units], axis=-1)
         z, r = ops.split(ops.sigmoid(z + ops.matmul(h, U)), 2, axis=-1)
         g = ops.tanh(g + ops.matmul(r * h, U_g))
         h = (1 - z) * h + z * g
@@ -169,8 +173,8 @@ class TimeGapLSTMCell(LSTMCell):
         if self.dropout:
             raise ValueError(f"dropout must be 0 for TimeGapLSTMCell, got {self.dropout!r}")
 
-    def aside(self, features):
-        return 1
+    def extra_inputs(self, features):
+        return {"time_gap": 1}
 
     def build(self, input_shape):
         if input_shape[-1] < 2:
@@ -180,10 +184,9 @@ class TimeGapLSTMCell(LSTMCell):
         self.memory_kernel = self.add_weight(shape, "glorot_uniform", name="memory_kernel")
         self.memory_bias = self.add_weight(shape[:1], "zeros", name="memory_bias")
 
-    def step(self, z, states):
+    def step(self, z, states, time_gap):
         h, c = states
-        z, gap = z[..., :-1], z[..., -1:]
         s = ops.matmul(c, ops.cast(self.memory_kernel, z.dtype))
         s = ops.tanh(s + ops.cast(self.memory_bias, z.dtype))
-        c = c - s + s / ops.log(np.e + ops.relu(gap))
+        c = c - s + s / ops.log(np.e + ops.relu(time_gap))
         return {**super().step(z, [h, c]), "short_term_memory": s}

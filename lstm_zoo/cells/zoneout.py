@@ -78,14 +78,15 @@ class ZoneoutCell(Cell):
     kernel = property(lambda self: self.cell.kernel)
     recurrent_kernel = property(lambda self: self.cell.recurrent_kernel)
     bias = property(lambda self: self.cell.bias)
+    extra_sizes = property(lambda self: self.cell.extra_sizes)
+    width_of_z = property(lambda self: self.cell.width_of_z)
 
-    def aside(self, features):
-        return self.cell.aside(features)
+    def extra_inputs(self, features):
+        return self.cell.extra_inputs(features)
 
     def build(self, input_shape):
         if not self.cell.built:  # a file builds it by itself
             self.cell.build(input_shape)
-        self._aside = self.cell._aside
         self.built = True
 
     @property
@@ -97,17 +98,14 @@ class ZoneoutCell(Cell):
         rates = ops.concatenate([ops.full((size,), rate) for rate, size in sizes])
         shape = (batch, timesteps, sum(self.state_size))
         stays = keras.random.uniform(shape, seed=self.seed_generator) < rates
-        return ops.cast(stays, self.compute_dtype)
+        return {"zoneout_mask": ops.cast(stays, self.compute_dtype)}
 
-    def step(self, z, states):
-        width = z.shape[-1] - sum(self.state_size)
-        if width < self.cell.width_of_z:  # nothing was drawn
-            stays = self._rates
-        else:
-            z, drawn = z[..., :width], z[..., width:]
+    def step(self, z, states, zoneout_mask=None, **extra_inputs):
+        stays = self._rates
+        if zoneout_mask is not None:
             edges = [sum(self.state_size[:k]) for k in range(1, len(states))]
-            stays = ops.split(drawn, edges, axis=-1) if edges else [drawn]
-        now = self.cell.step(z, states)
+            stays = ops.split(zoneout_mask, edges, axis=-1) if edges else [zoneout_mask]
+        now = self.cell.step(z, states, **extra_inputs)
         zoned = {
             name: d * before + (1 - d) * now[name]
             for name, d, before in zip(self.state_names, stays, states)
@@ -165,15 +163,14 @@ class CandidateDropoutLSTMCell(LSTMCell):
         kept = 1 - self.candidate_dropout
         shape = (batch, timesteps, self.units)
         stays = keras.random.uniform(shape, seed=self.seed_generator) < kept
-        return ops.cast(stays, self.compute_dtype) / kept
+        return {"candidate_mask": ops.cast(stays, self.compute_dtype) / kept}
 
-    def step(self, z, states):
+    def step(self, z, states, candidate_mask=None):
         _, c = states
-        z, d = z[..., : 4 * self.units], z[..., 4 * self.units :]
         i, f, g, o = ops.split(z, 4, axis=-1)
         i, f = self.recurrent_activation(i), self.recurrent_activation(f)
         g, o = self.activation(g), self.recurrent_activation(o)
-        c = f * c + i * (d * g if d.shape[-1] else g)
+        c = f * c + i * (g if candidate_mask is None else candidate_mask * g)
         h = o * self.activation(c)
         return named(i, f, g, o, c, h)
 

@@ -195,12 +195,9 @@ class SLSTMOfHeadsCell(SLSTMCell):
         super().__init__(units, **kwargs)
         self.heads = checks.count("heads", heads)
 
-    def aside(self, features):
-        return features
-
     def build(self, input_shape):
         d = self.units // self.heads
-        self._aside, self.kernel = input_shape[-1], None
+        self.kernel = None
         self.recurrent_kernel = self._add("recurrent", (self.heads, d, 4, d), "zeros")
         self.bias = self._add("bias", (4 * self.units,), self._initial_bias)
         self.built = True

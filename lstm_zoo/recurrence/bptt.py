@@ -54,6 +54,8 @@ class Rows(NamedTuple):
     """What each sequence of the batch has of its own; the first axis of everything is the batch."""
 
     x: Any  # (batch, timesteps, features)
+    extra_inputs: Any  # those of the cell by name, each (batch, timesteps, width)
+    drawn: Any  # what the cell drew, the same way
     states: Any  # before the first step, each (batch, width)
     mask: Any  # (batch, timesteps, 1) of booleans, or None
     drop: Any  # Dropout, or None
@@ -64,6 +66,23 @@ class Shared(NamedTuple):
 
     steps: Any  # how many of the timesteps count; those after them are padding
     weights: Any  # Weights
+
+
+class Inputs(NamedTuple):
+    """What comes in at every step, each `(timesteps, batch, ...)`."""
+
+    x: Any
+    extra_inputs: Any  # by name
+    drawn: Any  # by name
+
+    @property
+    def by_name(self):
+        """What a cell's step gets by keyword."""
+        return {**self.extra_inputs, **self.drawn}
+
+    def at(self, t):
+        """Those of one step, or of one segment."""
+        return tf.nest.map_structure(lambda a: a[t], self)
 
 
 class EveryStep(NamedTuple):
@@ -90,75 +109,95 @@ class Passed(NamedTuple):
 def forward(kind, plan, rows, shared, kept=()):
     """The output of every step (of none without `plan.outputs`), and the last states."""
     net = Net(kind.cell, rows.drop, shared.weights)
-    x, mask = time_major(rows.x, plan), time_major(rows.mask, plan)
+    inputs, mask = _time_major(rows, plan), time_major(rows.mask, plan)
     if plan.training:
-        kept = _at_borders(x, rows.states, plan) if plan.recompute else _at_steps(net, x, rows)
-    outputs, states, kept = _walk(net, x, mask, rows.states, shared.steps, kept, plan)
+        kept = (
+            _at_borders(inputs, rows.states, plan)
+            if plan.recompute
+            else _at_steps(net, inputs, rows)
+        )
+    outputs, states, kept = _walk(net, inputs, mask, rows.states, shared.steps, kept, plan)
     outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else states[0][:, None, :0]
     return Passed((outputs, states), [], kept)
 
 
 def backward(kind, plan, rows, shared, kept):
-    """The gradients of `x` and of the first states, and the sums of those of the weights.
+    """The gradients of `x`, extra inputs and first states, and the sums of those of the weights.
 
     `rows` are those of the forward pass, and the gradients of its results, `(dy, ds)`.
     """
     rows, (dy, ds) = rows
     net = Net(kind.cell, rows.drop, shared.weights)
-    xs, masks = time_major(rows.x, plan), time_major(rows.mask, plan)
+    inputs, masks = _time_major(rows, plan), time_major(rows.mask, plan)
     again = plan._replace(outputs=False)
     if not kept:
-        room = _at_steps(net, xs, rows)
-        *_, kept = _walk(net, xs, masks, rows.states, shared.steps, room, again)
+        room = _at_steps(net, inputs, rows)
+        *_, kept = _walk(net, inputs, masks, rows.states, shared.steps, room, again)
     if isinstance(kept, EveryStep):
         kept = tf.nest.map_structure(lambda a: in_segments(a, plan), kept)
-    xs, masks = in_segments(xs, plan), in_segments(masks, plan)
+    inputs = tf.nest.map_structure(lambda a: in_segments(a, plan), inputs)
+    masks = in_segments(masks, plan)
     dys = in_segments(time_major(dy, plan), plan) if plan.outputs else None
     steps, size = shared.steps, plan.segment
     all_whole = isinstance(steps, int) and steps % size == 0
     wide = tf.float32 if rows.x.dtype.size == 2 else rows.x.dtype  # sums of halves lose too much
 
-    def body(n, ds, dx, sums):
+    def body(n, ds, dxs, sums):
+        segment = inputs.at(n)
         mask = None if masks is None else masks[n]
         here = size if all_whole else tf.minimum(size, steps - n * size)
         before = tf.nest.map_structure(lambda a: a[n], kept)
         if isinstance(before, EveryBorder):
-            room = _at_steps(net, xs[n], rows)
-            *_, before = _walk(net, xs[n], mask, before.states, here, room, again)
+            room = _at_steps(net, segment, rows)
+            *_, before = _walk(net, segment, mask, before.states, here, room, again)
         dy = None if dys is None else dys[n]
-        dz, ds, dextras = net.walk_back(before, mask, dy, ds, here)
+        dz, dextra_inputs, ds, dextras = net.walk_back(before, segment, mask, dy, ds, here)
         gradients = [
-            *net.weight_gradients(before.states, xs[n], dz),
+            *net.weight_gradients(before.states, segment.x, dz),
             *dextras,
         ]
         sums = [total + tf.cast(gradient, wide) for total, gradient in zip(sums, gradients)]
-        return n - 1, ds, dx.write(n, net.input_gradient(dz)), sums
+        dx = net.input_gradient(dz), dextra_inputs
+        dxs = tf.nest.map_structure(lambda array, d: array.write(n, d), dxs, dx)
+        return n - 1, ds, dxs, sums
 
-    dx = tf.TensorArray(rows.x.dtype, xs.shape[0] or tf.shape(xs)[0]).unstack(tf.zeros_like(xs))
+    def room_for(a):
+        return tf.TensorArray(a.dtype, a.shape[0] or tf.shape(a)[0]).unstack(tf.zeros_like(a))
+
+    def batch_major(array, like):
+        a = tf.reshape(array.stack(), (-1, tf.shape(like)[0], like.shape[2]))
+        return tf.transpose(a[: tf.shape(like)[1]], (1, 0, 2))
+
+    dxs = tf.nest.map_structure(room_for, (inputs.x, inputs.extra_inputs))
     sums = [tf.zeros(w.shape, wide) for w in tf.nest.flatten(shared.weights) if w is not None]
     last = tf.convert_to_tensor((steps - 1) // size)
-    _, ds, dx, sums = tf.while_loop(lambda n, *_: n >= 0, body, (last, list(ds), dx, sums))
-    dx = tf.reshape(dx.stack(), (-1, tf.shape(rows.x)[0], rows.x.shape[2]))
-    dx = tf.transpose(dx[: tf.shape(rows.x)[1]], (1, 0, 2))
-    return Passed((dx, ds), [tf.cast(total, dx.dtype) for total in sums], ())
+    _, ds, dxs, sums = tf.while_loop(lambda n, *_: n >= 0, body, (last, list(ds), dxs, sums))
+    dx = tf.nest.map_structure(batch_major, dxs, (rows.x, rows.extra_inputs))
+    return Passed((*dx, ds), [tf.cast(total, rows.x.dtype) for total in sums], ())
 
 
-def _walk(net, x, mask, states, steps, kept, plan):
+def _time_major(rows, plan):
+    inputs = Inputs(rows.x, rows.extra_inputs, rows.drawn)
+    return tf.nest.map_structure(lambda a: time_major(a, plan), inputs)
+
+
+def _walk(net, inputs, mask, states, steps, kept, plan):
     """From the first step to the last: the outputs, the last states, and what was kept.
 
     `kept` comes as an `EveryStep` or `EveryBorder` of empty `TensorArray`s, or as nothing, ().
     """
-    length = x.shape[0] or tf.shape(x)[0]
+    length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
     outputs = [_room(length, states[0])] if plan.outputs else []
 
     def body(t, states, kept, outputs):
-        z = net.z(states, x[t])
+        now = inputs.at(t)
+        z = net.z(states, now.x)
         if isinstance(kept, EveryStep):
             kept = EveryStep(kept.z.write(t, z), _write(kept.states, t, states))
         elif isinstance(kept, EveryBorder):
             # Each write goes to the place of the next border, so the border itself has the last.
             kept = EveryBorder(_write(kept.states, (t + plan.segment - 1) // plan.segment, states))
-        after = net.step(z, states)
+        after = net.step(z, states, now)
         if mask is not None:
             after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
         return t + 1, after, kept, [a.write(t, after[0]) for a in outputs]
@@ -170,14 +209,14 @@ def _walk(net, x, mask, states, steps, kept, plan):
     return outputs[0].stack() if outputs else None, states, kept
 
 
-def _at_steps(net, x, rows):
-    length = x.shape[0] or tf.shape(x)[0]
-    z = _room(length, rows.states[0], net.z_width(x))
+def _at_steps(net, inputs, rows):
+    length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
+    z = _room(length, rows.states[0], net.z_width(inputs.x))
     return EveryStep(z, [_room(length, state) for state in rows.states])
 
 
-def _at_borders(x, states, plan):
-    length = x.shape[0] or tf.shape(x)[0]
+def _at_borders(inputs, states, plan):
+    length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
     return EveryBorder([_room(length // plan.segment + 1, state) for state in states])
 
 

@@ -51,27 +51,31 @@ def kind_of(cell):
 
 
 def _graph_of_step(cell):
-    """The step of a cell as bytes, equal for equal steps."""
+    """The step of a cell as bytes, equal for equal steps: in inference, and in training."""
     variables = variables_of(cell)
 
-    def step(z, states, extras):
+    def step(z, states, by_name, extras):
         with keras.StatelessScope(zip(variables.extras, extras)):
-            return cell.step(z, states)
+            return cell.step(z, states, **by_name)
 
-    def spec(*shape):
-        return tf.TensorSpec((None, *shape), cell.compute_dtype)
+    def spec(size):
+        return tf.TensorSpec((None, size), cell.compute_dtype)
 
-    specs = (
-        spec(cell.width_of_z),
-        [spec(size) for size in cell.state_size],
-        [tf.TensorSpec(w.shape, cell.compute_dtype) for w in variables.extras],
-    )
+    z, states = spec(cell.width_of_z), [spec(size) for size in cell.state_size]
+    extras = [tf.TensorSpec(w.shape, cell.compute_dtype) for w in variables.extras]
+    extra_inputs = {name: spec(size) for name, size in cell.extra_sizes.items()}
+    graphs = []
     with tf.init_scope():
-        concrete = tf.function(step, autograph=False).get_concrete_function(*specs)
-    if concrete.captured_inputs:  # what they hold is not in the graph
-        return object()
-    graph = concrete.graph.as_graph_def().SerializeToString(deterministic=True)
-    return graph, tuple(concrete.structured_outputs)
+        with keras.StatelessScope():  # the seed stays as it is
+            drawn = {name: spec(a.shape[-1]) for name, a in cell.draw(1, 1).items()}
+        for by_name in [extra_inputs, {**extra_inputs, **drawn}][: 2 if drawn else 1]:
+            traced_step = tf.function(step, autograph=False)
+            concrete = traced_step.get_concrete_function(z, states, by_name, extras)
+            if concrete.captured_inputs:  # what they hold is not in the graph
+                return object()
+            graph = concrete.graph.as_graph_def().SerializeToString(deterministic=True)
+            graphs += [graph, tuple(concrete.structured_outputs)]
+    return tuple(graphs)
 
 
 class traced:

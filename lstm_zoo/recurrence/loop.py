@@ -1,5 +1,6 @@
 """One step after the other in keras.ops: on JAX and PyTorch, and where a loop is written out."""
 
+import keras
 from keras import ops
 
 from lstm_zoo.backend import wide
@@ -36,18 +37,18 @@ def run(
         (2, 5, 8)
     """
     x = ops.cast(sequences, wide(cell.compute_dtype))
-    every = {"z": None, "mask": mask, "drawn": drawn}
     if go_backwards:
-        x, every["mask"] = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+        x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+    x, extra = cell.split_inputs(x)
+    extra |= {name: ops.cast(a, x.dtype) for name, a in (drawn or {}).items()}
     # What the input adds is one product for all steps.
-    every["z"] = cell.project(x, over_time(input_mask))
-    every = {k: ops.swapaxes(a, 0, 1) for k, a in every.items() if a is not None}
+    every = {"z": cell.project(x, over_time(input_mask)), "extra": extra}
+    every |= {} if mask is None else {"mask": mask}
+    every = keras.tree.map_structure(lambda a: ops.swapaxes(a, 0, 1), every)
 
     def step(states, now):
         z = now["z"] + cell.recur(states, recurrent_mask)
-        if drawn is not None:
-            z = ops.concatenate([z, ops.cast(now["drawn"], z.dtype)], axis=-1)
-        values = cell.step(z, states)
+        values = cell.step(z, states, **now["extra"])
         after = [values[name] for name in cell.state_names]
         if mask is not None:
             seen = ops.expand_dims(ops.cast(now["mask"], "bool"), -1)
@@ -60,6 +61,6 @@ def run(
         return ops.swapaxes(outputs, 0, 1), states
     outputs = []
     for t in range(sequences.shape[1]):
-        states, output = step(states, {k: a[t] for k, a in every.items()})
+        states, output = step(states, keras.tree.map_structure(lambda a, t=t: a[t], every))
         outputs.append(output)
     return ops.stack(outputs, axis=1), states

@@ -41,71 +41,65 @@ class Net:
         self.U, self.W, self.b, self.extras = weights
         # Turned over once and not at every step.
         self.U_T, self.W_T = (None if w is None else tf.transpose(w) for w in (self.U, self.W))
-        self.rows, self.width = (0, 0) if self.W is None else self.W.shape
 
     def z(self, states, x):
         if self.W is None:
             return x
-        features = x if x.shape[-1] == self.rows else x[:, : self.rows]
-        z = product(features, self.W, self.x_drop)
+        z = product(x, self.W, self.x_drop)
         if self.U is not None:
             z += product(self.recurrent_part(states), self.U, self.h_drop)
-        z = z if self.b is None else z + self.b
-        return z if features is x else tf.concat([z, x[:, self.rows :]], axis=-1)
+        return z if self.b is None else z + self.b
 
     def z_width(self, x):
-        """How wide `z` is for an `x`: what of it no kernel multiplies stands at its end."""
-        return self.width + x.shape[-1] - self.rows
+        return x.shape[-1] if self.W is None else self.W.shape[1]
 
     def weight_gradients(self, states, x, dz):
         """Those of the weights that make `z`, from all steps of a segment."""
-        dz, r = dz[..., : self.width], None if self.U is None else self.recurrent_part(states)
+        r = None if self.U is None else self.recurrent_part(states)
         return [
             *([] if self.U is None else [kernel_gradient(r, dz, self.h_drop)]),
-            *([] if self.W is None else [kernel_gradient(x[..., : self.rows], dz, self.x_drop)]),
+            *([] if self.W is None else [kernel_gradient(x, dz, self.x_drop)]),
             *([] if self.b is None else [tf.reduce_sum(dz, axis=(0, 1))]),
         ]
 
     def input_gradient(self, dz):
         """That of `x`, back through its part of `z`."""
-        if self.W is None:
-            return dz
-        dx = product(dz[..., : self.width], self.W_T, self.x_drop, back=True)
-        aside = dz.shape[-1] - self.width
-        return tf.concat([dx, dz[..., self.width :]], axis=-1) if aside else dx
+        return dz if self.W is None else product(dz, self.W_T, self.x_drop, back=True)
 
     def recurrent_part(self, states):
         return self.cell.recurrent_part(states)
 
-    def step(self, z, states):
-        """The new states."""
-        now = self._at_these_weights(self.cell.step, z, states)
+    def step(self, z, states, inputs):
+        """The new states; of the `Inputs` the step reads those that have a name."""
+        now = self._at_these_weights(self.cell.step, z, states, **inputs.by_name)
         return [now[name] for name in self.cell.state_names]
 
     def _replace_extras(self, extras):
         return Net(self.cell, None, self.weights._replace(extras=extras))
 
-    def _at_these_weights(self, function, *args):
+    def _at_these_weights(self, function, *args, **by_name):
         """Call a function that then sees `self.extras` for the values of the cell's weights."""
         if not self.extras:
-            return function(*args)
+            return function(*args, **by_name)
         with keras.StatelessScope(zip(variables_of(self.cell).extras, self.extras)):
-            return function(*args)
+            return function(*args, **by_name)
 
-    def walk_back(self, kept, mask, dy, ds, steps):
+    def walk_back(self, kept, inputs, mask, dy, ds, steps):
         """From the last step of a segment to its first.
 
-        `kept` is an `EveryStep` of the segment, `dy` `(timesteps, batch, width)` or None, `ds` the
-        gradients of the states after it. Returns `dz` of every step, the gradients of the states
-        before the segment, and those of the extra weights.
+        `kept` is an `EveryStep` of the segment and `inputs` its `Inputs`, `dy`
+        `(timesteps, batch, width)` or None, `ds` the gradients of the states after it. Returns the
+        gradients of `z` and of the extra inputs at every step, of the states before the segment,
+        and of the extra weights.
         """
         if self.cell.elementwise:
-            return self._walk_back_elementwise(kept, mask, dy, ds, steps)
-        return self._walk_back_by_autodiff(kept, mask, dy, ds, steps)
+            return self._walk_back_elementwise(kept, inputs, mask, dy, ds, steps)
+        return self._walk_back_by_autodiff(kept, inputs, mask, dy, ds, steps)
 
-    def _walk_back_elementwise(self, kept, mask, dy, ds, steps):
+    def _walk_back_elementwise(self, kept, inputs, mask, dy, ds, steps):
         cell, (z, states) = self.cell, kept
-        slopes = self._slopes(z, states)
+        slopes = self._slopes(z, states, inputs)
+        others = inputs.extra_inputs, self.extras
         if mask is not None:
             slopes = {names: tf.where(mask, slope, 0) for names, slope in slopes.items()}
 
@@ -127,64 +121,71 @@ class Net:
             return s - 1, self._with_recurrence(before, dzs.read(s), mask, s, ds), dzs, upstreams
 
         dzs = _like(z)
-        upstreams = [_like(state) for state in states] if self.extras else []
+        upstreams = [_like(state) for state in states] if any(others) else []
         _, ds, dzs, upstreams = tf.while_loop(
             lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), ds, dzs, upstreams)
         )
-        if not self.extras:
-            return dzs.stack(), ds, []
+        if not any(others):
+            return dzs.stack(), {}, ds, []
         upstreams = [a.stack() for a in upstreams]
         if mask is not None:
             upstreams = [tf.where(mask, d, 0) for d in upstreams]
-        dextras = tf.gradients(
-            self.step(z, states),
-            self.extras,
+        gradients = tf.gradients(
+            self.step(z, states, inputs),
+            tf.nest.flatten(others),
             upstreams,
             stop_gradients=[z, *states],  # where they were computed again, from these weights too
             unconnected_gradients="zero",
         )
-        return dzs.stack(), ds, dextras
+        dextra_inputs, dextras = tf.nest.pack_sequence_as(others, gradients)
+        return dzs.stack(), dextra_inputs, ds, dextras
 
-    def _walk_back_by_autodiff(self, kept, mask, dy, ds, steps):
+    def _walk_back_by_autodiff(self, kept, inputs, mask, dy, ds, steps):
         """For cells whose step mixes units: TensorFlow differentiates one step after the other."""
         z, states = kept
 
         def body(s, ds, dzs, dextras):
             ds = [ds[0] if dy is None else ds[0] + dy[s], *ds[1:]]
-            here = [z[s], *(state[s] for state in states), *map(tf.identity, self.extras)]
-            extras = here[1 + len(states) :]
-            after = self._replace_extras(extras).step(here[0], here[1 : 1 + len(states)])
+            now, extras = inputs.at(s), [tf.identity(w) for w in self.extras]
+            here = z[s], [state[s] for state in states]
+            after = self._replace_extras(extras).step(*here, now)
             upstream = ds if mask is None else [tf.where(mask[s], d, 0) for d in ds]
-            dz, *rest = tf.gradients(after, here, upstream, unconnected_gradients="zero")
-            before, more = rest[: len(states)], rest[len(states) :]
+            sources = (here[0], now.extra_inputs), here[1], extras
+            gradients = tf.gradients(
+                after, tf.nest.flatten(sources), upstream, unconnected_gradients="zero"
+            )
+            dz, before, more = tf.nest.pack_sequence_as(sources, gradients)
             dextras = [total + d for total, d in zip(dextras, more)]
-            return s - 1, self._with_recurrence(before, dz, mask, s, ds), dzs.write(s, dz), dextras
+            dzs = tf.nest.map_structure(lambda array, d: array.write(s, d), dzs, dz)
+            return s - 1, self._with_recurrence(before, dz[0], mask, s, ds), dzs, dextras
 
         dextras = [tf.zeros_like(w) for w in self.extras]
+        dzs = tf.nest.map_structure(_like, (z, inputs.extra_inputs))
         _, ds, dzs, dextras = tf.while_loop(
-            lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), ds, _like(z), dextras)
+            lambda s, *_: s >= 0, body, (tf.convert_to_tensor(steps - 1), ds, dzs, dextras)
         )
-        return dzs.stack(), ds, dextras
+        dz, dextra_inputs = tf.nest.map_structure(lambda array: array.stack(), dzs)
+        return dz, dextra_inputs, ds, dextras
 
     def _with_recurrence(self, before, dz, mask, s, ds):
         """The gradients of the states before a step, with what they owe to the product and mask."""
         names, before = self.cell.state_names, list(before)
         if self.U is not None:
             sizes = [before[names.index(name)].shape[-1] for name in self.cell.recurrent_names]
-            dr = product(dz[..., : self.width], self.U_T, self.h_drop, back=True)
+            dr = product(dz, self.U_T, self.h_drop, back=True)
             for name, part in zip(self.cell.recurrent_names, tf.split(dr, sizes, axis=-1)):
                 before[names.index(name)] += part
         if mask is not None:
             before = [new + tf.where(~mask[s], d, 0) for new, d in zip(before, ds)]
         return before
 
-    def _slopes(self, z, states):
+    def _slopes(self, z, states, inputs):
         """How each new state changes with what it is made of, by `(of, by)`, of all steps."""
         by_hand = derivatives(self.cell)
         if by_hand is not None:
-            return self._at_these_weights(by_hand, self.cell, z, states)
+            return self._at_these_weights(by_hand, self.cell, z, states, **inputs.by_name)
         names, slopes = self.cell.state_names, {}
-        after = self.step(z, states)
+        after = self.step(z, states, inputs)
         # The steps are elementwise: the gradient of the sum of a state over its units is its slope.
         for of, new in zip(names, after):
             dz, *ds = tf.gradients(new, [z, *states])

@@ -132,14 +132,16 @@ def _seen_steps_first(target, cell, x, states, mask):
 
 def _loop(target, cell, x, states, mask):
     """Step after step."""
-    z_of_x = cell.project(tf.transpose(x, (1, 0, 2)))
+    x, extra = cell.split_inputs(tf.transpose(x, (1, 0, 2)))
+    z_of_x = cell.project(x)
     mask = None if mask is None else tf.expand_dims(tf.transpose(mask), -1)
     steps = tf.shape(z_of_x)[0]
     width = cell.state_size[0]
-    outputs = _list_of(target, steps, (tf.shape(x)[0], width), x.dtype)
+    outputs = _list_of(target, steps, (tf.shape(x)[1], width), x.dtype)
 
     def body(t, states, outputs):
-        now = cell.step(z_of_x[t] + cell.recur(states), states)
+        extra_now = {name: a[t] for name, a in extra.items()}
+        now = cell.step(z_of_x[t] + cell.recur(states), states, **extra_now)
         after = [now[name] for name in cell.state_names]
         if mask is not None:
             after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]

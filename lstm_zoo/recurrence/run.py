@@ -43,7 +43,7 @@ def run(
         mask: `(batch, timesteps)` of booleans or None; at a masked step the states stay.
         input_mask: dropout mask of the input `(batch, features)`, a list of one per gate, or None.
         recurrent_mask: the same of the states that recur, `(batch, width)`.
-        drawn: what the cell drew for every step, as its `draw` gives it, or None.
+        drawn: what the cell drew for every step, by name as its `draw` gives it, or None.
         training: whether to keep what the backward pass needs. It can be had without, and then
             starts with another forward pass.
         return_sequences: whether to return the output of every step.
@@ -68,6 +68,8 @@ def run(
     mask = None if mask is None else tf.cast(mask, tf.bool)[..., None]
     if go_backwards:
         x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
+    x, extra_inputs = cell.split_inputs(x)
+    drawn = {name: tf.cast(a, x.dtype) for name, a in (drawn or {}).items()}
     if input_mask is not None and not isinstance(input_mask, list):
         x, input_mask = x * input_mask[:, None], None
     drop = _dropout_of_all_gates(input_mask, recurrent_mask)
@@ -77,13 +79,12 @@ def run(
     compiled_around = in_xla()
     use_native = use_native and not (compiled_around or portable.target())
     if not sees_a_gpu():  # there half precision is quicker, here it is slower and loses sums
-        x, states, weights, drop = _cast((x, states, weights, drop), wide(cell.compute_dtype))
+        tensors = x, extra_inputs, drawn, states, weights, drop
+        x, extra_inputs, drawn, states, weights, drop = _cast(tensors, wide(cell.compute_dtype))
     if not use_native:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
-    if drawn is not None:
-        x = tf.concat([x, tf.cast(drawn, x.dtype)], axis=2)
-    rows = Rows(x, states, mask, drop)
+    rows = Rows(x, extra_inputs, drawn, states, mask, drop)
     # One program for all sizes: C need not know them, and eager calls come in too many.
     any_size = use_native or tf.executing_eagerly()
     plan = Plan(
@@ -120,8 +121,9 @@ def _of_any_size(rows):
 
         return tf.nest.map_structure(spec, structure)
 
-    x, mask = unknown(2, (rows.x, rows.mask))
-    return Rows(x, unknown(1, rows.states), mask, unknown(1, rows.drop))
+    x, extra_inputs, drawn, mask = unknown(2, (rows.x, rows.extra_inputs, rows.drawn, rows.mask))
+    states, drop = unknown(1, (rows.states, rows.drop))
+    return Rows(x, extra_inputs, drawn, states, mask, drop)
 
 
 def _dropout_of_all_gates(input_mask, recurrent_mask):
@@ -148,16 +150,18 @@ def _with_gradient(kind, plan, rows, weights):
     if steps is None:
         steps = tf.shape(rows.x)[1]
         if not plan.native:
-            rows = rows._replace(x=pad_to_bucket(rows.x), mask=pad_to_bucket(rows.mask))
-    sources = (rows.x, rows.states, weights)
-    given = (rows.mask, rows.drop, steps)  # no gradient is taken by these
+            every = rows.x, rows.extra_inputs, rows.drawn, rows.mask
+            x, extra_inputs, drawn, mask = tf.nest.map_structure(pad_to_bucket, every)
+            rows = Rows(x, extra_inputs, drawn, rows.states, mask, rows.drop)
+    sources = (rows.x, rows.extra_inputs, rows.states, weights)
+    given = (rows.drawn, rows.mask, rows.drop, steps)  # no gradient is taken by these
     places = [a is not None for a in tf.nest.flatten(sources)]
 
     def inputs_of_a_pass(tensors, given):
-        tensors, (mask, drop, steps) = iter(tensors), given
+        tensors, (drawn, mask, drop, steps) = iter(tensors), given
         flat = [next(tensors) if there else None for there in places]
-        x, states, weights = tf.nest.pack_sequence_as(sources, flat)
-        return Rows(x, states, mask, drop), Shared(steps, weights)
+        x, extra_inputs, states, weights = tf.nest.pack_sequence_as(sources, flat)
+        return Rows(x, extra_inputs, drawn, states, mask, drop), Shared(steps, weights)
 
     @tf.custom_gradient
     def results(*tensors):

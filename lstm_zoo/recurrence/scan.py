@@ -53,20 +53,31 @@ def linear_scan(a, b, h):
     return a * ops.expand_dims(h, 1) + b
 
 
-def run(cell, sequences, states, mask=None, *, input_mask=None, go_backwards: bool = False):
+def run(
+    cell,
+    sequences,
+    states,
+    mask=None,
+    *,
+    input_mask=None,
+    drawn=None,
+    go_backwards: bool = False,
+):
     """Run such a cell over a batch of sequences; arguments and result as of `recurrence.run`."""
     x = ops.cast(sequences, wide(cell.compute_dtype))
     if go_backwards:
         x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+    x, extra = cell.split_inputs(x)
+    extra |= {name: ops.cast(a, x.dtype) for name, a in (drawn or {}).items()}
     z = cell.project(x, over_time(input_mask))
     states = [ops.cast(state, x.dtype) for state in states]
     mask = None if mask is None else ops.cast(mask, "bool")
     if hasattr(cell, "in_parallel"):
-        outputs, after = cell.in_parallel(z, states, mask)
+        outputs, after = cell.in_parallel(z, states, mask, **extra)
         outputs = _carried(outputs, states[0], mask)
         states = [outputs[:, -1], *after[1:]]
     else:
-        a, b, _ = cell.coefficients(z)
+        a, b, _ = cell.coefficients(z, **extra)
         if mask is not None:
             seen = ops.expand_dims(mask, -1)
             a, b = ops.where(seen, a, 1), ops.where(seen, b, 0)

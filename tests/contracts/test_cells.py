@@ -171,7 +171,8 @@ def test_cell_names_every_state_and_is_elementwise_where_it_says_so(name):
     cell = cell_of(name)
     z = tf.random.stateless_normal((BATCH, cell.width_of_z), [1, 2], dtype=tf.float64)
     states = random_states(cell)
-    now = cell.step(z, states)
+    extra = {name: tf.ones((BATCH, size), "float64") for name, size in cell.extra_sizes.items()}
+    now = cell.step(z, states, **extra)
     assert set(cell.state_names) <= set(now)
     assert set(cell.recurrent_names) <= set(cell.state_names)
     assert [now[state].shape[-1] for state in cell.state_names] == cell.state_size
@@ -179,7 +180,7 @@ def test_cell_names_every_state_and_is_elementwise_where_it_says_so(name):
         return
     disturbed = tf.reshape(z, (BATCH, -1, UNITS)) + tf.one_hot(1, UNITS, dtype=tf.float64)
     moved = [state + tf.one_hot(1, UNITS, dtype=tf.float64) for state in states]
-    after = cell.step(tf.reshape(disturbed, z.shape), moved)
+    after = cell.step(tf.reshape(disturbed, z.shape), moved, **extra)
     for quantity, before in now.items():
         same = np.isclose(after[quantity], before, rtol=1e-12, atol=0).all(axis=0)
         assert same[[0, 2]].all(), quantity

@@ -48,14 +48,14 @@ class LayerCall:
         """How long the sequences are; None where a graph leaves it open."""
         return self.sequences.shape[1]
 
-    def draw(self):
-        """What the cell draws in training for every step, as `Cell.draw` gives it, or None."""
+    def draw(self) -> dict:
+        """What the cell draws in training for every step, by name, as `Cell.draw` gives it."""
         if self.training and isinstance(self.cell, Cell):
             return self.cell.draw(*ops.shape(self.sequences)[:2])
-        return None
+        return {}
 
     def random_arguments(self) -> dict:
-        """What training draws, as arguments of `recurrence.run`; each is None where nothing is.
+        """What training draws, as arguments of `recurrence.run`; a mask is None where none is.
 
         One generator gives all of it, so the order decides the numbers.
         """

@@ -19,12 +19,43 @@ class KerasLoop(Engine):
         return None
 
     def run(self, call):
-        sequences, drawn = call.sequences, call.draw()
-        if drawn is not None:  # no loop of JAX may draw
-            sequences = ops.concatenate([sequences, ops.cast(drawn, sequences.dtype)], axis=-1)
+        layer, sequences, drawn = call.layer, call.sequences, call.draw()
+        if drawn:  # no loop of JAX may draw, so it takes them along as further features
+            drawn = {name: ops.cast(a, sequences.dtype) for name, a in drawn.items()}
+            layer = _loop_of(layer, GivenItsDraws(layer.cell, sequences.shape[-1], drawn))
+            sequences = ops.concatenate([sequences, *drawn.values()], axis=-1)
         last, outputs, states = keras.layers.RNN.inner_loop(
-            call.layer, sequences, call.states, call.mask, call.training
+            layer, sequences, call.states, call.mask, call.training
         )
         if call.mask is not None and keras.backend.backend() == "jax":
             outputs, last = call.outputs_as_keras_masks(outputs, last)
         return last, outputs, states
+
+
+class GivenItsDraws:
+    """A cell for Keras's loop whose input has what the cell drew behind its features."""
+
+    def __init__(self, cell, features, drawn):
+        self.cell, self.state_size, self.names = cell, cell.state_size, tuple(drawn)
+        widths = [features, *(a.shape[-1] for a in drawn.values())]
+        self.edges = [sum(widths[: k + 1]) for k in range(len(drawn))]
+
+    def call(self, inputs, states):
+        x, *drawn = ops.split(inputs, self.edges, axis=-1)
+        return self.cell(x, states, training=True, drawn=dict(zip(self.names, drawn)))
+
+    def __call__(self, inputs, states):
+        return self.call(inputs, states)
+
+
+def _loop_of(layer, cell):
+    """Keras's layer that loops over time as `layer` does, around another cell."""
+    return keras.layers.RNN(
+        cell,
+        return_sequences=layer.return_sequences,
+        go_backwards=layer.go_backwards,
+        stateful=layer.stateful,
+        unroll=layer.unroll,
+        zero_output_for_mask=layer.zero_output_for_mask,
+        name=layer.name,  # an automatic one would change those of later layers
+    )

@@ -33,12 +33,14 @@ class Parallel(Engine):
         return f"{self.what} where {scan.limit(call.cell)}"
 
     def run(self, call):
+        random = call.random_arguments()
         outputs, states = scan.run(
             call.cell,
             call.sequences,
             call.states,
             call.mask,
-            input_mask=call.random_arguments()["input_mask"],
+            input_mask=random["input_mask"],
+            drawn=random["drawn"],
             go_backwards=call.layer.go_backwards,
         )
         return call.result(outputs, states)
