@@ -111,15 +111,6 @@ class LSTMCell(Cell):
         self.unit_forget_bias = unit_forget_bias
         self.forget_bias = forget_bias
 
-    def __init_subclass__(cls, **kwargs):
-        # Until 0.1.0 the equations of a cell stood in `gates`, and users' cells restate them there.
-        super().__init_subclass__(**kwargs)
-        own = vars(cls)
-        if "gates" in own and "step" not in own:
-            cls.step = cls.gates
-        elif "step" in own:
-            cls.gates = cls.step
-
     @property
     def _bias_of_forget_gate(self):
         return self.forget_bias if self.unit_forget_bias else None
@@ -132,8 +123,6 @@ class LSTMCell(Cell):
         c = f * c + i * g
         h = o * self.activation(c)
         return named(i, f, g, o, c, h)
-
-    gates = step
 
     def get_config(self):
         config = {

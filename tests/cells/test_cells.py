@@ -112,7 +112,7 @@ def test_two_steps_worked_by_hand(through):
 def test_gates_carry_their_names():
     cell = LSTMCell(1, dtype="float64")
     z = np.array([[0.0, 1.0, 0.5, -1.0]])
-    now = cell.gates(z, [None, np.array([[2.0]])])
+    now = cell.step(z, [None, np.array([[2.0]])])
     c = 0.731058578630005 * 2.0 + 0.5 * np.tanh(0.5)
     expected = {
         "input_gate": 0.5,

@@ -49,19 +49,3 @@ def test_derivatives_by_hand_are_those_of_one_class_and_of_its_usual_activations
     assert cells.derivatives(lz.LSTMCell(2)) is not None
     assert cells.derivatives(Same(2)) is None
     assert cells.derivatives(lz.LSTMCell(2, activation="relu")) is None
-
-
-def test_equations_may_stand_in_gates_as_in_0_1_0():
-    class Old(lz.PeepholeLSTMCell):
-        def gates(self, z, states):
-            now = super().gates(z, states)
-            return {**now, "hidden_state": 2 * now["hidden_state"]}
-
-    old, new = Old(3), lz.PeepholeLSTMCell(3)
-    for cell in (old, new):
-        cell.build((None, 2))
-    old.set_weights(new.get_weights())
-    x, states = keras.ops.ones((1, 2)), new.get_initial_state(1)
-    doubled, expected = old(x, states)[0], new(x, states)[0]
-    assert keras.ops.all(doubled == 2 * expected)
-    assert old.gates.__func__ is old.step.__func__

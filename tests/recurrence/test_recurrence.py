@@ -32,14 +32,14 @@ MASKS = {
 
 
 class LeakyCell(LSTMCell):
-    """A cell that restates `gates` alone, with a weight of its own and no local derivatives."""
+    """A cell that restates `step` alone, with a weight of its own and no local derivatives."""
 
     def build(self, input_shape):
         super().build(input_shape)
         self.leak = self.add_weight(shape=(self.units,), name="leak", initializer="ones")
 
-    def gates(self, z, states):
-        now = super().gates(z, states)
+    def step(self, z, states):
+        now = super().step(z, states)
         h = now["hidden_state"] + 0.1 * ops.cast(self.leak, z.dtype) * ops.tanh(states[0])
         return {**now, "hidden_state": h}
 
