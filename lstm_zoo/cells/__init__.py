@@ -2,14 +2,16 @@
 
 from lstm_zoo.cells.activations import keras2_hard_sigmoid
 from lstm_zoo.cells.base import Cell
-from lstm_zoo.cells.greff import (
+from lstm_zoo.cells.fewer_gates import (
     CoupledLSTMCell,
-    FullGateRecurrenceLSTMCell,
     NoForgetGateLSTMCell,
-    NoInputActivationLSTMCell,
     NoInputGateLSTMCell,
-    NoOutputActivationLSTMCell,
     NoOutputGateLSTMCell,
+)
+from lstm_zoo.cells.greff import (
+    FullGateRecurrenceLSTMCell,
+    NoInputActivationLSTMCell,
+    NoOutputActivationLSTMCell,
 )
 from lstm_zoo.cells.in_numpy import lstm_in_numpy
 from lstm_zoo.cells.initializers import Chrono, EachGate

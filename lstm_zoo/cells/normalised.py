@@ -53,18 +53,18 @@ class LayerNormLSTMCell(LSTMCell):
     def step(self, z, states):
         h, c = states
         u_h = ops.matmul(h, ops.cast(self.recurrent_kernel, z.dtype))
-        z = normalised(u_h, self.recurrent_gain) + normalised(z, self.input_gain)
+        z = layer_norm(u_h, self.recurrent_gain) + layer_norm(z, self.input_gain)
         z = z if self.bias is None else z + ops.cast(self.bias, z.dtype)
         i, f, g, o = ops.split(z, 4, axis=-1)
         i, f = self.recurrent_activation(i), self.recurrent_activation(f)
         g, o = self.activation(g), self.recurrent_activation(o)
         c = f * c + i * g
         shift = ops.cast(self.state_shift, z.dtype)
-        h = o * self.activation(normalised(c, self.state_gain) + shift)
+        h = o * self.activation(layer_norm(c, self.state_gain) + shift)
         return named(i, f, g, o, c, h)
 
 
-def normalised(a, gain):
+def layer_norm(a, gain):
     """`a` `(..., width)` with mean 0 and variance 1 over its last axis, times a gain."""
     centred = a - ops.mean(a, axis=-1, keepdims=True)
     variance = ops.mean(centred * centred, axis=-1, keepdims=True)

@@ -108,10 +108,11 @@ def table(pattern: str = "*") -> Table:
 
 
 def _entry(name):
-    kind = _CELLS[name]
-    sentence = re.split(r"\n\s*\n", inspect.getdoc(kind) or "")[0].replace("\n", " ")
-    states = kind(1).state_names
-    return Entry(name, sentence, tuple(states), ", ".join(of(kind) for of in _NAMES_OF_ENGINES))
+    cell_class = _CELLS[name]
+    sentence = re.split(r"\n\s*\n", inspect.getdoc(cell_class) or "")[0].replace("\n", " ")
+    states = cell_class(1).state_names
+    engines = ", ".join(of(cell_class) for of in _NAMES_OF_ENGINES)
+    return Entry(name, sentence, tuple(states), engines)
 
 
 def engines_from(function: Callable[[type[Cell]], str]) -> None:
@@ -133,10 +134,11 @@ def derivatives_of(
 ) -> Callable:
     """Register the derivatives of the `step` of one class; none of its subclasses inherits them.
 
-    The decorated function takes `cell, z, states` and returns by `(of, by)` how a new state
-    changes, each `(..., units)`. `of` is a name in `state_names`; `by` a name in `gate_names`, for
-    that gate's block of `z`; "previous_" and a state's name, for that state before the step; or a
-    state's name that stands later in `state_names`, for what `of` owes to it.
+    The decorated function takes `cell, z, states`, and by keyword what else `step` takes. It
+    returns by `(of, by)` how a new state changes, each `(..., units)`. `of` is a name in
+    `state_names`; `by` a name in `gate_names`, for that gate's block of `z`; "previous_" and a
+    state's name, for that state before the step; or a state's name that stands later in
+    `state_names`, for what `of` owes to it.
 
     Args:
         cell_class: a subclass of `Cell` whose `step` is elementwise.
