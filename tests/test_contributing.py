@@ -79,7 +79,7 @@ def test_its_engine_runs_a_layer_and_is_named_by_explain(added):
     kernel, bias = layer.get_weights()
     np.testing.assert_allclose(outputs, np.cumsum(x @ kernel + bias, axis=1), rtol=1e-5, atol=1e-6)
     assert lz.explain(layer).startswith("memory runs on one sum over all steps.")
-    assert "its cell does more than add" in lz.explain(lz.layer_for("min_gru", 2))
+    assert "its cell does more than add" in lz.explain(lz.layers.layer_for("min_gru", 2))
 
 
 def test_its_format_is_written(added, tmp_path):

@@ -187,7 +187,7 @@ def _keras_weights(tensors, pattern, module, path):
         proj_size, hidden_size = projection.shape
         raise ValueError(
             f"{path} is of an nn.LSTM with proj_size; layers must be "
-            f'lz.layer_for("projected", {hidden_size}, projection={proj_size})'
+            f'lz.layers.layer_for("projected", {hidden_size}, projection={proj_size})'
         )
     kernel, recurrent_kernel = (module.reordered(tensor(f"weight_{x}")).T for x in ("ih", "hh"))
     bias, more = tensor("bias_ih", needed=False), []
