@@ -76,6 +76,25 @@ lz.plots.plot_trace(inside)
     ], errors
 
 
+@pytest.mark.slow
+def test_a_type_checker_finds_a_misspelt_or_wrong_argument_of_a_builder(tmp_path):
+    program = """
+import lstm_zoo as lz
+
+lz.build_classifier((5, 3), 2, dropout=0.1, loss="mse", name="right", output="sigmoid")
+lz.build_classifier((5, 3), 2, dropot=0.1)
+lz.build_tagger((5, 3), 2, dropout="much")
+lz.build_seq2seq(5, 5, mask_value=0.0)
+lz.build_forecaster((5, 3), 2, cell=lz.LSTMCell, learning_rate=0.1, mask_value=None)
+"""
+    errors = checked(program, tmp_path)
+    assert [error.split(":")[0] for error in errors] == [
+        "lz.build_classifier((5, 3), 2, dropot=0.1)",
+        'lz.build_tagger((5, 3), 2, dropout="much")',
+        "lz.build_seq2seq(5, 5, mask_value=0.0)",
+    ], errors
+
+
 def test_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"`?make (\w+)`?", README)

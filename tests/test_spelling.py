@@ -119,6 +119,8 @@ def test_keras_still_reads_the_arguments_of_a_layer():
 @pytest.mark.parametrize("jedi", [True, False])
 def test_the_tab_key_offers_the_keywords_of_a_builder(jedi):
     completer = IPCompleter(namespace={"lz": lz}, use_jedi=jedi)
-    with provisionalcompleter():
-        offered = [found.text for found in completer.completions("lz.build_tagger(lstm_", 21)]
-    assert "lstm_units=" in offered
+    for begun, keyword in (("lstm_", "lstm_units="), ("learn", "learning_rate=")):
+        code = f"lz.build_tagger({begun}"
+        with provisionalcompleter():
+            offered = [found.text for found in completer.completions(code, len(code))]
+        assert keyword in offered

@@ -6,26 +6,22 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
+from typing_extensions import Unpack
 
 from lstm_zoo import checks, precision
+from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
 
 
+@takes(RecurrentOptions)
 def build_autoencoder(
     input_shape: tuple[int | None, int],
     *,
     lstm_units: int | Sequence[int] = (32, 8),
-    cell: str | type = "lstm",
     bidirectional: bool = False,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
     mask_value: float | None = None,
     normalise=None,
-    loss=None,
-    metrics=None,
-    optimizer: str | keras.optimizers.Optimizer | None = None,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
-    name: str | None = None,
+    **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
     """A compiled model that squeezes a sequence into one vector and gives the sequence back.
 
@@ -35,12 +31,13 @@ def build_autoencoder(
     Args:
         input_shape: `(timesteps, features)`; `timesteps` may be None.
         lstm_units: units of each recurrent layer that reads; the last is the size of the vector.
-            As many, in reverse, write.
-        cell, bidirectional, dropout, recurrent_dropout, mask_value, normalise, optimizer,
-        learning_rate, name: as in `build_classifier`. The vector is read from one end to the other
-            and back where `bidirectional`; it is written in one direction. With `normalise`,
-            training samples here, what comes out is on the input's scale again.
+            The layers that write mirror these sizes.
+        bidirectional: whether each layer that reads goes over the sequence from both ends; those
+            that write go in one direction.
+        normalise: training samples `(samples, timesteps, features)`, by whose mean and deviation
+            the input is scaled, and the output back again; None leaves the data as it is.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error.
+        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to the same.
@@ -59,13 +56,11 @@ def build_autoencoder(
     units = numbers_of_units("lstm_units", lstm_units, least=1)
     if isinstance(normalise, str):
         raise ValueError(f"normalise must be training samples or None, got {normalise!r}")
-    inputs, x = sequence_input(input_shape, mask_value=mask_value, normalise=normalise)
-    options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
-    vector = recurrent(
-        x, units, cell, bidirectional=bidirectional, return_sequences=False, **options
-    )
+    shared = Options(mask_value=mask_value, **options)
+    inputs, x = sequence_input(input_shape, shared, normalise=normalise)
+    vector = recurrent(x, units, shared, bidirectional=bidirectional, return_sequences=False)
     again = RepeatLike(name="for_each_step")([vector, x])
-    again = recurrent(again, units[::-1], cell, prefix="writing", **options)
+    again = recurrent(again, units[::-1], shared, prefix="writing")
     again = keras.layers.Dense(inputs.shape[-1], name="reconstruction")(again)
     if normalise is not None:
         # The inverse of the layer in front, whose numbers it has.
@@ -73,15 +68,8 @@ def build_autoencoder(
         again = keras.layers.Normalization(
             **{k: scale.get_config()[k] for k in ("mean", "variance")}, invert=True, name="scale"
         )(again)
-    return compiled(
-        keras.Model(inputs, again, name=name),
-        "mean_squared_error",
-        None,
-        loss=loss,
-        metrics=metrics,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-    )
+    model = keras.Model(inputs, again, name=shared.name)
+    return compiled(model, "mean_squared_error", None, shared)
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Unpack
 
 from lstm_zoo import checks
+from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.builders.streaming import stream
 
 
+@takes(RecurrentOptions)
 def build_language_model(
     vocabulary_size: int,
     *,
@@ -18,15 +21,8 @@ def build_language_model(
     embedding_dim: int = 64,
     lstm_units: int | Sequence[int] = (128,),
     dense_units: int | Sequence[int] = (),
-    cell: str | type = "lstm",
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
     mask_zero: bool = False,
-    loss=None,
-    metrics=None,
-    optimizer: str | keras.optimizers.Optimizer | None = None,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
-    name: str | None = None,
+    **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
     """A compiled model that says, at each step, which token comes next.
 
@@ -36,9 +32,10 @@ def build_language_model(
         vocabulary_size: how many tokens there are (characters, words); they are numbered from 0.
         timesteps: length of the sequences; None where it varies.
         embedding_dim: features of a token.
-        lstm_units, dense_units, cell, dropout, recurrent_dropout, loss, metrics, optimizer,
-        learning_rate, name: as in `build_classifier`.
         mask_zero: whether token 0 is padding.
+        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy and the
+            accuracy.
+        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
 
     Returns:
         A compiled `keras.Model`: whole numbers `(batch, timesteps)` to probabilities
@@ -52,25 +49,17 @@ def build_language_model(
         (None, None, 96)
     """
     vocabulary_size = checks.count("vocabulary_size", vocabulary_size, least=2)
-    inputs, x = sequence_input(
-        (timesteps,),
+    shared = Options(
         mask_value=0 if mask_zero else None,
         vocabulary_size=vocabulary_size,
         embedding_dim=embedding_dim,
-        name="tokens",
+        **options,
     )
-    x = recurrent(x, lstm_units, cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
-    x = dense(x, dense_units, dropout)
+    inputs, x = sequence_input((timesteps,), shared, name="tokens")
+    x = dense(recurrent(x, lstm_units, shared), dense_units, shared)
     x = keras.layers.Dense(vocabulary_size, activation="softmax", name="next_token")(x)
-    return compiled(
-        keras.Model(inputs, x, name=name),
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
-        loss=loss,
-        metrics=metrics,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-    )
+    model = keras.Model(inputs, x, name=shared.name)
+    return compiled(model, "sparse_categorical_crossentropy", ["accuracy"], shared)
 
 
 def sample(
@@ -113,16 +102,16 @@ def sample(
     vocabulary_size = model.output_shape[-1]
     if top_k is not None:
         top_k = checks.count("top_k", top_k, below=vocabulary_size + 1)
-    rows = np.atleast_2d(prompt)
-    if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= vocabulary_size:
+    batch = np.atleast_2d(prompt)
+    if batch.dtype.kind not in "iu" or batch.min() < 0 or batch.max() >= vocabulary_size:
         raise ValueError(
             f"prompt must hold whole numbers from 0 to {vocabulary_size - 1}, "
-            f"got {rows.min()} to {rows.max()}, {rows.dtype}"
+            f"got {batch.min()} to {batch.max()}, {batch.dtype}"
         )
     rng = checks.generator("seed", seed)
-    reader = stream(model, batch_size=len(rows))
-    for token in rows.T:
-        probabilities = reader.step(token)
+    reader = stream(model, batch_size=len(batch))
+    for tokens in batch.T:
+        probabilities = reader.step(tokens)
     drawn = []
     for _ in range(length):
         drawn.append(_draw(probabilities, temperature, top_k, rng))
@@ -132,7 +121,7 @@ def sample(
 
 
 def _draw(probabilities, temperature, top_k, rng):
-    """One token a row of `(batch, vocabulary_size)`."""
+    """One token for each sequence, from probabilities `(batch, vocabulary_size)`."""
     if temperature == 0:
         return probabilities.argmax(axis=-1)
     with np.errstate(divide="ignore"):

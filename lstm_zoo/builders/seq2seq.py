@@ -3,28 +3,24 @@
 import keras
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Unpack
 
 from lstm_zoo import checks
+from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled
 from lstm_zoo.layers import layer_for
 
 
+@takes(RecurrentOptions)
 def build_seq2seq(
     source_vocabulary: int,
     target_vocabulary: int,
     *,
     embedding_dim: int = 64,
     lstm_units: int = 128,
-    cell: str | type = "lstm",
     bidirectional: bool = True,
     attention: bool = True,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    loss=None,
-    metrics=None,
-    optimizer: str | keras.optimizers.Optimizer | None = None,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
-    name: str | None = None,
+    **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
     """A compiled model that turns one sequence of tokens into another.
 
@@ -38,8 +34,9 @@ def build_seq2seq(
         lstm_units: units of the encoder (of each direction) and of the decoder.
         bidirectional: whether the encoder reads from both ends.
         attention: whether the decoder looks back at the encoder's steps.
-        cell, dropout, recurrent_dropout, loss, metrics, optimizer, learning_rate, name: as in
-            `build_classifier`.
+        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy and the
+            accuracy.
+        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
 
     Returns:
         A compiled `keras.Model`: a dict of "source" `(batch, timesteps)` and "target"
@@ -62,50 +59,52 @@ def build_seq2seq(
     target_vocabulary = checks.count("target_vocabulary", target_vocabulary, least=2)
     embedding_dim = checks.count("embedding_dim", embedding_dim)
     units = checks.count("lstm_units", lstm_units)
-    dropout = checks.fraction("dropout", dropout, below_one=True)
-    recurrent_dropout = checks.fraction("recurrent_dropout", recurrent_dropout, below_one=True)
-    options = {"recurrent_dropout": recurrent_dropout} if recurrent_dropout else {}
-    options = {"return_sequences": True, "return_state": True, **options}
-
-    def embedded(side, vocabulary):
-        tokens = keras.Input((None,), dtype="int32", name=side)
-        embedding = keras.layers.Embedding(vocabulary, embedding_dim, mask_zero=True)
-        x = embedding(tokens)
-        return tokens, keras.layers.Dropout(dropout)(x) if dropout else x
-
-    source, x = embedded("source", source_vocabulary)
-    encoder = layer_for(cell, units, name="encoder", **options)
-    if bidirectional:
-        encoder = keras.layers.Bidirectional(encoder, name="encoder")
-    read, *states = encoder(x)
-    if bidirectional:  # each state of the decoder comes from that of both directions
-        half = len(states) // 2
-        states = [
-            keras.layers.Dense(forward.shape[-1], activation="tanh", name=f"state_{number}")(
-                keras.layers.Concatenate()([forward, backward])
-            )
-            for number, (forward, backward) in enumerate(zip(states[:half], states[half:]), 1)
-        ]
-
-    target, y = embedded("target", target_vocabulary)
-    y, *_ = layer_for(cell, units, name="decoder", **options)(y, initial_state=states)
+    shared = Options(**options)
+    source, x = _embedded("source", source_vocabulary, embedding_dim, shared)
+    encoded, states = _encoded(x, units, bidirectional, shared)
+    target, y = _embedded("target", target_vocabulary, embedding_dim, shared)
+    y, *_ = _layer("decoder", units, shared)(y, initial_state=states)
     if attention:
-        keys = keras.layers.Dense(y.shape[-1], use_bias=False, name="keys")(read)
+        keys = keras.layers.Dense(y.shape[-1], use_bias=False, name="keys")(encoded)
         context = keras.layers.Attention(name="attention")([y, keys])
         y = keras.layers.Concatenate(name="with_context")([y, context])
         y = keras.layers.Dense(units, activation="tanh", name="attentional")(y)
-    if dropout:
-        y = keras.layers.Dropout(dropout)(y)
+    if shared.dropout:
+        y = keras.layers.Dropout(shared.dropout)(y)
     y = keras.layers.Dense(target_vocabulary, activation="softmax", name="next_token")(y)
-    return compiled(
-        keras.Model({"source": source, "target": target}, y, name=name),
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
-        loss=loss,
-        metrics=metrics,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-    )
+    model = keras.Model({"source": source, "target": target}, y, name=shared.name)
+    return compiled(model, "sparse_categorical_crossentropy", ["accuracy"], shared)
+
+
+def _embedded(side, vocabulary, embedding_dim, options):
+    """The input of one side, and its tokens as vectors."""
+    tokens = keras.Input((None,), dtype="int32", name=side)
+    x = keras.layers.Embedding(vocabulary, embedding_dim, mask_zero=True)(tokens)
+    return tokens, keras.layers.Dropout(options.dropout)(x) if options.dropout else x
+
+
+def _layer(name, units, options):
+    dropout = options.recurrent_dropout
+    given = {"recurrent_dropout": dropout} if dropout else {}
+    given |= {"return_sequences": True, "return_state": True}
+    return layer_for(options.cell, units, name=name, **given)
+
+
+def _encoded(x, units, bidirectional, options):
+    """What the encoder gives at each step, and the states from which the decoder starts."""
+    encoder = _layer("encoder", units, options)
+    if not bidirectional:
+        encoded, *states = encoder(x)
+        return encoded, states
+    encoded, *states = keras.layers.Bidirectional(encoder, name="encoder")(x)
+    half = len(states) // 2  # each state of the decoder comes from that of both directions
+    states = [
+        keras.layers.Dense(forward.shape[-1], activation="tanh", name=f"state_{number}")(
+            keras.layers.Concatenate()([forward, backward])
+        )
+        for number, (forward, backward) in enumerate(zip(states[:half], states[half:]), 1)
+    ]
+    return encoded, states
 
 
 def teacher_forcing(target: npt.ArrayLike, start: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.builders.losses import ObservedLoss, ObservedMean
+from lstm_zoo.builders.options import REGULARIZERS, Options
 from lstm_zoo.layers import (
     AttentionOverTime,
     MaxOverTime,
@@ -18,36 +19,26 @@ from lstm_zoo.layers.variants import reads_times
 POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "attention": AttentionOverTime}
 
 
-def sequence_input(
-    input_shape,
-    *,
-    mask_value=None,
-    vocabulary_size=None,
-    embedding_dim=32,
-    normalise=None,
-    cell=None,
-    name="sequence",
-):
+def sequence_input(input_shape, options: Options, *, normalise=None, name="sequence"):
     """The input of a builder's model, and what its first recurrent layer reads.
 
-    Arguments are those of `build_classifier`; `(batch, timesteps, features)` comes out.
+    Arguments are those that builders share; `(batch, timesteps, features)` comes out.
     """
     if isinstance(normalise, str):
         checks.one_of("normalise", normalise, ["running"])
-    if vocabulary_size is not None:
-        return _token_input(
-            input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name
-        )
+    if options.vocabulary_size is not None:
+        return _token_input(input_shape, options, normalise, name)
     timesteps, features = checked_shape(input_shape)
     inputs = x = keras.Input((timesteps, features), name=name)
+    mask_value = options.mask_value
     if mask_value is not None:
         mask_value = checks.number("mask_value", mask_value)
         x = keras.layers.Masking(mask_value, name="mask")(x)
-    return inputs, normalised(x, normalise, cell, mask_value)
+    return inputs, normalised(x, normalise, options.cell, mask_value)
 
 
 def normalised(x, normalise, cell, mask_value=None, name="normalise"):
-    """What `normalise` of `build_classifier` makes of `(batch, timesteps, features)`."""
+    """What the argument `normalise` makes of `(batch, timesteps, features)`."""
     if isinstance(normalise, str):
         return x if reads_times(cell) else RunningNormalization(name=name)(x)
     if normalise is not None:
@@ -55,7 +46,7 @@ def normalised(x, normalise, cell, mask_value=None, name="normalise"):
     return x
 
 
-def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normalise, name):
+def _token_input(input_shape, options, normalise, name):
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     if len(shape) != 1:
         raise ValueError(
@@ -64,16 +55,17 @@ def _token_input(input_shape, mask_value, vocabulary_size, embedding_dim, normal
         )
     if shape[0] is not None:
         shape = (checks.count("input_shape's timesteps", shape[0]),)
-    if mask_value not in (None, 0):
+    if options.mask_value not in (None, 0):
         raise ValueError(
-            f"mask_value must be None or 0 where vocabulary_size is given, got {mask_value!r}"
+            "mask_value must be None or 0 where vocabulary_size is given, "
+            f"got {options.mask_value!r}"
         )
     if normalise is not None and not isinstance(normalise, str):
         raise ValueError("normalise must be None where vocabulary_size is given")
     embedding = keras.layers.Embedding(
-        checks.count("vocabulary_size", vocabulary_size, least=2),
-        checks.count("embedding_dim", embedding_dim),
-        mask_zero=mask_value == 0,
+        checks.count("vocabulary_size", options.vocabulary_size, least=2),
+        checks.count("embedding_dim", options.embedding_dim),
+        mask_zero=options.mask_value == 0,
         name="embedding",
     )
     inputs = keras.Input(shape, dtype="int32", name=name)
@@ -96,81 +88,56 @@ def _normalisation(samples, features, mask_value, name):
 def recurrent(
     x,
     lstm_units,
-    cell,
+    options: Options,
     *,
     bidirectional=False,
-    dropout=0.0,
-    recurrent_dropout=0.0,
-    kernel_regularizer=None,
-    recurrent_regularizer=None,
-    bias_regularizer=None,
     return_sequences=True,
     prefix="recurrent",
 ):
     """Stacked recurrent layers, each with Dropout behind it; all steps come out, or the last."""
     lstm_units = numbers_of_units("lstm_units", lstm_units, least=1)
-    dropout = checks.fraction("dropout", dropout, below_one=True)
-    options = {
-        "recurrent_dropout": checks.fraction(
-            "recurrent_dropout", recurrent_dropout, below_one=True
-        ),
-        "kernel_regularizer": checks.of_keras("kernel_regularizer", kernel_regularizer),
-        "recurrent_regularizer": checks.of_keras("recurrent_regularizer", recurrent_regularizer),
-        "bias_regularizer": checks.of_keras("bias_regularizer", bias_regularizer),
-    }
-    options = {name: value for name, value in options.items() if value}
+    names = ("recurrent_dropout", *REGULARIZERS)
+    given = {name: value for name in names if (value := getattr(options, name))}
     for number, units in enumerate(lstm_units, start=1):
         name = f"{prefix}_{number}"
         several = return_sequences or number < len(lstm_units)
-        layer = layer_for(cell, units, return_sequences=several, name=name, **options)
+        layer = layer_for(options.cell, units, return_sequences=several, name=name, **given)
         if bidirectional:
             layer = keras.layers.Bidirectional(layer, name=name)
         x = layer(x)
-        if dropout:
-            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+        if options.dropout:
+            x = keras.layers.Dropout(options.dropout, name=f"{name}_dropout")(x)
     return x
 
 
-def summary(x, lstm_units, cell, pooling, **options):
+def summary(x, lstm_units, options: Options, *, pooling, bidirectional):
     """Recurrent layers and, of what they give, one vector a sequence."""
     pooling = checks.one_of("pooling", pooling, ["last", *POOLINGS])
-    x = recurrent(x, lstm_units, cell, return_sequences=pooling != "last", **options)
-    return x if pooling == "last" else POOLINGS[pooling](name=pooling)(x)
+    several = pooling != "last"
+    x = recurrent(x, lstm_units, options, bidirectional=bidirectional, return_sequences=several)
+    return POOLINGS[pooling](name=pooling)(x) if several else x
 
 
-def dense(x, dense_units, dropout=0.0, kernel_regularizer=None):
+def dense(x, dense_units, options: Options):
     """Dense layers with ReLU, each with Dropout behind it."""
-    dense_units = numbers_of_units("dense_units", dense_units)
-    for number, units in enumerate(dense_units, start=1):
-        name = f"dense_{number}"
-        regularizer = checks.of_keras("kernel_regularizer", kernel_regularizer)
+    for number, units in enumerate(numbers_of_units("dense_units", dense_units), start=1):
+        name, regularizer = f"dense_{number}", options.kernel_regularizer
         x = keras.layers.Dense(units, activation="relu", kernel_regularizer=regularizer, name=name)(
             x
         )
-        if dropout:
-            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+        if options.dropout:
+            x = keras.layers.Dropout(options.dropout, name=f"{name}_dropout")(x)
     return x
 
 
-def compiled(
-    model,
-    own_loss,
-    own_metrics,
-    *,
-    loss=None,
-    metrics=None,
-    optimizer=None,
-    learning_rate=None,
-    own_rate=1e-3,
-):
+def compiled(model, own_loss, own_metrics, options: Options, own_rate=1e-3):
     """The model, compiled: the builder's own loss, metrics and Adam where none is given."""
-    if isinstance(loss, str):
-        keras.losses.get(loss)  # a wrong name ends here, not in the first step
+    loss, metrics = options.loss, options.metrics
     if metrics is None and isinstance(loss, ObservedLoss):
         metrics = own_metrics and [ObservedMean(metric) for metric in own_metrics]
     metrics = own_metrics if metrics is None else metrics
     model.compile(
-        _optimizer(optimizer, learning_rate, own_rate),
+        _optimizer(options.optimizer, options.learning_rate, own_rate),
         loss=own_loss if loss is None else loss,
         metrics=metrics,
     )

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
+from typing_extensions import Unpack
 
 from lstm_zoo import checks
 from lstm_zoo.backend import get_keras_mask, set_keras_mask
+from lstm_zoo.builders.options import Options, TokenOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.layers import CRF
 
 
+@takes(TokenOptions)
 def build_tagger(
     input_shape: tuple[int | None, int] | tuple[int | None],
     num_classes: int,
@@ -18,39 +21,24 @@ def build_tagger(
     crf: bool = False,
     lstm_units: int | Sequence[int] = (64,),
     dense_units: int | Sequence[int] = (),
-    cell: str | type = "lstm",
     bidirectional: bool = True,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    kernel_regularizer=None,
-    recurrent_regularizer=None,
-    bias_regularizer=None,
-    mask_value: float | None = None,
     normalise=None,
-    vocabulary_size: int | None = None,
-    embedding_dim: int = 32,
-    loss=None,
-    metrics=None,
-    optimizer: str | keras.optimizers.Optimizer | None = None,
-    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
-    name: str | None = None,
+    **options: Unpack[TokenOptions],
 ) -> keras.Model:
     """A compiled model that gives a label to each step of a sequence.
 
     Args:
-        input_shape: as in `build_classifier`.
         num_classes: 2 or more. Labels are `(samples, timesteps)` integers from 0 on; those of
             masked steps do not matter, but must be within the classes.
         crf: whether a conditional random field learns how labels follow one another. The model's
             loss is then the negative log likelihood of the whole sequence of labels, `predict`
             gives 1 to the labels of the likeliest sequence (Viterbi) and 0 to all others, and a
             call of the model gives scores instead of probabilities.
-        lstm_units, dense_units, cell, bidirectional, dropout, recurrent_dropout,
-        kernel_regularizer, recurrent_regularizer, bias_regularizer, mask_value, normalise,
-        vocabulary_size, embedding_dim, metrics, optimizer, learning_rate, name: as in
-            `build_classifier`. With `bidirectional=False` and `crf=False` it can be run step by
-            step (`lz.stream`).
+        bidirectional: whether each recurrent layer reads the sequence from both ends. With False,
+            and `crf=False`, the model can be run step by step (`lz.stream`).
         loss: as `keras.Model.compile` takes it; None with `crf`, which has its own.
+        metrics: as `keras.Model.compile` takes them; None takes the accuracy.
+        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to
@@ -64,43 +52,20 @@ def build_tagger(
         (None, None, 5)
     """
     num_classes = checks.count("num_classes", num_classes, least=2)
-    if crf and loss is not None:
-        raise ValueError(f"loss must be None with crf, which has its own, got {loss!r}")
-    inputs, x = sequence_input(
-        input_shape,
-        mask_value=mask_value,
-        vocabulary_size=vocabulary_size,
-        embedding_dim=embedding_dim,
-        normalise=normalise,
-        cell=cell,
-    )
-    x = recurrent(
-        x,
-        lstm_units,
-        cell,
-        bidirectional=bidirectional,
-        dropout=dropout,
-        recurrent_dropout=recurrent_dropout,
-        kernel_regularizer=kernel_regularizer,
-        recurrent_regularizer=recurrent_regularizer,
-        bias_regularizer=bias_regularizer,
-    )
-    x = dense(x, dense_units, dropout, kernel_regularizer)
+    shared = Options(**options)
+    if crf and shared.loss is not None:
+        raise ValueError(f"loss must be None with crf, which has its own, got {shared.loss!r}")
+    inputs, x = sequence_input(input_shape, shared, normalise=normalise)
+    x = recurrent(x, lstm_units, shared, bidirectional=bidirectional)
+    x = dense(x, dense_units, shared)
     if crf:
         x = keras.layers.Dense(num_classes, name="scores")(x)
-        model: keras.Model = ChainTagger(inputs, CRF(num_classes, name="crf")(x), name=name)
+        x = CRF(num_classes, name="crf")(x)
+        model: keras.Model = ChainTagger(inputs, x, name=shared.name)
     else:
         x = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
-        model = keras.Model(inputs, x, name=name)
-    return compiled(
-        model,
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
-        loss=loss,
-        metrics=metrics,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-    )
+        model = keras.Model(inputs, x, name=shared.name)
+    return compiled(model, "sparse_categorical_crossentropy", ["accuracy"], shared)
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
