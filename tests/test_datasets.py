@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from lstm_zoo import datasets
+from lstm_zoo.datasets import loading
+from lstm_zoo.datasets.cards import CARDS
 
 NAMES = ["japanese_vowels", "basic_motions", "digits", "tecator", "electricity", "sunspots"]
 NAMES += ["italy_power_demand", "mnist1d", "surnames", "internal_bleeding", "python_docs"]
@@ -17,8 +19,8 @@ NAMES += ["italy_power_demand", "mnist1d", "surnames", "internal_bleeding", "pyt
 
 @pytest.fixture
 def copied_folder(tmp_path, monkeypatch):
-    shutil.copy(datasets._path("sunspots"), tmp_path)
-    monkeypatch.setattr(datasets, "_FOLDERS", (tmp_path / "nowhere", tmp_path))
+    shutil.copy(loading.path_of("sunspots"), tmp_path)
+    monkeypatch.setattr(loading, "FOLDERS", (tmp_path / "nowhere", tmp_path))
     return tmp_path
 
 
@@ -237,7 +239,7 @@ def test_a_flipped_bit_is_refused_with_both_checksums_and_a_way_to_mend(copied_f
     content = bytearray(path.read_bytes())
     content[5000] ^= 1
     path.write_bytes(content)
-    expected = datasets._CARDS["sunspots"]["sha256"]
+    expected = CARDS["sunspots"]["sha256"]
     with pytest.raises(ValueError, match=f"sunspots.npz is damaged.*SHA-256.*{expected}.*git"):
         datasets.load("sunspots")
 
@@ -259,17 +261,17 @@ def test_the_folder_inside_the_package_comes_first(copied_folder):
     inside = copied_folder / "nowhere"
     inside.mkdir()
     shutil.copy(copied_folder / "sunspots.npz", inside)
-    assert datasets._path("sunspots") == inside / "sunspots.npz"
+    assert loading.path_of("sunspots") == inside / "sunspots.npz"
 
 
 def test_no_file_holds_a_pickle():
     for name in NAMES:
-        with np.load(datasets._path(name), allow_pickle=False) as file:
+        with np.load(loading.path_of(name), allow_pickle=False) as file:
             assert all(file[key].dtype.kind in "fiu" for key in file.files)
 
 
 def test_all_files_together_stay_small():
-    assert sum(datasets._path(name).stat().st_size for name in NAMES) < 4e6
+    assert sum(loading.path_of(name).stat().st_size for name in NAMES) < 4e6
 
 
 @pytest.mark.parametrize(
@@ -349,4 +351,4 @@ def test_windows_refuses_what_it_cannot_cut(change, message):
 def test_readme_has_the_checksum_of_every_file():
     readme = (Path(__file__).parent.parent / "datasets" / "README.md").read_text(encoding="utf-8")
     for name in NAMES:
-        assert datasets._CARDS[name]["sha256"] in readme
+        assert CARDS[name]["sha256"] in readme

@@ -172,11 +172,11 @@ def translate(
     beam = checks.count("beam_width", beam_width, below=vocabulary)
     samples = len(source)
     repeated = np.repeat(source, beam, axis=0)
-    # Each row of a beam: what it has said, its log probability, its length, whether it has ended.
+    # Each hypothesis of a beam: its tokens, log probability, length, and whether it has ended.
     said = np.zeros((samples, beam, max_length + 1), "int32")
     said[..., 0] = start
     score = np.full((samples, beam), -np.inf)
-    score[:, 0] = 0  # all rows are alike at first: one of them goes on
+    score[:, 0] = 0  # all hypotheses are alike at first: one of them goes on
     length = np.zeros((samples, beam), int)
     ended = np.zeros((samples, beam), bool)
     for step in range(max_length):
@@ -192,11 +192,11 @@ def translate(
         steps = length[..., None] + ~ended[..., None]
         mean = (totals / steps).reshape(samples, -1)
         best = np.argsort(-mean, axis=-1, kind="stable")[:, :beam]
-        row, token = best // vocabulary, best % vocabulary
+        parent, token = best // vocabulary, best % vocabulary
         score = np.take_along_axis(totals.reshape(samples, -1), best, axis=1)
         said, length, ended = (
-            np.take_along_axis(part, row.reshape(row.shape + (1,) * (part.ndim - 2)), axis=1)
-            for part in (said, length, ended)
+            np.take_along_axis(old, parent.reshape(parent.shape + (1,) * (old.ndim - 2)), axis=1)
+            for old in (said, length, ended)
         )
         said[..., step + 1] = np.where(ended, 0, token)
         length = length + ~ended
@@ -204,4 +204,4 @@ def translate(
         if ended.all():
             break
     first = said[:, 0, 1:]
-    return [row[(row != 0) & (row != end)] for row in first]
+    return [tokens[(tokens != 0) & (tokens != end)] for tokens in first]

@@ -76,11 +76,11 @@ class Windows(keras.utils.PyDataset):
             self._order = _scattered(self.count, self._rng)
 
     def arrays(self):
-        """All windows at once, in order: x, or a dict of its parts, and y."""
+        """All windows at once, in order: x, or a dict of arrays, and y."""
         order, self._order = self._order, _in_order
         batches = [self[k] for k in range(len(self))]
         self._order = order
-        return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *batches)
 
 
 def _in_order(numbers):
@@ -151,23 +151,10 @@ def windows(
     """
     input_steps = checks.count("input_steps", input_steps)
     horizon, stride = checks.count("horizon", horizon), checks.count("stride", stride)
-    each = _as_panel(series)
-    if not each:
-        raise ValueError("series must hold at least one series, got none")
+    each = _checked_series(series, input_steps, horizon)
     features = each[0].shape[1]
-    for one in each:
-        checks.shape("series", one.shape, ("timesteps", features))
-        if len(one) < input_steps + horizon:
-            raise ValueError(
-                f"series must have at least input_steps + horizon = {input_steps + horizon} "
-                f"timesteps, got {len(one)}"
-            )
-    one_target = isinstance(targets, (int, np.integer))
-    chosen = [checks.count("targets", k, least=0, below=features) for k in np.atleast_1d(targets)]
-    known_future = [
-        checks.count("known_future", k, least=0, below=features)
-        for k in checks.listing("known_future", known_future)
-    ]
+    chosen = _checked_features("targets", np.atleast_1d(targets), features)
+    known_future = checks.listing("known_future", known_future)
     if static is not None:
         static = precision.single("static", checks.finite("static", static, 2))
         checks.shape("static", static.shape, (len(each), None))
@@ -182,13 +169,32 @@ def windows(
         input_steps,
         horizon,
         starts,
-        chosen[0] if one_target else chosen,
-        known_future,
+        chosen[0] if isinstance(targets, (int, np.integer)) else chosen,
+        _checked_features("known_future", known_future, features),
         static,
         checks.count("batch_size", batch_size),
         bool(shuffle),
         checks.generator("seed", seed),
     )
+
+
+def _checked_series(series, input_steps, horizon):
+    """A list of `(timesteps, features)`, of one number of features and long enough for a window."""
+    each = _listed(series)
+    if not each:
+        raise ValueError("series must hold at least one series, got none")
+    for one in each:
+        checks.shape("series", one.shape, ("timesteps", each[0].shape[1]))
+        if len(one) < input_steps + horizon:
+            raise ValueError(
+                f"series must have at least input_steps + horizon = {input_steps + horizon} "
+                f"timesteps, got {len(one)}"
+            )
+    return each
+
+
+def _checked_features(argument, numbers, features):
+    return [checks.count(argument, k, least=0, below=features) for k in numbers]
 
 
 def _without_gaps(each, starts, input_steps, horizon, mask_value):
@@ -210,7 +216,7 @@ def _without_gaps(each, starts, input_steps, horizon, mask_value):
     return chosen
 
 
-def _as_panel(series):
+def _listed(series):
     """A list of `(timesteps, features)`; a memory map stays one."""
     many = isinstance(series, (list, tuple)) and series and np.ndim(series[0]) > 0
     if not many:

@@ -41,9 +41,9 @@ def pad(
     longest = int(lengths.max())
     length = longest if length is None else checks.count("length", length, least=longest)
     x = np.full((len(each), length, each[0].shape[1]), value, "float32")
-    for row, one in zip(x, each):
-        row[: len(one)] = one
-        no_true_step("value", value, row[: len(one)])
+    for sample, one in zip(x, each):
+        sample[: len(one)] = one
+        no_true_step("value", value, sample[: len(one)])
     return x, lengths
 
 
@@ -101,17 +101,17 @@ class _ByLength(keras.utils.PyDataset):
 
 def _alike(each, value):
     """Arrays of one type, which holds `value` too."""
-    kind = np.result_type(*{one.dtype for one in each})
-    if kind.kind in "biu" and value != int(value):
+    dtype = np.result_type(*{one.dtype for one in each})
+    if dtype.kind in "biu" and value != int(value):
         raise ValueError(f"value must be whole where sequences are whole numbers, got {value}")
-    return [one.astype(kind, copy=False) for one in each]
+    return [one.astype(dtype, copy=False) for one in each]
 
 
 def _filled(each, width, value):
-    kind = np.result_type(*{one.dtype for one in each})
-    out = np.full((len(each), width, *each[0].shape[1:]), value, kind)
-    for row, one in zip(out, each):
-        row[: len(one)] = one
+    dtype = np.result_type(*{one.dtype for one in each})
+    out = np.full((len(each), width, *each[0].shape[1:]), value, dtype)
+    for sample, one in zip(out, each):
+        sample[: len(one)] = one
     return out
 
 

@@ -106,36 +106,33 @@ def panel(
         checks.shape(name, column.shape, who.shape)
     ids, number = np.unique(who, return_inverse=True)
     order = np.lexsort((when, number))
-    rows = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
-    statics = []
-    for name, index in zip(ids.tolist(), rows):
-        if (when[index][1:] == when[index][:-1]).any():
-            raise ValueError(f"{ds} must not occur twice in a series, as it does in {name!r}")
-        of_series = [column[index] for column in fixed]
-        for label, column in zip(static, of_series):
-            if (column != column[0]).any():
-                raise ValueError(f"{label} must stay the same within a series, not so in {name!r}")
-        statics.append([column[0] for column in of_series])
+    rows = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)  # of each series
+    _check_series(ids.tolist(), rows, ds, when, dict(zip(static, fixed)))
+    constants = [[column[index[0]] for column in fixed] for index in rows]
     values = np.stack(numbers, axis=1).astype("float64")
     if mask_value is not None:
         no_true_step("mask_value", mask_value, values)
-    times, series = with_every_step(
-        ds,
-        ids.tolist(),
-        [when[index] for index in rows],
-        [values[index] for index in rows],
-        gaps,
-        mask_value,
-    )
+    times, series = [when[index] for index in rows], [values[index] for index in rows]
+    times, series = with_every_step(ds, ids.tolist(), times, series, gaps, mask_value)
     return Panel(
         tuple(ids.tolist()),
         times,
         series,
         tuple(names),
         tuple(range(1, 1 + len(known_future))),
-        np.array(statics, "float64") if static else None,
+        np.array(constants, "float64") if static else None,
         mask_value,
     )
+
+
+def _check_series(ids, rows, ds, when, static):
+    """Refuse a time that occurs twice in the rows of a series, and a static column that changes."""
+    for name, index in zip(ids, rows):
+        if (when[index][1:] == when[index][:-1]).any():
+            raise ValueError(f"{ds} must not occur twice in a series, as it does in {name!r}")
+        for label, column in static.items():
+            if (column[index] != column[index[0]]).any():
+                raise ValueError(f"{label} must stay the same within a series, not so in {name!r}")
 
 
 def _check_gaps(gaps, mask_value):

@@ -15,6 +15,7 @@ import lstm_zoo as lz
 from lstm_zoo import datasets, presets
 from lstm_zoo.cli import app
 from lstm_zoo.cli import demo as demos
+from lstm_zoo.datasets import loading
 
 
 def run(*arguments):
@@ -184,10 +185,10 @@ def test_doctor_finds_nothing_wrong_here():
 
 def test_doctor_names_a_damaged_file(tmp_path, monkeypatch):
     for name in datasets.names():
-        content = bytearray(datasets._path(name).read_bytes())
+        content = bytearray(loading.path_of(name).read_bytes())
         content[100] ^= name == "digits"
         (tmp_path / f"{name}.npz").write_bytes(content)
-    monkeypatch.setattr(datasets, "_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(loading, "FOLDERS", (tmp_path,))
     result = run("doctor")
     assert result.exit_code == 1
     assert "digits.npz is damaged" in " ".join(result.output.split())
