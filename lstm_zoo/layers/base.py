@@ -4,8 +4,9 @@ import keras
 
 from lstm_zoo.layers.fitting import fitted_mask, fitted_states
 from lstm_zoo.layers.states import LearnsInitialState
-from lstm_zoo.recurrence import engines, scan
+from lstm_zoo.recurrence import engines
 from lstm_zoo.recurrence.engines import LayerCall
+from lstm_zoo.recurrence.engines.parallel import is_parallel
 
 
 def run_layer(layer, sequences, initial_state, mask, training=False):
@@ -86,7 +87,7 @@ class RNN(LearnsInitialState):
         self._set_initial_state(learned_initial_state)
         if parallel not in ("auto", True, False):
             raise ValueError(f'parallel must be "auto", True or False, got {parallel!r}')
-        if parallel is True and not scan.is_parallel(cell):
+        if parallel is True and not is_parallel(cell):
             raise ValueError(
                 "parallel must not be True for a cell whose gates see its states, got "
                 f"{type(cell).__name__}"

@@ -1,8 +1,9 @@
-"""A recurrence as it goes into a file: a plain loop, or one operation of the file's format.
+"""Whether a model is being traced for a file, and what the file's format can hold.
 
 A file is loaded where no library of ours is, and often where there is no XLA. So while a model is
-traced to be saved, its layers run here, whoever saves it: `lstm_zoo.export`, Keras's own
-`model.export`, `tf.saved_model.save`, `tf.lite.TFLiteConverter`, `tf2onnx`.
+traced to be saved, its layers run on the engine of `engines/exported.py`, whoever saves it:
+`lstm_zoo.export`, Keras's own `model.export`, `tf.saved_model.save`, `tf.lite.TFLiteConverter`,
+`tf2onnx`. A chain of tags (`lstm_zoo.layers.CRF`) has its own loop for files here, `best_path`.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from lstm_zoo.backend import tf, wide
+from lstm_zoo.backend import tf
 
 
 class Target(NamedTuple):
@@ -77,84 +78,7 @@ def _from_callers():
     return found
 
 
-def run(target: Target, layer, sequences, states, mask):
-    """The output of every step and the last states of a layer, in a graph that goes into a file.
-
-    Args:
-        target: the file's format.
-        layer: a layer whose cell is a `lstm_zoo.cells.Cell`.
-        sequences: `(batch, timesteps, features)`.
-        states: those before the first step, each `(batch, width)`.
-        mask: `(batch, timesteps)` of booleans, or None.
-    """
-    cell = layer.cell
-    x = tf.cast(sequences, wide(cell.compute_dtype))
-    mask = None if mask is None else tf.cast(mask, tf.bool)
-    if layer.go_backwards:
-        x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
-    needs_states = layer.return_state or layer.stateful
-    if (
-        target.whole
-        and cell.compute_dtype == "float32"
-        and not (needs_states and not target.gives_states)
-    ):
-        results = _seen_steps_first(target, cell, x, states, mask)
-        if results is not None:
-            return results
-    return _loop(target, cell, x, states, mask)
-
-
-def _seen_steps_first(target, cell, x, states, mask):
-    """The whole recurrence as one operation, which knows lengths but no masks.
-
-    The steps that the mask lets through go to the front of their row; the results go back to where
-    those steps were, and a masked step repeats what was before it.
-    """
-    if mask is None:
-        return target.whole(cell, x, states, None)
-    steps = tf.shape(x)[1]
-    place = tf.range(steps)
-    order = tf.where(mask, place, place + steps)
-    order = tf.math.top_k(-tf.cast(order, tf.float32), steps).indices
-    count = tf.cumsum(tf.cast(mask, tf.int32), axis=1)
-    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-    results = target.whole(cell, tf.gather(x, order, batch_dims=1), states, lengths)
-    if results is None:
-        return None
-    outputs, last = results
-    before = tf.expand_dims(states[0], 1)
-    outputs = tf.concat([before, outputs], axis=1)
-    outputs = tf.gather(outputs, count, batch_dims=1)
-    last = [outputs[:, -1], *last[1:]]  # some runtimes give the output of the last step of all
-    some = tf.expand_dims(lengths > 0, 1)
-    return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
-
-
-def _loop(target, cell, x, states, mask):
-    """Step after step."""
-    x, extra = cell.split_inputs(tf.transpose(x, (1, 0, 2)))
-    z_of_x = cell.project(x)
-    mask = None if mask is None else tf.expand_dims(tf.transpose(mask), -1)
-    steps = tf.shape(z_of_x)[0]
-    width = cell.state_size[0]
-    outputs = _list_of(target, steps, (tf.shape(x)[1], width), x.dtype)
-
-    def body(t, states, outputs):
-        extra_now = {name: a[t] for name, a in extra.items()}
-        now = cell.step(z_of_x[t] + cell.recur(states), states, **extra_now)
-        after = [now[name] for name in cell.state_names]
-        if mask is not None:
-            after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
-        return t + 1, after, outputs.write(t, after[0])
-
-    states = [tf.cast(state, x.dtype) for state in states]
-    _, states, outputs = tf.while_loop(
-        lambda t, *_: t < steps, body, (tf.constant(0), states, outputs)
-    )
-    return tf.transpose(outputs.stack(), (1, 0, 2)), states
-
-
-def _list_of(target, steps, shape, dtype):
+def list_of(target, steps, shape, dtype):
     """A list for one tensor a step, each of `shape`, whose first size need not be known."""
     if not target.grows_lists:
         return tf.TensorArray(dtype, steps).unstack(tf.zeros(tf.stack([steps, *shape]), dtype))
@@ -189,7 +113,7 @@ def best_path(target: Target, transitions, first, last, scores, mask):
         return t + 1, tf.where(counts[t][:, None], now, best), before
 
     start = (tf.constant(0), tf.zeros_like(scores[0]))
-    lists = _list_of(target, steps, (batch, count), scores.dtype)
+    lists = list_of(target, steps, (batch, count), scores.dtype)
     _, best, before = tf.while_loop(lambda t, *_: t < steps, forward, (*start, lists))
     # Back from the end. A file's loop gives a list in the order in which it was written.
     before, joined = tf.reverse(before.stack(), [0]), tf.reverse(counts & seen, [0])
@@ -200,6 +124,6 @@ def best_path(target: Target, transitions, first, last, scores, mask):
         return t + 1, tf.where(joined[t], came_from, tag), tags.write(t, tag)
 
     tag = tf.argmax(best + last, axis=-1, output_type=tf.int32)
-    lists = _list_of(target, steps, (batch,), tf.int32)
+    lists = list_of(target, steps, (batch,), tf.int32)
     *_, tags = tf.while_loop(lambda t, *_: t < steps, backward, (tf.constant(0), tag, lists))
     return tf.transpose(tf.reverse(tags.stack(), [0]))

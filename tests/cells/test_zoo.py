@@ -8,7 +8,7 @@ import tensorflow as tf
 import lstm_zoo as lz
 from lstm_zoo import cells
 from lstm_zoo.layers import layer_for
-from lstm_zoo.recurrence import scan
+from lstm_zoo.recurrence.engines.parallel import run_in_parallel
 
 
 def sigmoid(z):
@@ -87,7 +87,7 @@ def test_side_by_side_equals_step_by_step(name, masked):
     cell = cells.get(name)(4, dtype="float64", **options)
     cell.build((None, 3))
     states = [tf.constant(rng.normal(size=(2, size))) for size in cell.state_size]
-    outputs, last = scan.run(cell, x, states, mask)
+    outputs, last = run_in_parallel(cell, x, states, mask)
     for t in range(7):
         _, after = cell(x[:, t], states)
         seen = np.ones((2, 1), bool) if mask is None else mask[:, t, None]

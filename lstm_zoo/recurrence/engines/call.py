@@ -93,3 +93,8 @@ class LayerCall:
         if outputs is not None:
             outputs = ops.where(ops.expand_dims(seen, -1), outputs, 0)
         return outputs, ops.where(seen[:, -1:], last, 0)
+
+
+def over_time(mask):
+    """A dropout mask `(batch, features)`, or a list of them, with an axis for the timesteps."""
+    return keras.tree.map_structure(lambda m: None if m is None else ops.expand_dims(m, 1), mask)

@@ -1,7 +1,8 @@
-"""The plain loop of exported files, which needs no library of ours."""
+"""The plain loop of exported files, or the operation that a file's format has for a recurrence."""
 
-from lstm_zoo.recurrence import portable
+from lstm_zoo.backend import tf, wide
 from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
+from lstm_zoo.recurrence.portable import list_of, target
 
 
 @register
@@ -13,12 +14,87 @@ class Exported(Engine):
 
     def why_not(self, call):
         reason = why_only_keras(call)
-        if reason is None and portable.target() is None:
+        if reason is None and target() is None:
             return "no file is being written"
         return reason
 
     def run(self, call):
-        target = portable.target()
-        return call.result(
-            *portable.run(target, call.layer, call.sequences, call.states, call.mask)
-        )
+        outputs, states = run_in_file(target(), call.layer, call.sequences, call.states, call.mask)
+        return call.result(outputs, states)
+
+
+def run_in_file(target, layer, sequences, states, mask):
+    """The output of every step and the last states of a layer, in a graph that goes into a file.
+
+    Args:
+        target: the file's format.
+        layer: a layer whose cell is a `lstm_zoo.cells.Cell`.
+        sequences: `(batch, timesteps, features)`.
+        states: those before the first step, each `(batch, width)`.
+        mask: `(batch, timesteps)` of booleans, or None.
+    """
+    cell = layer.cell
+    x = tf.cast(sequences, wide(cell.compute_dtype))
+    mask = None if mask is None else tf.cast(mask, tf.bool)
+    if layer.go_backwards:
+        x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
+    needs_states = layer.return_state or layer.stateful
+    if (
+        target.whole
+        and cell.compute_dtype == "float32"
+        and not (needs_states and not target.gives_states)
+    ):
+        results = _seen_steps_first(target, cell, x, states, mask)
+        if results is not None:
+            return results
+    return _loop(target, cell, x, states, mask)
+
+
+def _seen_steps_first(target, cell, x, states, mask):
+    """The whole recurrence as one operation, which knows lengths but no masks.
+
+    The steps that the mask lets through go to the front of their row; the results go back to where
+    those steps were, and a masked step repeats what was before it.
+    """
+    if mask is None:
+        return target.whole(cell, x, states, None)
+    steps = tf.shape(x)[1]
+    place = tf.range(steps)
+    order = tf.where(mask, place, place + steps)
+    order = tf.math.top_k(-tf.cast(order, tf.float32), steps).indices
+    count = tf.cumsum(tf.cast(mask, tf.int32), axis=1)
+    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    results = target.whole(cell, tf.gather(x, order, batch_dims=1), states, lengths)
+    if results is None:
+        return None
+    outputs, last = results
+    before = tf.expand_dims(states[0], 1)
+    outputs = tf.concat([before, outputs], axis=1)
+    outputs = tf.gather(outputs, count, batch_dims=1)
+    last = [outputs[:, -1], *last[1:]]  # some runtimes give the output of the last step of all
+    some = tf.expand_dims(lengths > 0, 1)
+    return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
+
+
+def _loop(target, cell, x, states, mask):
+    """Step after step."""
+    x, extra = cell.split_inputs(tf.transpose(x, (1, 0, 2)))
+    z_of_x = cell.project(x)
+    mask = None if mask is None else tf.expand_dims(tf.transpose(mask), -1)
+    steps = tf.shape(z_of_x)[0]
+    width = cell.state_size[0]
+    outputs = list_of(target, steps, (tf.shape(x)[1], width), x.dtype)
+
+    def body(t, states, outputs):
+        extra_now = {name: a[t] for name, a in extra.items()}
+        now = cell.step(z_of_x[t] + cell.recur(states), states, **extra_now)
+        after = [now[name] for name in cell.state_names]
+        if mask is not None:
+            after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
+        return t + 1, after, outputs.write(t, after[0])
+
+    states = [tf.cast(state, x.dtype) for state in states]
+    _, states, outputs = tf.while_loop(
+        lambda t, *_: t < steps, body, (tf.constant(0), states, outputs)
+    )
+    return tf.transpose(outputs.stack(), (1, 0, 2)), states

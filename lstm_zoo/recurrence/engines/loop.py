@@ -1,12 +1,16 @@
 """One step after the other in keras.ops: on JAX and PyTorch, and where a loop is written out."""
 
-from lstm_zoo.recurrence import loop
+import keras
+from keras import ops
+
+from lstm_zoo.backend import wide
 from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
+from lstm_zoo.recurrence.engines.call import over_time
 
 
 @register
 class Loop(Engine):
-    """`lstm_zoo.recurrence.loop`, which every backend of Keras runs."""
+    """A loop that every backend of Keras runs."""
 
     name, what, place = "loop", "the loop of lstm_zoo, step after step", 500
 
@@ -14,7 +18,7 @@ class Loop(Engine):
         return why_only_keras(call)
 
     def run(self, call):
-        outputs, states = loop.run(
+        outputs, states = run_in_loop(
             call.cell,
             call.sequences,
             call.states,
@@ -24,3 +28,63 @@ class Loop(Engine):
             unroll=call.layer.unroll,
         )
         return call.result(outputs, states)
+
+
+def run_in_loop(
+    cell,
+    sequences,
+    states,
+    mask=None,
+    *,
+    input_mask=None,
+    recurrent_mask=None,
+    drawn=None,
+    go_backwards: bool = False,
+    unroll: bool = False,
+) -> tuple:
+    """Run a cell over a batch of sequences; arguments as of `recurrence.run`.
+
+    The number of timesteps must be known where `unroll` is True, and on JAX and PyTorch it is. With
+    a half precision the states and all between two steps are float32.
+
+    Returns:
+        The outputs `(batch, timesteps, width)` in the order they were computed, and the last
+        states.
+
+    Example:
+        >>> import lstm_zoo as lz
+        >>> cell = lz.LSTMCell(8)
+        >>> cell.build((None, 3))
+        >>> states = cell.get_initial_state(2)
+        >>> outputs, _ = run_in_loop(cell, ops.ones((2, 5, 3)), states, unroll=True)
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
+    """
+    x = ops.cast(sequences, wide(cell.compute_dtype))
+    if go_backwards:
+        x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
+    x, extra = cell.split_inputs(x)
+    extra |= {name: ops.cast(a, x.dtype) for name, a in (drawn or {}).items()}
+    # What the input adds is one product for all steps.
+    every = {"z": cell.project(x, over_time(input_mask)), "extra": extra}
+    every |= {} if mask is None else {"mask": mask}
+    every = keras.tree.map_structure(lambda a: ops.swapaxes(a, 0, 1), every)
+
+    def step(states, now):
+        z = now["z"] + cell.recur(states, recurrent_mask)
+        values = cell.step(z, states, **now["extra"])
+        after = [values[name] for name in cell.state_names]
+        if mask is not None:
+            seen = ops.expand_dims(ops.cast(now["mask"], "bool"), -1)
+            after = [ops.where(seen, new, old) for new, old in zip(after, states)]
+        return after, after[0]
+
+    states = [ops.cast(state, x.dtype) for state in states]
+    if not unroll:
+        states, outputs = ops.scan(step, states, every)
+        return ops.swapaxes(outputs, 0, 1), states
+    outputs = []
+    for t in range(sequences.shape[1]):
+        states, output = step(states, keras.tree.map_structure(lambda a, t=t: a[t], every))
+        outputs.append(output)
+    return ops.stack(outputs, axis=1), states
