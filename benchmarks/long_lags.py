@@ -26,7 +26,7 @@ import rows
 import tensorflow as tf
 
 import lstm_zoo as lz
-from lstm_zoo.recurrence.compiled import has_room
+from lstm_zoo.recurrence.compiled import can_compile_more
 
 SEEDS = {"1997": range(5), "lags": range(3), "2018": range(3)}
 PAPER = {100: 74_000, 500: 209_000, 1000: 853_000}  # sequences, Hochreiter & Schmidhuber, table 7
@@ -317,7 +317,7 @@ class Table(rows.Table):
         key = dict(zip(self.KEY, key, strict=True))
         if self.find(**key):
             return
-        if not has_room():
+        if not can_compile_more():
             raise SystemExit("this process is full of XLA programs: start again, and it goes on")
         start = time.process_time()
         solved, sequences, score, model = train()

@@ -20,19 +20,19 @@ def no_attribute(module, name, known):
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=name)
 
 
-def suggest(room):
+def suggest(package):
     """Let the public names of a module answer misspelt names and keywords; its last line.
 
     Functions and `__init__`s are replaced by ones of the same signature that do the same and look
     at the keywords after a call has failed only. A type checker sees the names as they are written.
 
     Args:
-        room: the name of the module, which has `__all__`.
+        package: the name of a package or module, which has `__all__`.
     """
-    module = sys.modules[room]
+    module = sys.modules[package]
 
     def __getattr__(name):
-        raise no_attribute(room, name, module.__all__)
+        raise no_attribute(package, name, module.__all__)
 
     vars(module)["__getattr__"] = __getattr__
     for name in module.__all__:

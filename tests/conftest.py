@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import settings
 
-from lstm_zoo.recurrence import parts
+from lstm_zoo.recurrence import shards
 
 matplotlib.use("Agg")  # not by MPLBACKEND, which the notebooks would read too
 
@@ -24,7 +24,7 @@ if not os.environ.get("AS_USERS_RUN"):
     # TensorFlow rewrites each graph before its first run: a third of the time of small tests.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     # A graph for batches of any size holds every possible part: four, or one for each core.
-    parts.PARTS = 2
+    shards.SHARDS = 2
 
 # Graphs are many objects that live long; to look through them again and again takes 5 to 10 %.
 gc.set_threshold(50_000, 20, 20)

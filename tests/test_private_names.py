@@ -22,7 +22,7 @@ PRIVATE = {
     "layer_tree.py": {"_flatten_layers"},
     "layers/stepping.py": {"_run_through_graph"},
     "recurrence/portable.py": {"_getframe", "keras.src", "tensorflow.python"},
-    "recurrence/run.py": {"tensorflow.python"},
+    "recurrence/custom_gradient.py": {"tensorflow.python"},
     "saving.py": {"_compile_config", "_fn_kwargs"},
     "training/loop.py": {"_initial_epoch"},
     "training/replicas.py": {"keras.src"},

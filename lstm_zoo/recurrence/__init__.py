@@ -1,7 +1,7 @@
 """A cell run over time, and its backward pass; which engine does it is said by `explain`."""
 
+from lstm_zoo.recurrence.custom_gradient import run
 from lstm_zoo.recurrence.explaining import explain, why_not_fast
-from lstm_zoo.recurrence.run import run
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = ["explain", "run", "why_not_fast"]

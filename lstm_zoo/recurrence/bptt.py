@@ -8,9 +8,9 @@ Forward, with :math:`W` the kernel, :math:`U` the recurrent kernel, :math:`b` th
 
 Backward. Let :math:`ds_t = dL/ds_t` count every later use of a state, and :math:`dy_t` be what
 comes from the output of step t, which is the first state. Unless a cell says `elementwise = False`
-(then TensorFlow differentiates each step, `lstm_zoo.recurrence.net`), unit k of a new state is made
-of unit k of the gates' :math:`z` and of the states before, so each derivative of :math:`S` is a
-number a unit, and the chain rule gives, from the last step to the first,
+(then TensorFlow differentiates each step, `lstm_zoo.recurrence.bound_cell`), unit k of a new state
+is made of unit k of the gates' :math:`z` and of the states before, so each derivative of :math:`S`
+is a number a unit, and the chain rule gives, from the last step to the first,
 
 .. math::
     dz_t &= ds_t\, \frac{\partial s_t}{\partial z_t} \\
@@ -46,12 +46,12 @@ https://arxiv.org/abs/1604.06174, and Gruslys et al. 2016, https://arxiv.org/abs
 from typing import Any, NamedTuple
 
 from lstm_zoo.backend import tf
-from lstm_zoo.recurrence.net import Net
+from lstm_zoo.recurrence.bound_cell import BoundCell
 from lstm_zoo.recurrence.segments import in_segments, time_major
 
 
-class Rows(NamedTuple):
-    """What each sequence of the batch has of its own; the first axis of everything is the batch."""
+class Batch(NamedTuple):
+    """What each sequence of a batch has of its own; the first axis of each tensor is the batch."""
 
     x: Any  # (batch, timesteps, features)
     extra_inputs: Any  # those of the cell by name, each (batch, timesteps, width)
@@ -62,10 +62,10 @@ class Rows(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What all of them share."""
+    """What all sequences of a batch share."""
 
     steps: Any  # how many of the timesteps count; those after them are padding
-    weights: Any  # Weights
+    weights: Any  # CellWeights
 
 
 class Inputs(NamedTuple):
@@ -98,41 +98,53 @@ class EveryBorder(NamedTuple):
     states: Any
 
 
-class Passed(NamedTuple):
-    """What a pass gives."""
+class PassResult(NamedTuple):
+    """What a pass computes."""
 
-    rows: Any  # for each sequence; the batch is the first axis
-    sums: Any  # over the batch
+    per_sequence: Any  # results or gradients, nested; the first axis is the batch
+    sums: Any  # gradients of the weights, summed over the batch
     kept: Any  # for a later pass: an EveryStep, an EveryBorder or nothing, ()
 
 
-def forward(kind, plan, rows, shared, kept=()):
-    """The output of every step (of none without `plan.outputs`), and the last states."""
-    net = Net(kind.cell, rows.drop, shared.weights)
-    inputs, mask = _time_major(rows, plan), time_major(rows.mask, plan)
+def forward(cells, plan, batch, shared, kept=()):
+    """The output of every step (of none without `plan.outputs`), and the last states.
+
+    Args:
+        cells: the `EqualCells` that the pass is for.
+        plan: a `Plan`.
+        batch: a `Batch`.
+        shared: a `Shared`.
+        kept: (), for the same arguments as `backward`.
+
+    Returns:
+        A `PassResult`.
+    """
+    bound = BoundCell(cells.cell, batch.drop, shared.weights)
+    inputs, mask = _time_major(batch, plan), time_major(batch.mask, plan)
     if plan.training:
         kept = (
-            _at_borders(inputs, rows.states, plan)
+            _at_borders(inputs, batch.states, plan)
             if plan.recompute
-            else _at_steps(net, inputs, rows)
+            else _at_steps(bound, inputs, batch)
         )
-    outputs, states, kept = _walk(net, inputs, mask, rows.states, shared.steps, kept, plan)
+    outputs, states, kept = _walk(bound, inputs, mask, batch.states, shared.steps, kept, plan)
     outputs = tf.transpose(outputs, (1, 0, 2)) if plan.outputs else states[0][:, None, :0]
-    return Passed((outputs, states), [], kept)
+    return PassResult((outputs, states), [], kept)
 
 
-def backward(kind, plan, rows, shared, kept):
+def backward(cells, plan, batch_and_gradients, shared, kept):
     """The gradients of `x`, extra inputs and first states, and the sums of those of the weights.
 
-    `rows` are those of the forward pass, and the gradients of its results, `(dy, ds)`.
+    Arguments and result as of `forward`, but beside the batch of the forward pass stand the
+    gradients of what it computed, `(dy, ds)`, and `kept` is what it kept.
     """
-    rows, (dy, ds) = rows
-    net = Net(kind.cell, rows.drop, shared.weights)
-    inputs, masks = _time_major(rows, plan), time_major(rows.mask, plan)
+    batch, (dy, ds) = batch_and_gradients
+    bound = BoundCell(cells.cell, batch.drop, shared.weights)
+    inputs, masks = _time_major(batch, plan), time_major(batch.mask, plan)
     again = plan._replace(outputs=False)
     if not kept:
-        room = _at_steps(net, inputs, rows)
-        *_, kept = _walk(net, inputs, masks, rows.states, shared.steps, room, again)
+        empty = _at_steps(bound, inputs, batch)
+        *_, kept = _walk(bound, inputs, masks, batch.states, shared.steps, empty, again)
     if isinstance(kept, EveryStep):
         kept = tf.nest.map_structure(lambda a: in_segments(a, plan), kept)
     inputs = tf.nest.map_structure(lambda a: in_segments(a, plan), inputs)
@@ -140,7 +152,7 @@ def backward(kind, plan, rows, shared, kept):
     dys = in_segments(time_major(dy, plan), plan) if plan.outputs else None
     steps, size = shared.steps, plan.segment
     all_whole = isinstance(steps, int) and steps % size == 0
-    wide = tf.float32 if rows.x.dtype.size == 2 else rows.x.dtype  # sums of halves lose too much
+    wide = tf.float32 if batch.x.dtype.size == 2 else batch.x.dtype  # sums of halves lose too much
 
     def body(n, ds, dxs, sums):
         segment = inputs.at(n)
@@ -148,56 +160,56 @@ def backward(kind, plan, rows, shared, kept):
         here = size if all_whole else tf.minimum(size, steps - n * size)
         before = tf.nest.map_structure(lambda a: a[n], kept)
         if isinstance(before, EveryBorder):
-            room = _at_steps(net, segment, rows)
-            *_, before = _walk(net, segment, mask, before.states, here, room, again)
+            empty = _at_steps(bound, segment, batch)
+            *_, before = _walk(bound, segment, mask, before.states, here, empty, again)
         dy = None if dys is None else dys[n]
-        dz, dextra_inputs, ds, dextras = net.walk_back(before, segment, mask, dy, ds, here)
+        dz, dextra_inputs, ds, dextras = bound.walk_back(before, segment, mask, dy, ds, here)
         gradients = [
-            *net.weight_gradients(before.states, segment.x, dz),
+            *bound.weight_gradients(before.states, segment.x, dz),
             *dextras,
         ]
         sums = [total + tf.cast(gradient, wide) for total, gradient in zip(sums, gradients)]
-        dx = net.input_gradient(dz), dextra_inputs
+        dx = bound.input_gradient(dz), dextra_inputs
         dxs = tf.nest.map_structure(lambda array, d: array.write(n, d), dxs, dx)
         return n - 1, ds, dxs, sums
 
-    def room_for(a):
+    def zeros_like(a):
         return tf.TensorArray(a.dtype, a.shape[0] or tf.shape(a)[0]).unstack(tf.zeros_like(a))
 
     def batch_major(array, like):
         a = tf.reshape(array.stack(), (-1, tf.shape(like)[0], like.shape[2]))
         return tf.transpose(a[: tf.shape(like)[1]], (1, 0, 2))
 
-    dxs = tf.nest.map_structure(room_for, (inputs.x, inputs.extra_inputs))
+    dxs = tf.nest.map_structure(zeros_like, (inputs.x, inputs.extra_inputs))
     sums = [tf.zeros(w.shape, wide) for w in tf.nest.flatten(shared.weights) if w is not None]
     last = tf.convert_to_tensor((steps - 1) // size)
     _, ds, dxs, sums = tf.while_loop(lambda n, *_: n >= 0, body, (last, list(ds), dxs, sums))
-    dx = tf.nest.map_structure(batch_major, dxs, (rows.x, rows.extra_inputs))
-    return Passed((*dx, ds), [tf.cast(total, rows.x.dtype) for total in sums], ())
+    dx = tf.nest.map_structure(batch_major, dxs, (batch.x, batch.extra_inputs))
+    return PassResult((*dx, ds), [tf.cast(total, batch.x.dtype) for total in sums], ())
 
 
-def _time_major(rows, plan):
-    inputs = Inputs(rows.x, rows.extra_inputs, rows.drawn)
+def _time_major(batch, plan):
+    inputs = Inputs(batch.x, batch.extra_inputs, batch.drawn)
     return tf.nest.map_structure(lambda a: time_major(a, plan), inputs)
 
 
-def _walk(net, inputs, mask, states, steps, kept, plan):
+def _walk(bound, inputs, mask, states, steps, kept, plan):
     """From the first step to the last: the outputs, the last states, and what was kept.
 
-    `kept` comes as an `EveryStep` or `EveryBorder` of empty `TensorArray`s, or as nothing, ().
+    `kept` comes as an `EveryStep` or `EveryBorder` of empty `TensorArray`s to be filled, or as ().
     """
     length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
-    outputs = [_room(length, states[0])] if plan.outputs else []
+    outputs = [_zeros(length, states[0])] if plan.outputs else []
 
     def body(t, states, kept, outputs):
         now = inputs.at(t)
-        z = net.z(states, now.x)
+        z = bound.z(states, now.x)
         if isinstance(kept, EveryStep):
             kept = EveryStep(kept.z.write(t, z), _write(kept.states, t, states))
         elif isinstance(kept, EveryBorder):
             # Each write goes to the place of the next border, so the border itself has the last.
             kept = EveryBorder(_write(kept.states, (t + plan.segment - 1) // plan.segment, states))
-        after = net.step(z, states, now)
+        after = bound.step(z, states, now)
         if mask is not None:
             after = [tf.where(mask[t], new, old) for new, old in zip(after, states)]
         return t + 1, after, kept, [a.write(t, after[0]) for a in outputs]
@@ -209,19 +221,21 @@ def _walk(net, inputs, mask, states, steps, kept, plan):
     return outputs[0].stack() if outputs else None, states, kept
 
 
-def _at_steps(net, inputs, rows):
+def _at_steps(bound, inputs, batch):
+    """An `EveryStep` to be filled."""
     length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
-    z = _room(length, rows.states[0], net.z_width(inputs.x))
-    return EveryStep(z, [_room(length, state) for state in rows.states])
+    z = _zeros(length, batch.states[0], bound.z_width(inputs.x))
+    return EveryStep(z, [_zeros(length, state) for state in batch.states])
 
 
 def _at_borders(inputs, states, plan):
+    """An `EveryBorder` to be filled."""
     length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
-    return EveryBorder([_room(length // plan.segment + 1, state) for state in states])
+    return EveryBorder([_zeros(length // plan.segment + 1, state) for state in states])
 
 
-def _room(count, like, width=None):
-    """A `TensorArray` full of zeros; of unknown rows, an empty one compiles for longer."""
+def _zeros(count, like, width=None):
+    """A `TensorArray` full of zeros; if the batch size is unknown, an empty one compiles longer."""
     shape = (count, tf.shape(like)[0], width or like.shape[1])
     return tf.TensorArray(like.dtype, count).unstack(tf.zeros(shape, like.dtype))
 

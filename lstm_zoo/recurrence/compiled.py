@@ -2,7 +2,8 @@
 
 Compiling takes half a second to two seconds and TensorFlow never frees what came of it, so the two
 layers of a `Bidirectional`, the next seed and the three-hundredth model of the same shape share
-what the first one compiled: a program takes the weights as arguments, and belongs to a `Kind`.
+what the first one compiled: a program takes the weights as arguments, and belongs to all cells of
+one `EqualCells`.
 
 Linux gives a process 65,530 maps of memory, and XLA ends one that has no more by a segmentation
 fault. A program takes some fifty, so after a thousand TensorFlow runs the further ones by itself.
@@ -16,38 +17,38 @@ import keras
 
 from lstm_zoo.backend import tf
 from lstm_zoo.cells.registry import derivatives
-from lstm_zoo.recurrence.net import variables_of
+from lstm_zoo.recurrence.bound_cell import variables_of
 
 MOST = 256  # programs of each pass; the one that was not called for longest goes
 
-_KINDS: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # by what a cell computes
-_KIND_OF: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # by cell
+_BY_GRAPH: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # and what else decides
+_BY_CELL: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-class Kind:
+class EqualCells:
     """All cells that compute the same from the same weights; it keeps none of them alive."""
 
     def __init__(self):
-        self.cells = weakref.WeakSet()
+        self.members = weakref.WeakSet()
 
     @property
     def cell(self):
         """Any one of them."""
-        return next(iter(self.cells))
+        return next(iter(self.members))
 
 
-def kind_of(cell):
-    """The `Kind` of a cell: that of every other whose step is the same graph."""
-    if cell not in _KIND_OF:
+def equal_cells_of(cell):
+    """The `EqualCells` of a cell: that of every other whose step is the same graph."""
+    if cell not in _BY_CELL:
         shapes = [None if w is None else tuple(w.shape) for w in variables_of(cell)[:3]]
         widths = (*cell.state_size, cell.units, *shapes)
         names = (cell.gate_names, cell.state_names, cell.recurrent_names)
         by_hand = derivatives(cell)
         key = type(cell), cell.elementwise, widths, names, by_hand, _graph_of_step(cell)
-        _KIND_OF[cell] = _KINDS.setdefault(key, Kind())
-    kind = _KIND_OF[cell]
-    kind.cells.add(cell)
-    return kind
+        _BY_CELL[cell] = _BY_GRAPH.setdefault(key, EqualCells())
+    equal = _BY_CELL[cell]
+    equal.members.add(cell)
+    return equal
 
 
 def _graph_of_step(cell):
@@ -79,7 +80,7 @@ def _graph_of_step(cell):
 
 
 class traced:
-    """A function of a kind, a plan and tensors, as a graph that is kept for the next such call.
+    """A function of equal cells, a `Plan` and tensors, traced to a graph once for all such calls.
 
     Arguments that are not tensors are part of the graph. With `jit_compile` XLA compiles it, once
     for each shape that comes.
@@ -89,32 +90,32 @@ class traced:
         self.function, self.jit_compile = function, jit_compile
         self.programs = collections.OrderedDict()
 
-    def __call__(self, kind, plan, *args):
+    def __call__(self, cells, plan, *args):
         tensors = [a for a in tf.nest.flatten(args) if tf.is_tensor(a)]
-        return self.program(kind, plan, *args)(*tensors)
+        return self.program(cells, plan, *args)(*tensors)
 
-    def program(self, kind, plan, *args):
+    def program(self, cells, plan, *args):
         """The graph for tensors like those in `args`, for which a `tf.TensorSpec` may stand."""
         args = tf.nest.map_structure(_spec, args)
-        key = (kind, plan, *tf.nest.flatten(args))
+        key = (cells, plan, *tf.nest.flatten(args))
         if key not in self.programs:
-            self.programs[key] = self._trace(kind, plan, args)
+            self.programs[key] = self._trace(cells, plan, args)
             if len(self.programs) > MOST:
                 self.programs.popitem(last=False)
         self.programs.move_to_end(key)
         return self.programs[key]
 
-    def _trace(self, kind, plan, args):
+    def _trace(self, cells, plan, args):
         flat = tf.nest.flatten(args)
 
         def program(*tensors):
             tensors = iter(tensors)
             values = [next(tensors) if isinstance(a, tf.TensorSpec) else a for a in flat]
-            return self.function(kind, plan, *tf.nest.pack_sequence_as(args, values))
+            return self.function(cells, plan, *tf.nest.pack_sequence_as(args, values))
 
         specs = [a for a in flat if isinstance(a, tf.TensorSpec)]
         jit_compile = self.jit_compile
-        if jit_compile and not has_room():
+        if jit_compile and not can_compile_more():
             jit_compile = None
             warnings.warn(
                 "this process has nearly all the maps of memory that it may (vm.max_map_count), as "
@@ -127,7 +128,7 @@ class traced:
         return graph.get_concrete_function(*specs)
 
 
-def has_room():
+def can_compile_more():
     """Whether the process can hold many more programs."""
     try:
         with open("/proc/self/maps", "rb") as maps, open("/proc/sys/vm/max_map_count") as most:

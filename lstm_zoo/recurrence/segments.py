@@ -15,7 +15,7 @@ class Plan(NamedTuple):
     training: bool  # whether the backward pass's needs are kept
     recompute: bool  # at the borders of segments only
     outputs: bool  # whether the output of every step is wanted
-    split: bool  # whether the batch is cut into parts that run side by side
+    split: bool  # whether the batch is cut into shards that run side by side
     native: bool = False  # whether the operations in C do it
 
 

@@ -4,7 +4,6 @@ import functools
 import os
 import pathlib
 import runpy
-import sys
 
 import keras
 import numpy as np
@@ -14,7 +13,7 @@ import tensorflow as tf
 import lstm_zoo as lz
 from lstm_zoo import cells, layers
 from lstm_zoo.cells.registry import derivatives
-from lstm_zoo.recurrence import bptt, compiled, engines, parts
+from lstm_zoo.recurrence import bptt, compiled, custom_gradient, engines, shards
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 3, 3
 MASK = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1], [0, 0, 0, 0, 0]], bool)
@@ -62,7 +61,7 @@ SOME = ("lstm", "peephole", "layer_norm", "gru_d", "min_lstm", "leaky of the con
 some_in_short = pytest.mark.short(name=SOME)
 COMPILED = ("lstm", "slstm", "leaky of the contract", "mixing of the contract")
 PLAIN = {
-    f"_{name}": parts.in_parts(compiled.traced(getattr(bptt, name)))
+    f"_{name}": shards.in_shards(compiled.traced(getattr(bptt, name)))
     for name in ("forward", "backward")
 }
 
@@ -71,14 +70,14 @@ PLAIN = {
 def xla_for_one_cell_of_each_kind(request, monkeypatch):
     """XLA compiles the passes of the cells of `COMPILED`; TensorFlow runs those of the others.
 
-    The graphs are made alike; compiling them, or one for each part of a batch, would take most of
+    The graphs are made alike; compiling them, or one for each shard of a batch, would take most of
     the time of these tests. `make test-unchanged` compiles those of all cells.
     """
     name = request.node.callspec.params.get("name")
     if name not in COMPILED and not os.environ.get("AS_USERS_RUN"):
         for pass_of, plain in PLAIN.items():
-            monkeypatch.setattr(sys.modules["lstm_zoo.recurrence.run"], pass_of, plain)
-        monkeypatch.setattr(parts, "PARTS", 1)
+            monkeypatch.setattr(custom_gradient, pass_of, plain)
+        monkeypatch.setattr(shards, "SHARDS", 1)
 
 
 def references():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import lstm_zoo as lz
 from lstm_zoo.cells import lstm_in_numpy
 from lstm_zoo.recurrence import engines, native
-from lstm_zoo.recurrence.run import _differentiable
+from lstm_zoo.recurrence.custom_gradient import _differentiable
 
 ROOT = pathlib.Path(__file__).parents[2]
 

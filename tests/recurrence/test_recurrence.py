@@ -19,8 +19,8 @@ import lstm_zoo as lz
 from lstm_zoo import recurrence
 from lstm_zoo.cells import LSTMCell, lstm_in_numpy
 from lstm_zoo.layers import CoupledLSTM
-from lstm_zoo.recurrence import bptt, compiled, engines, net, parts, segments
-from lstm_zoo.recurrence.run import _backward, _forward
+from lstm_zoo.recurrence import bound_cell, bptt, compiled, engines, segments, shards
+from lstm_zoo.recurrence.custom_gradient import _backward, _forward
 
 MASKS = {
     "none": None,
@@ -257,9 +257,10 @@ def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
 @pytest.mark.short(batch=(33,))
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 20, 33, 70])
-def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch, monkeypatch):
-    monkeypatch.setattr(parts, "PARTS", 4)
-    monkeypatch.setattr(compiled, "_KINDS", weakref.WeakValueDictionary())  # none traced with fewer
+def test_a_batch_cut_into_shards_gives_the_same_numbers_as_in_one_piece(batch, monkeypatch):
+    monkeypatch.setattr(shards, "SHARDS", 4)
+    # None of the programs that were traced for fewer shards.
+    monkeypatch.setattr(compiled, "_BY_GRAPH", weakref.WeakValueDictionary())
     x = tf.random.stateless_normal((batch, 5, 2), [1, 2], dtype=tf.float64)
     mask = tf.random.stateless_uniform((batch, 5), [3, 4]) > 0.3
     states = [tf.random.stateless_normal((batch, 3), [5, k], dtype=tf.float64) for k in range(2)]
@@ -277,18 +278,18 @@ def test_a_batch_cut_into_parts_gives_the_same_numbers_as_in_one_piece(batch, mo
     assert largest_difference(unknown(x, mask, *states), expected) < 1e-10
 
 
-def test_parts_are_of_few_sizes_and_hold_the_batch(monkeypatch):
-    monkeypatch.setattr(parts, "PARTS", 4)
+def test_shards_are_of_few_sizes_and_hold_the_batch(monkeypatch):
+    monkeypatch.setattr(shards, "SHARDS", 4)
     for batch in range(1, 1000):
-        size, count = parts.size_and_count(batch)
+        size, count = shards.size_and_count(batch)
         assert size * (count - 1) < batch <= size * count
-        assert count <= parts.PARTS
-        size_in_graph, _ = parts.size_and_count(tf.constant(batch))
+        assert count <= shards.SHARDS
+        size_in_graph, _ = shards.size_and_count(tf.constant(batch))
         assert int(size_in_graph) == size
-    sizes = {parts.size_and_count(batch)[0] for batch in range(1, 65)}
+    sizes = {shards.size_and_count(batch)[0] for batch in range(1, 65)}
     assert sizes == {1, 2, 4, 8, 16}
-    assert parts.size_and_count(32) == (16, 2)
-    assert parts.size_and_count(14) == (16, 1)  # the last batch of 270 rows by 32
+    assert shards.size_and_count(32) == (16, 2)
+    assert shards.size_and_count(14) == (16, 1)  # the last batch of 270 rows by 32
 
 
 def test_sequences_of_all_lengths_share_one_trace():
@@ -352,7 +353,7 @@ def test_layers_that_compute_something_else_share_nothing():
 
 
 def test_programs_are_bounded_in_number():
-    counted = compiled.traced(lambda kind, plan, x: x + kind)
+    counted = compiled.traced(lambda number, plan, x: x + number)
     for number in range(compiled.MOST + 10):
         counted(number, None, tf.ones(1))
     assert len(counted.programs) == compiled.MOST
@@ -384,8 +385,8 @@ def test_eager_batches_of_all_sizes_share_one_program():
 
 def test_the_partial_last_batch_of_large_ones_needs_no_size_of_its_own():
     for batch in (96, 128, 256, 512):
-        size, _ = parts.size_and_count(tf.constant(batch))
-        last, _ = parts.size_and_count(tf.constant(batch - batch // 16))
+        size, _ = shards.size_and_count(tf.constant(batch))
+        last, _ = shards.size_and_count(tf.constant(batch - batch // 16))
         assert int(size) == int(last)
 
 
@@ -400,11 +401,10 @@ def test_recompute_keeps_the_square_root_of_the_steps():
         del tape
         segment = segments.segment_of(steps, recompute=True)
         plan = segments.Plan(segment, training=True, recompute=True, outputs=False, split=False)
-        weights = tf.nest.map_structure(tf.convert_to_tensor, net.variables_of(layer.cell))
-        rows = bptt.Rows(x, [tf.zeros((4, 8))] * 2, None, None)
-        kept = _forward(compiled.kind_of(layer.cell), plan, rows, bptt.Shared(steps, weights)).kept[
-            0
-        ]
+        weights = tf.nest.map_structure(tf.convert_to_tensor, bound_cell.variables_of(layer.cell))
+        batch = bptt.Batch(x, {}, {}, [tf.zeros((4, 8))] * 2, None, None)
+        cells = compiled.equal_cells_of(layer.cell)
+        [kept] = _forward(cells, plan, batch, bptt.Shared(steps, weights)).kept
         sizes[steps] = sum(int(tf.size(a)) for a in tf.nest.flatten(kept)) + segment * 4 * 6 * 8
     assert sizes[400] / sizes[100] == pytest.approx(2, rel=0.1)
     assert sizes[1600] / sizes[400] == pytest.approx(2, rel=0.1)

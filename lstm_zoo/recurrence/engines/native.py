@@ -2,9 +2,9 @@
 
 from lstm_zoo.backend import sees_a_gpu
 from lstm_zoo.recurrence import native
+from lstm_zoo.recurrence.custom_gradient import in_xla
 from lstm_zoo.recurrence.engines.base import Engine, register
 from lstm_zoo.recurrence.engines.xla import XLA, on_tensorflow
-from lstm_zoo.recurrence.run import in_xla
 
 
 @register

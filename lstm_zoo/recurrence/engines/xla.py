@@ -2,8 +2,8 @@
 
 import keras
 
+from lstm_zoo.recurrence.custom_gradient import run
 from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
-from lstm_zoo.recurrence.run import run
 
 
 @register

@@ -14,8 +14,8 @@ import keras
 
 from lstm_zoo.backend import tf
 from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
-from lstm_zoo.recurrence.bptt import Passed
-from lstm_zoo.recurrence.net import product
+from lstm_zoo.recurrence.bound_cell import product
+from lstm_zoo.recurrence.bptt import PassResult
 
 CELLS = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)  # the classes that the operations know
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
@@ -68,18 +68,18 @@ class Kept(NamedTuple):
     c_last: Any  # (batch, units), or nothing where the gates do not see it
 
 
-def forward(kind, plan, rows, shared, kept=()):
+def forward(cells, plan, batch, shared, kept=()):
     """As `bptt.forward`, for a cell that `knows` and in float32."""
-    weights, (h, c), cell = shared.weights, rows.states, kind.cell
-    x_drop, h_drop = _drop(cell, rows)
+    weights, (h, c), cell = shared.weights, batch.states, cells.cell
+    x_drop, h_drop = _drop(cell, batch)
     y, h, c, *every = OPS.lstm_zoo_forward(
-        rows.x,
+        batch.x,
         _four_gates(cell, weights.kernel),
         _four_gates(cell, weights.recurrent_kernel),
         tf.zeros(4 * cell.units) if weights.bias is None else _four_gates(cell, weights.bias),
         h,
         c,
-        _mask(rows),
+        _mask(batch),
         x_drop,
         h_drop,
         _peepholes(weights),
@@ -87,24 +87,24 @@ def forward(kind, plan, rows, shared, kept=()):
         outputs=plan.outputs,
         relu=cell.activation is keras.activations.relu,
     )
-    h, c = _like(h, rows.states[0]), _like(c, rows.states[1])
-    y = tf.ensure_shape(y, (*rows.x.shape[:2], h.shape[1])) if plan.outputs else h[:, None, :0]
+    h, c = _like(h, batch.states[0]), _like(c, batch.states[1])
+    y = tf.ensure_shape(y, (*batch.x.shape[:2], h.shape[1])) if plan.outputs else h[:, None, :0]
     every.append(c if weights.extras else ())
-    return Passed((y, [h, c]), [], [Kept(*every)] if plan.training else [()])
+    return PassResult((y, [h, c]), [], [Kept(*every)] if plan.training else [()])
 
 
-def backward(kind, plan, rows, shared, kept):
+def backward(cells, plan, batch_and_gradients, shared, kept):
     """As `bptt.backward`; `dx` is made only where someone asks for it."""
-    rows, (dy, (dh, dc)) = rows
-    weights, cell, [kept] = shared.weights, kind.cell, kept
+    batch, (dy, (dh, dc)) = batch_and_gradients
+    weights, cell, [kept] = shared.weights, cells.cell, kept
     if not kept:
         again = plan._replace(training=True, outputs=False)
-        [kept] = forward(kind, again, rows, shared).kept
+        [kept] = forward(cells, again, batch, shared).kept
     if not plan.outputs:
         dy = dh[:, None][:, :0]
-    x_drop, h_drop = _drop(cell, rows)
+    x_drop, h_drop = _drop(cell, batch)
     dz, dh, dc, *sums = OPS.lstm_zoo_backward(
-        rows.x,
+        batch.x,
         _four_gates(cell, weights.recurrent_kernel),
         kept.h_before,
         kept.gates,
@@ -112,7 +112,7 @@ def backward(kind, plan, rows, shared, kept):
         dy,
         dh,
         dc,
-        _mask(rows),
+        _mask(batch),
         x_drop,
         h_drop,
         _peepholes(weights),
@@ -121,13 +121,13 @@ def backward(kind, plan, rows, shared, kept):
     dz = tf.ensure_shape(dz, (None, None, 4 * cell.units))
     dextras = [_peephole_gradient(kept, dz)] if weights.extras else []
     dz, dkernel, drecurrent, dbias = (_of_the_gates(cell, d) for d in (dz, *sums))
-    x_drop = None if rows.drop is None or rows.drop.x is None else rows.drop.x[:, :, None]
+    x_drop = None if batch.drop is None or batch.drop.x is None else batch.drop.x[:, :, None]
     dx = product(dz, tf.transpose(weights.kernel), x_drop, back=True)
     sums = [_like(drecurrent, weights.recurrent_kernel), _like(dkernel, weights.kernel)]
     if weights.bias is not None:
         sums.append(_like(dbias, weights.bias))
-    states = [_like(dh, rows.states[0]), _like(dc, rows.states[1])]
-    return Passed((dx, states), [*sums, *dextras], ())
+    states = [_like(dh, batch.states[0]), _like(dc, batch.states[1])]
+    return PassResult((dx, states), [*sums, *dextras], ())
 
 
 def _four_gates(cell, weight):
@@ -145,16 +145,16 @@ def _of_the_gates(cell, gradient):
     return tf.concat([f - i, g, o], axis=-1)
 
 
-def _drop(cell, rows):
+def _drop(cell, batch):
     """Factors to the input and to the hidden state, `(batch, 4, ...)`, or nothing in them."""
-    h, x = (tf.zeros((0, 0, 0)) if m is None else m for m in rows.drop or (None, None))
+    h, x = (tf.zeros((0, 0, 0)) if m is None else m for m in batch.drop or (None, None))
     if type(cell) is CoupledLSTMCell:  # a gate and what is made of it see the same
         h, x = (tf.gather(m, (0, 0, 1, 2), axis=1) if m.shape[1] else m for m in (h, x))
     return x, h
 
 
-def _mask(rows):
-    return tf.zeros((0, 0), tf.bool) if rows.mask is None else rows.mask[..., 0]
+def _mask(batch):
+    return tf.zeros((0, 0), tf.bool) if batch.mask is None else batch.mask[..., 0]
 
 
 def _peepholes(weights):

@@ -1,4 +1,8 @@
-"""A cell at given values of its weights: its step, and the way back through its steps."""
+"""A cell with values for its weights: what the forward and the backward pass compute of it.
+
+The passes are compiled for all cells that compute the same, and get the weights as tensors. So a
+pass binds a cell to the tensors that it was given, not to the cell's own variables.
+"""
 
 from typing import Any, NamedTuple
 
@@ -8,8 +12,8 @@ from lstm_zoo.backend import tf
 from lstm_zoo.cells.registry import derivatives
 
 
-class Weights(NamedTuple):
-    """The weights of a cell, as tensors."""
+class CellWeights(NamedTuple):
+    """The weights of a cell, as variables or as tensors."""
 
     recurrent_kernel: Any  # this and the next two make z; each may be None
     kernel: Any
@@ -25,24 +29,31 @@ class Dropout(NamedTuple):
 
 
 def variables_of(cell):
-    """The variables of a cell, as `Weights`."""
+    """The variables of a cell, as `CellWeights`."""
     usual = [cell.weight_of_z(name) for name in ("recurrent_kernel", "kernel", "bias")]
     extras = [w for w in cell.weights if not any(w is u for u in usual)]
     extras = [w for w in extras if keras.backend.is_float_dtype(w.dtype)]
-    return Weights(*usual, extras)
+    return CellWeights(*usual, extras)
 
 
-class Net:
-    """All that the two passes ask of a cell."""
+class BoundCell:
+    """A cell with given weights and dropout masks.
+
+    Args:
+        cell: a built `lstm_zoo.cells.Cell`.
+        drop: a `Dropout`, or None.
+        weights: a `CellWeights` of tensors.
+    """
 
     def __init__(self, cell, drop, weights):
         self.cell, self.weights = cell, weights
         self.h_drop, self.x_drop = drop or (None, None)
         self.U, self.W, self.b, self.extras = weights
-        # Turned over once and not at every step.
+        # Transposed once and not at every step.
         self.U_T, self.W_T = (None if w is None else tf.transpose(w) for w in (self.U, self.W))
 
     def z(self, states, x):
+        """What the gates see, `(batch, width)`, from the states before a step and its input."""
         if self.W is None:
             return x
         z = product(x, self.W, self.x_drop)
@@ -51,10 +62,11 @@ class Net:
         return z if self.b is None else z + self.b
 
     def z_width(self, x):
+        """How wide `z` is."""
         return x.shape[-1] if self.W is None else self.W.shape[1]
 
     def weight_gradients(self, states, x, dz):
-        """Those of the weights that make `z`, from all steps of a segment."""
+        """The gradients of the weights that make `z`, from all steps of a segment."""
         r = None if self.U is None else self.recurrent_part(states)
         return [
             *([] if self.U is None else [kernel_gradient(r, dz, self.h_drop)]),
@@ -63,10 +75,11 @@ class Net:
         ]
 
     def input_gradient(self, dz):
-        """That of `x`, back through its part of `z`."""
+        """The gradient of `x`, from that of `z`."""
         return dz if self.W is None else product(dz, self.W_T, self.x_drop, back=True)
 
     def recurrent_part(self, states):
+        """The states that the recurrent kernel multiplies, side by side."""
         return self.cell.recurrent_part(states)
 
     def step(self, z, states, inputs):
@@ -75,7 +88,7 @@ class Net:
         return [now[name] for name in self.cell.state_names]
 
     def _replace_extras(self, extras):
-        return Net(self.cell, None, self.weights._replace(extras=extras))
+        return BoundCell(self.cell, None, self.weights._replace(extras=extras))
 
     def _at_these_weights(self, function, *args, **by_name):
         """Call a function that then sees `self.extras` for the values of the cell's weights."""

@@ -2,11 +2,11 @@
 
 from lstm_zoo.backend import needs_tensorflow, sees_a_gpu, tf, wide
 from lstm_zoo.recurrence import bptt, native, portable
-from lstm_zoo.recurrence.bptt import Rows, Shared
-from lstm_zoo.recurrence.compiled import kind_of, traced, two_features
-from lstm_zoo.recurrence.net import Dropout, variables_of
-from lstm_zoo.recurrence.parts import in_parts
+from lstm_zoo.recurrence.bound_cell import Dropout, variables_of
+from lstm_zoo.recurrence.bptt import Batch, Shared
+from lstm_zoo.recurrence.compiled import equal_cells_of, traced, two_features
 from lstm_zoo.recurrence.segments import Plan, pad_to_bucket, segment_of
+from lstm_zoo.recurrence.shards import in_shards
 
 if tf is not None:
     # Whether an outer function is compiled as a whole; TensorFlow's only way to ask.
@@ -84,7 +84,7 @@ def run(
     if not use_native:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
-    rows = Rows(x, extra_inputs, drawn, states, mask, drop)
+    batch = Batch(x, extra_inputs, drawn, states, mask, drop)
     # One program for all sizes: C need not know them, and eager calls come in too many.
     any_size = use_native or tf.executing_eagerly()
     plan = Plan(
@@ -95,10 +95,10 @@ def run(
         split=not (use_native or compiled_around or sees_a_gpu()),
         native=use_native,
     )
-    kind = kind_of(cell)
-    specs = _of_any_size(rows) if any_size else rows
-    tensors = [a for a in tf.nest.flatten((rows, weights)) if a is not None]
-    results = _differentiable.program(kind, plan, specs, weights)(*tensors)
+    cells = equal_cells_of(cell)
+    specs = _of_any_size(batch) if any_size else batch
+    tensors = [a for a in tf.nest.flatten((batch, weights)) if a is not None]
+    results = _differentiable.program(cells, plan, specs, weights)(*tensors)
     outputs, *states = [tf.cast(a, cell.compute_dtype) for a in results]
     for state in states:
         state.set_shape((x.shape[0], None))
@@ -112,7 +112,7 @@ def _cast(tensors, dtype):
     return tf.nest.map_structure(lambda a: None if a is None else tf.cast(a, dtype), tensors)
 
 
-def _of_any_size(rows):
+def _of_any_size(batch):
     """Specifications of tensors that calls of all sizes share."""
 
     def unknown(axes, structure):
@@ -121,9 +121,10 @@ def _of_any_size(rows):
 
         return tf.nest.map_structure(spec, structure)
 
-    x, extra_inputs, drawn, mask = unknown(2, (rows.x, rows.extra_inputs, rows.drawn, rows.mask))
-    states, drop = unknown(1, (rows.states, rows.drop))
-    return Rows(x, extra_inputs, drawn, states, mask, drop)
+    in_time = batch.x, batch.extra_inputs, batch.drawn, batch.mask
+    x, extra_inputs, drawn, mask = unknown(2, in_time)
+    states, drop = unknown(1, (batch.states, batch.drop))
+    return Batch(x, extra_inputs, drawn, states, mask, drop)
 
 
 def _dropout_of_all_gates(input_mask, recurrent_mask):
@@ -139,34 +140,34 @@ def _dropout_of_all_gates(input_mask, recurrent_mask):
 
 
 if tf is not None:
-    _forward = in_parts(traced(bptt.forward, jit_compile=True))
-    _backward = in_parts(traced(bptt.backward, jit_compile=True))
+    _forward = in_shards(traced(bptt.forward, jit_compile=True))
+    _backward = in_shards(traced(bptt.backward, jit_compile=True))
 
 
-def _with_gradient(kind, plan, rows, weights):
+def _with_gradient(cells, plan, batch, weights):
     """The outputs and the last states, in a graph; the backward pass is their gradient."""
     forward, backward = (native.forward, native.backward) if plan.native else (_forward, _backward)
-    steps = rows.x.shape[1]
+    steps = batch.x.shape[1]
     if steps is None:
-        steps = tf.shape(rows.x)[1]
+        steps = tf.shape(batch.x)[1]
         if not plan.native:
-            every = rows.x, rows.extra_inputs, rows.drawn, rows.mask
+            every = batch.x, batch.extra_inputs, batch.drawn, batch.mask
             x, extra_inputs, drawn, mask = tf.nest.map_structure(pad_to_bucket, every)
-            rows = Rows(x, extra_inputs, drawn, rows.states, mask, rows.drop)
-    sources = (rows.x, rows.extra_inputs, rows.states, weights)
-    given = (rows.drawn, rows.mask, rows.drop, steps)  # no gradient is taken by these
+            batch = Batch(x, extra_inputs, drawn, batch.states, mask, batch.drop)
+    sources = (batch.x, batch.extra_inputs, batch.states, weights)
+    given = (batch.drawn, batch.mask, batch.drop, steps)  # no gradient is taken by these
     places = [a is not None for a in tf.nest.flatten(sources)]
 
     def inputs_of_a_pass(tensors, given):
         tensors, (drawn, mask, drop, steps) = iter(tensors), given
         flat = [next(tensors) if there else None for there in places]
         x, extra_inputs, states, weights = tf.nest.pack_sequence_as(sources, flat)
-        return Rows(x, extra_inputs, drawn, states, mask, drop), Shared(steps, weights)
+        return Batch(x, extra_inputs, drawn, states, mask, drop), Shared(steps, weights)
 
     @tf.custom_gradient
     def results(*tensors):
         # No tape may look inside the compiled passes: it would make them keep every value.
-        passed = forward(kind, plan, *inputs_of_a_pass(tensors, given))
+        passed = forward(cells, plan, *inputs_of_a_pass(tensors, given))
         kept = tf.nest.map_structure(tf.stop_gradient, passed.kept)
 
         def gradient(*upstream):
@@ -175,24 +176,24 @@ def _with_gradient(kind, plan, rows, weights):
 
             @tf.custom_gradient
             def gradients(*inputs):
-                rows, shared = inputs_of_a_pass(inputs, here)
+                batch, shared = inputs_of_a_pass(inputs, here)
                 dy, *ds = inputs[len(tensors) :]
-                back = backward(kind, plan, (rows, (dy, ds)), shared, kept)
-                return [*tf.nest.flatten(back.rows), *back.sums], lambda *further: second(
+                back = backward(cells, plan, (batch, (dy, ds)), shared, kept)
+                return [*tf.nest.flatten(back.per_sequence), *back.sums], lambda *further: second(
                     inputs, here, further
                 )
 
             return gradients(*map(tf.identity, tensors), *upstream)
 
-        return tf.nest.flatten(passed.rows), gradient
+        return tf.nest.flatten(passed.per_sequence), gradient
 
     def second(inputs, given, further):
         """The gradient of the gradient, by autodiff of the plain loop: right, but not fast."""
         # tf.gradients, for no tape records while TensorFlow takes forward-mode derivatives.
         inputs, count = [tf.identity(a) for a in inputs], sum(places)
-        rows, shared = inputs_of_a_pass(inputs, given)
-        again = bptt.forward(kind, plan._replace(training=False), rows, shared)
-        again, zero = tf.nest.flatten(again.rows), {"unconnected_gradients": "zero"}
+        batch, shared = inputs_of_a_pass(inputs, given)
+        again = bptt.forward(cells, plan._replace(training=False), batch, shared)
+        again, zero = tf.nest.flatten(again.per_sequence), {"unconnected_gradients": "zero"}
         grads = tf.gradients(again, inputs[:count], inputs[count:], **zero)
         return tf.gradients(grads, inputs, further, **zero)
 

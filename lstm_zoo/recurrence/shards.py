@@ -1,0 +1,111 @@
+"""A batch cut into shards that run side by side, one on each core.
+
+A step of a recurrence is too small for two cores to share: they would wait for each other at every
+product. So each core takes whole sequences of its own, some sixteen at a time. Shards have one of
+a few sizes, and zeros fill up the last one, so that batches of many sizes share a few programs.
+"""
+
+import os
+
+from lstm_zoo.backend import tf
+from lstm_zoo.recurrence.bptt import PassResult
+
+SEQUENCES = 16  # in a shard: fewer would waste the weights that a product reads, more the cores
+SHARDS = max(4, min(os.cpu_count() or 1, 16))  # at most; those of a larger batch are larger
+SIZES = [1, 2, 4, 8, *(k << n for n in range(24) for k in (16, 24))]
+
+
+class in_shards:
+    """A pass over the shards of a batch, from the pass over one shard.
+
+    It takes and returns the same, but `kept` is a list with an entry for each shard.
+    """
+
+    def __init__(self, program):
+        self.program = program
+
+    def __call__(self, cells, plan, batch, shared, kept=None):
+        total = _size_of(batch)
+        known = isinstance(total, int)
+        size, count = size_and_count(total) if plan.split else (total, 1)
+        kept = kept or [()] * count
+        if not plan.split or (known and size == total):
+            whole = self.program(cells, plan, batch, shared, kept[0])
+            return whole._replace(kept=[whole.kept])
+        if known:
+            shards = (_take(batch, k * size, size) for k in range(count))
+            done = [self.program(cells, plan, s, shared, k) for s, k in zip(shards, kept)]
+        else:
+            starts = [k * size for k in range(count)]
+            done = [
+                self._if_any(cells, plan, batch, start, size, shared, k)
+                for start, k in zip(starts, kept)
+            ]
+        per_sequence, sums, kept = zip(*done)
+        per_sequence = tf.nest.map_structure(
+            lambda *shards: tf.concat(shards, 0)[:total], *per_sequence
+        )
+        return PassResult(per_sequence, [tf.add_n(shards) for shards in zip(*sums)], list(kept))
+
+    def _if_any(self, cells, plan, batch, start, size, shared, kept):
+        """The results of the shard from `start`; of no sequence if the batch ends before it."""
+        some = _on_tensors(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), batch)
+        like = self.program.program(cells, plan, some, shared, kept).structured_outputs
+        timesteps = tf.shape(tf.nest.flatten(batch)[0])[1]
+
+        def yes():
+            return self.program(cells, plan, _take(batch, start, size), shared, kept)
+
+        def no():
+            none = tf.nest.map_structure(
+                lambda a: zeros([0, *a.shape[1:]], a, timesteps), like.per_sequence
+            )
+            rest = tf.nest.map_structure(lambda a: zeros(a.shape, a, 0), like[1:])
+            return PassResult(none, *rest)  # nothing reads what is kept of no sequence
+
+        def zeros(shape, a, unknown):
+            return tf.zeros([unknown if n is None else n for n in shape], a.dtype)
+
+        return tf.cond(start < _size_of(batch), yes, no)
+
+
+def size_and_count(total):
+    """How many sequences a shard has, and the number of shards for so many sequences in all.
+
+    For a tensor the number is the largest there can be.
+    """
+    if isinstance(total, int):
+        size = _size(total)
+        return size, max(1, -(-total // size))
+    most = SEQUENCES * SHARDS
+    few = tf.gather([_size(few) for few in range(most + 1)], tf.minimum(total, most))
+    even, sizes = -(-total // SHARDS), tf.constant(SIZES)
+    return tf.where(total > most, sizes[tf.searchsorted(sizes, even[None])[0]], few), SHARDS
+
+
+def _size(total):
+    count = max(-(-total // SEQUENCES), 2 if total >= SEQUENCES else 1)
+    even = -(-total // min(count, SHARDS))
+    return next(size for size in SIZES if size >= even)
+
+
+def _size_of(batch):
+    x = tf.nest.flatten(batch)[0]
+    return x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+
+
+def _take(batch, start, size):
+    """`size` sequences from `start` on, filled up with zeros."""
+
+    def take(a):
+        shard = a[start : start + size]
+        if shard.shape[0] is not None and shard.shape[0] == size:
+            return shard
+        missing = size - (shard.shape[0] if shard.shape[0] is not None else tf.shape(shard)[0])
+        return tf.pad(shard, [[0, missing]] + [[0, 0]] * (len(a.shape) - 1))
+
+    return _on_tensors(take, batch)
+
+
+def _on_tensors(function, structure):
+    return tf.nest.map_structure(lambda a: function(a) if tf.is_tensor(a) else a, structure)
