@@ -72,6 +72,7 @@ def test_every_cell_in_c_equals_keras(tmp_path):
     np.testing.assert_allclose(in_c(model, tmp_path, x), by_keras(model, x), atol=1e-5)
 
 
+@pytest.mark.short("probabilities0", "estimate", "quantiles")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "model",

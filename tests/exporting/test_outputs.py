@@ -222,6 +222,7 @@ def test_a_chain_tagger_gives_tags(format, tmp_path):
     assert_gives(model, format, tmp_path, ["crf"], sequence=x)
 
 
+@pytest.mark.short(steps=(5,))
 @pytest.mark.parametrize("steps", [1, 5])
 def test_a_chain_tagger_without_a_mask_gives_tags(steps, tmp_path):
     x = RNG.normal(size=(2, steps, 2)).astype("float32")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_zoo as lz
-from lstm_zoo.monitor import GradientMonitor
+from lstm_zoo.inspection.monitor import GradientMonitor
 
 FITS = {"keras": lambda model, x, y, **options: model.fit(x, y, **options), "ours": lz.fit}
 in_both_fits = pytest.mark.parametrize("fit", FITS.values(), ids=FITS)

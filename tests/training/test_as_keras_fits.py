@@ -77,6 +77,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.short("averages", "accumulates", "clips all", "scales", "follows a schedule")
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_does_all_that_it_does_in_keras(name):
     assert_alike(lambda: compiled(OPTIMIZERS[name]()), X, Y)
@@ -307,6 +308,7 @@ CALLBACKS = {
 }
 
 
+@pytest.mark.short("early stopping", "plateau", "checkpoint")
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callbacks_of_keras_work_as_in_keras(name, tmp_path):
     folders = iter([tmp_path / "theirs", tmp_path / "ours"])

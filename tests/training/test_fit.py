@@ -224,6 +224,7 @@ def test_nothing_keeps_a_trained_model_alive():
     assert model() is None
 
 
+@pytest.mark.long
 def test_no_graph_stays_behind_a_training():
     """TensorFlow would keep each for good: 3 MB a call."""
 
