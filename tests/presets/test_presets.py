@@ -19,8 +19,8 @@ from lstm_zoo import presets
 from lstm_zoo.presets import card, load, reading, recipe, smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
-# Five sorts of tasks; one other test compares the answers of every preset.
-some_in_short = pytest.mark.short(name=("bleeding", "dates", "electricity", "fat", "motions"))
+# Four sorts of tasks; one other test compares the answers of every preset.
+some_in_short = pytest.mark.short(name=("bleeding", "dates", "fat", "motions"))
 TESTS = pathlib.Path(__file__).parents[1]
 COMPUTED = runpy.run_path(str(TESTS / "backends" / "cases.py"))["computed"]
 
