@@ -188,6 +188,7 @@ def test_italy_power_demand_has_the_counts_of_the_archive_and_days_of_unit_sprea
     np.testing.assert_allclose(data.x_test.std(axis=1, ddof=1), 1, atol=1e-6)
 
 
+@pytest.mark.long
 def test_mnist1d_is_centred_and_as_hard_for_a_linear_model_as_published():
     from sklearn.linear_model import LogisticRegression
 

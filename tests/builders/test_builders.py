@@ -118,6 +118,7 @@ def test_quantile_loss_equals_its_formula():
     np.testing.assert_allclose(float(loss(truth, forecast)), total / 3, rtol=1e-6)
 
 
+@pytest.mark.short("<lambda>-y2")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "y"),

@@ -236,7 +236,7 @@ def test_engine_of_the_cell_equals_keras_loop(name, monkeypatch):
     assert_equals_keras_loop(*masked_layer(name), monkeypatch)
 
 
-@some_in_short
+@pytest.mark.short(name=("lstm",))
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_engine_without_mask_equals_keras_loop(name, monkeypatch):
@@ -277,7 +277,7 @@ def test_half_precision_stays_near_to_single(name):
         np.testing.assert_allclose(tf.cast(y, "float32"), expected, atol=tolerance)
 
 
-@some_in_short
+@pytest.mark.short(name=("lstm", "min_lstm", "leaky of the contract"))
 @pytest.mark.slow
 @every_cell
 def test_model_of_every_cell_trains_saves_loads_and_exports(name, tmp_path):

@@ -182,6 +182,7 @@ def test_one_tf_function_serves_every_length_and_batch():
     assert len(traces) == 1
 
 
+@pytest.mark.short(mask=("holes",))
 @pytest.mark.slow
 @pytest.mark.parametrize("mask", ["none", "holes"])
 def test_gradient_of_a_gradient_equals_keras(mask):

@@ -166,6 +166,7 @@ def test_electricity_trains_on_all_that_stands_behind_two_weeks_and_the_smoothin
         np.testing.assert_allclose(whole[:, at], alone[:, 0], rtol=1e-5)
 
 
+@pytest.mark.long
 def test_electricity_is_forecast_by_the_smoothing_and_its_interval_by_the_lstm():
     electricity, model = task("electricity"), lz.load_preset("electricity")
     x, _ = electricity.test
@@ -352,6 +353,7 @@ def test_predict_reads_what_spreadsheets_write(tmp_path):
         assert answers("italy_power", path) == expected
 
 
+@pytest.mark.long
 def test_predict_scores_a_long_series_in_parts_as_in_one_piece(tmp_path, monkeypatch):
     series = lz.datasets.load("internal_bleeding").x_test
     for steps, rows in ((100, 301), (77, 231), (64, 256), (50, 90)):

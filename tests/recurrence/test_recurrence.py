@@ -172,7 +172,7 @@ def test_graphs_with_unknown_sizes_give_the_same_gradients(signature):
     assert largest_difference(in_graph(x, mask), expected) < 1e-10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradients_without_training_are_the_same():
     layer = random_layer(lz.LSTM, 2, 1, dtype="float64")
     x = tf.random.stateless_normal((3, 5, 2), [1, 2], dtype=tf.float64)

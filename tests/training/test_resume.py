@@ -37,6 +37,7 @@ def whole():
     return model.get_weights(), history
 
 
+@pytest.mark.short(step=(4,))
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [4, 27])
 def test_interrupted_run_ends_bit_for_bit_as_a_whole_one(tmp_path, monkeypatch, whole, step):

@@ -210,7 +210,7 @@ def _least_cpu(calls):
     return min(taken)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_redraw_takes_less_than_drawing_anew(speech):
     model, x, _ = speech
 
