@@ -10,11 +10,13 @@ from . import (
     inspection,
     labels,
     layers,
+    naming,
     plots,
     presets,
     recurrence,
     sequences,
     tasks,
+    texts,
     training,
     weights,
     widgets,
@@ -56,12 +58,16 @@ from .inspection import (
 )
 from .labels import (
     encode_labels,
+    encode_tags,
 )
 from .layers import (
     LSTM,
     RNN,
     CoupledLSTM,
     PeepholeLSTM,
+)
+from .naming import (
+    predict,
 )
 from .presets import (
     list_presets,
@@ -82,6 +88,9 @@ from .sequences import (
     pad,
     panel,
     windows,
+)
+from .texts import (
+    encode_texts,
 )
 from .training import (
     fit,
@@ -114,6 +123,8 @@ __all__ = [
     "course",
     "datasets",
     "encode_labels",
+    "encode_tags",
+    "encode_texts",
     "explain",
     "export",
     "exporting",
@@ -129,9 +140,11 @@ __all__ = [
     "load",
     "load_preset",
     "lstm_in_numpy",
+    "naming",
     "pad",
     "panel",
     "plots",
+    "predict",
     "preset_card",
     "presets",
     "recurrence",
@@ -142,6 +155,7 @@ __all__ = [
     "sequences",
     "stream",
     "tasks",
+    "texts",
     "trace",
     "train_preset",
     "training",

@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from lstm_zoo import checks
 from lstm_zoo.spelling import suggest as _suggest
+from lstm_zoo.texts import filled, rows_of_words
 
-__all__ = ["Labels", "encode_labels"]
+__all__ = ["Labels", "encode_labels", "encode_tags"]
 
 
 class Labels(NamedTuple):
-    """Labels as whole numbers, `(samples,)` int32, and the name of each of them."""
+    """Labels as whole numbers, `(samples,)` or `(samples, timesteps)` int32, and their names."""
 
     y: np.ndarray
     names: tuple[str, ...]
@@ -49,13 +50,24 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
         >>> encode_labels([[0, 1], [1, 0]]).y.tolist()
         [1, 0]
     """
-    values = np.asarray(labels)
+    try:
+        values = np.asarray(labels)
+    except ValueError as problem:  # rows of unequal length
+        raise ValueError(
+            "labels must be (samples,) or one-hot rows, got rows of unequal length; "
+            "lz.encode_tags takes a list of tags for each sentence"
+        ) from problem
     if values.ndim == 1 and not hasattr(labels, "dtype"):
         values = np.asarray(labels, object)  # else NumPy makes text of a number beside text
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.size == 0:
         raise ValueError(f"labels must not be empty, got shape {values.shape}")
+    if values.ndim == 2 and values.dtype.kind in "UO":
+        raise ValueError(
+            f"labels must be (samples,) or one-hot rows, got shape {values.shape} of "
+            f"{values[0, 0]!r:.40}; lz.encode_tags takes a list of tags for each sentence"
+        )
     if values.ndim == 2:
         return _from_one_hot(values, names)
     if values.ndim != 1:
@@ -78,6 +90,57 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
             f"{checks.near(unknown[0], names)}"
         )
     return Labels(np.array([numbers[text] for _, text in texts], dtype="int32"), names)
+
+
+def encode_tags(tags: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Labels:
+    """A list of tags for each sentence as whole numbers, padded with 0 to the longest.
+
+    What stands at the padding does not matter where a model masks it, as one that was built with
+    `vocabulary=` does. Such a model needs no call of it: `lz.fit` takes the tags themselves.
+
+    Args:
+        tags: a list of lists of strings, a tag for each word.
+        names: of the tags, in the order of the numbers they get, as an earlier call gave them. None
+            takes the tags that occur, in rising order.
+
+    Returns:
+        `Labels(y, names)`, of which `y` is `(samples, timesteps)` int32.
+
+    Raises:
+        ValueError: naming the first row that is no list of strings, or a tag that is not among
+            `names`.
+
+    Example:
+        >>> encode_tags([["DET", "NOUN", "VERB"], ["NOUN"]])
+        Labels(2 of 3 classes: DET, NOUN, VERB)
+        >>> encode_tags([["DET", "NOUN", "VERB"], ["NOUN"]]).y.tolist()
+        [[0, 1, 2], [1, 0, 0]]
+    """
+    rows = rows_of_words("tags", tags)
+    names = tuple(sorted(set().union(*rows))) if names is None else _names(names)
+    return Labels(filled(numbered("tags", rows, names)), names)
+
+
+def numbered(name, rows, names) -> list[list[int]]:
+    """Rows of strings as rows of their places in `names`.
+
+    Args:
+        name: what an error calls the rows.
+        rows: lists of strings.
+        names: each another.
+
+    Raises:
+        ValueError: naming the first string that is not in `names`, and its row.
+    """
+    numbers = {one: number for number, one in enumerate(names)}
+    for row, strings in enumerate(rows):
+        unknown = next((one for one in strings if one not in numbers), None)
+        if unknown is not None:
+            raise ValueError(
+                f"{name} must be among {checks.listed(names):.200}, got {unknown!r} in row {row}"
+                f"{checks.near(unknown, names)}"
+            )
+    return [[numbers[one] for one in strings] for strings in rows]
 
 
 def _text(value):

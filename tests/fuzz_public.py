@@ -78,6 +78,7 @@ LEFT_OUT = {
     "sequences.Panel": RECORD,
     "sequences.Windows": "what `windows` returns, which is called here",
     "labels.Labels": RECORD,
+    "texts.Texts": RECORD,
     "presets.train_preset": TRAINS,
     "presets.tune": TRAINS,
     "widgets.Explorer": "what the functions of the widgets return",
@@ -101,6 +102,7 @@ def calls():
     coder = lz.build_autoencoder((5, 2), lstm_units=(2,))
     speller = lz.build_language_model(5, lstm_units=(2,), embedding_dim=2)
     translator = lz.build_seq2seq(5, 5, lstm_units=2, embedding_dim=2)
+    reader = lz.build_classifier((None,), ["c", "d"], vocabulary=["a b"], lstm_units=2)
     layer = lz.LSTM(2)
     layer.build((None, None, 2))
     traced = lz.trace(regressor, X)
@@ -123,6 +125,12 @@ def calls():
         "sequences.pad": (1, {"sequences": [SERIES[:3], SERIES[:5]]}),
         "sequences.batches_by_length": (1, {"sequences": [SERIES[:3], SERIES[:5]], "y": [0, 1]}),
         "labels.encode_labels": (1, {"labels": ["a", "b", "a"]}),
+        "labels.encode_tags": (1, {"tags": [["a", "b"], ["a"]]}),
+        "texts.Vocabulary": (1, {"texts": ["a b", "a"]}),
+        "texts.encode_texts": (1, {"texts": ["a b", "a"]}),
+        "naming.class_names": (1, {"model": reader}),
+        "naming.vocabulary": (1, {"model": reader}),
+        "naming.predict": (3, {"model": reader, "data": ["a b", "a"]}),
         "datasets.windows": (1, {"series": SERIES, "input_steps": 5, "horizon": 2}),
         "datasets.load": (1, {"name": "italy_power_demand"}),
         "datasets.names": (1, {}),
@@ -155,6 +163,8 @@ def calls():
         "layers.SLSTMBlock": (1, {}),
         "layers.MaxOverTime": (1, {"dtype": "float32"}),
         "layers.MeanOverTime": (1, {"dtype": "float32"}),
+        "layers.NamedDense": (1, {"units": 2, "class_names": ["a", "b"]}),
+        "layers.WordEmbedding": (1, {"vocabulary": lz.texts.Vocabulary(["a"]), "output_dim": 2}),
         "layers.RunningNormalization": (1, {"dtype": "float32"}),
         "layers.ScaledBack": (1, {"num_targets": 1, "quantiles": (0.1, 0.9)}),
         "layers.WindowScale": (1, {}),

@@ -11,8 +11,8 @@ from IPython.core.completer import IPCompleter, provisionalcompleter
 import lstm_zoo as lz
 
 ROOMS = ["builders", "cells", "course", "datasets", "exporting", "forecasting", "inspection"]
-ROOMS += ["labels", "layers", "plots", "presets", "recurrence", "sequences", "tasks"]
-ROOMS += ["training", "weights", "widgets"]
+ROOMS += ["labels", "layers", "naming", "plots", "presets", "recurrence", "sequences", "tasks"]
+ROOMS += ["texts", "training", "weights", "widgets"]
 
 
 def public():

@@ -6,6 +6,7 @@ import keras
 from typing_extensions import Unpack
 
 from lstm_zoo import checks
+from lstm_zoo.builders.classes import Classes, counted_and_named, probabilities
 from lstm_zoo.builders.options import Options, TokenOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, sequence_input, summary
 
@@ -15,7 +16,7 @@ OUTPUTS = ("softmax", "sigmoid", "multilabel")
 @takes(TokenOptions)
 def build_classifier(
     input_shape: tuple[int | None, int] | tuple[int | None],
-    num_classes: int,
+    num_classes: Classes,
     *,
     lstm_units: int | Sequence[int] = (64, 32),
     dense_units: int | Sequence[int] = (32,),
@@ -33,7 +34,9 @@ def build_classifier(
 
     Args:
         num_classes: 2 or more. Labels are integers from 0 to `num_classes - 1`;
-            `lz.encode_labels` makes them from names, booleans or one-hot rows.
+            `lz.encode_labels` makes them from names, booleans or one-hot rows. Or the names of the
+            classes in the order of these integers, or all training labels as strings: then the
+            model keeps the names, `lz.fit` takes labels as strings, and `lz.predict` gives names.
         pooling: "last" takes the last hidden state, "mean" and "max" those of the hidden states of
             all steps, "attention" a mean of them whose weights are learnt. Masked steps count for
             nothing. None takes "max" where `timesteps` is given, for the last state is a poor
@@ -61,8 +64,11 @@ def build_classifier(
         (None, 9)
         >>> build_classifier((100,), 2, vocabulary_size=5000, output="sigmoid").output_shape
         (None, 1)
+        >>> texts, labels = ["so good", "too bad"], ["good", "bad"]
+        >>> build_classifier((None,), labels, vocabulary=texts).output_shape
+        (None, 2)
     """
-    num_classes = checks.count("num_classes", num_classes, least=2)
+    num_classes, names = counted_and_named(num_classes)
     output = checks.one_of("output", output, OUTPUTS)
     if output == "sigmoid" and num_classes != 2:
         raise ValueError(f"num_classes must be 2 where output is 'sigmoid', got {num_classes}")
@@ -73,18 +79,11 @@ def build_classifier(
     x = summary(x, lstm_units, shared, pooling=pooling, bidirectional=bidirectional)
     if normalise_summary:
         x = keras.layers.LayerNormalization(name="normalise_summary")(x)
-    x = _probabilities(dense(x, dense_units, shared), num_classes, output)
+    x = dense(x, dense_units, shared)
     exclusive = output == "softmax"
+    width = 1 if output == "sigmoid" else num_classes
+    x = probabilities(x, width, names, "softmax" if exclusive else "sigmoid")
     loss = "sparse_categorical_crossentropy" if exclusive else "binary_crossentropy"
     metric = "accuracy" if exclusive else "binary_accuracy"
     model = keras.Model(inputs, x, name=shared.name)
     return compiled(model, loss, [metric], shared, own_rate=3e-3)
-
-
-def _probabilities(x, num_classes, output):
-    layer = keras.layers.Dense(
-        1 if output == "sigmoid" else num_classes,
-        activation="softmax" if output == "softmax" else "sigmoid",
-        name="probabilities",
-    )
-    return layer(x)

@@ -4,18 +4,19 @@ import functools
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
 import keras
 
 from lstm_zoo import checks
+from lstm_zoo.texts import Vocabulary, rows_of_words, split_words
 
 # What `help` says of an argument where a builder's own docstring does not describe it.
 ARGUMENTS = """
 input_shape: `(timesteps, features)`; `timesteps` may be None where lengths vary. With
-    `vocabulary_size`, `(timesteps or None,)`.
+    `vocabulary` or `vocabulary_size`, `(timesteps or None,)`.
 lstm_units: units of each recurrent layer, first to last; at least one; 16 means (16,).
 dense_units: units of each Dense layer between them and the output; may be empty.
 bidirectional: whether each recurrent layer reads the sequence from both ends.
@@ -34,9 +35,13 @@ recurrent_dropout: fraction of the hidden state dropped within the recurrent lay
 kernel_regularizer, recurrent_regularizer, bias_regularizer: of the recurrent layers, as in
     Keras: "l2" or a `keras.regularizers.Regularizer`; the first also of the Dense layers.
 mask_value: steps at which every feature has this value are left out; None leaves none out. A
-    number: NaN equals nothing, itself included. With `vocabulary_size`, None or 0.
+    number: NaN equals nothing, itself included. With `vocabulary_size`, None or 0; with
+    `vocabulary`, padding is always left out.
 vocabulary_size: None; or, where steps are whole numbers (words, characters), how many there
     are, 0 included. An Embedding then comes first.
+vocabulary: None; or the training texts, a list of texts or of lists of words, or an
+    `lz.texts.Vocabulary` made of them. The model then keeps the vocabulary, and `lz.fit` and
+    `lz.predict` take texts; words that it lacks are all one word. Not with `vocabulary_size`.
 embedding_dim: features of a step behind the Embedding.
 loss, metrics: as `keras.Model.compile` takes them; None takes the builder's own.
 optimizer: None takes Adam; a name or a `keras.optimizers.Optimizer`.
@@ -79,6 +84,7 @@ class TokenOptions(SequenceOptions, total=False):
     """And of those that read tokens too."""
 
     vocabulary_size: int | None
+    vocabulary: Vocabulary | Sequence[str] | Sequence[Sequence[str]] | None
     embedding_dim: int
 
 
@@ -104,6 +110,7 @@ class Options:
     bias_regularizer: Any = None
     mask_value: float | None = None
     vocabulary_size: int | None = None
+    vocabulary: Vocabulary | Sequence[str] | Sequence[Sequence[str]] | None = None
     embedding_dim: int = 32
     loss: Any = None
     metrics: Any = None
@@ -118,6 +125,21 @@ class Options:
             self._set(argument, checks.of_keras(argument, getattr(self, argument)))
         if isinstance(self.loss, str):
             keras.losses.get(self.loss)  # a wrong name ends here, not in the first step
+        if self.vocabulary is None:
+            return
+        if self.vocabulary_size is not None:
+            raise ValueError(
+                "give vocabulary or vocabulary_size, not both; "
+                "lz.texts.Vocabulary(texts, size=...) keeps the most frequent words"
+            )
+        if not isinstance(self.vocabulary, Vocabulary):
+            rows = rows_of_words("vocabulary", self.vocabulary, split_words)
+            self._set("vocabulary", Vocabulary(rows))
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether the steps of the input are whole numbers, which an Embedding reads."""
+        return self.vocabulary is not None or self.vocabulary_size is not None
 
     def _set(self, argument, checked):
         object.__setattr__(self, argument, checked)  # frozen for all others

@@ -11,6 +11,7 @@ from lstm_zoo.layers import (
     MaxOverTime,
     MeanOverTime,
     RunningNormalization,
+    WordEmbedding,
     layer_for,
 )
 from lstm_zoo.layers.scaling import Normalization
@@ -26,7 +27,7 @@ def sequence_input(input_shape, options: Options, *, normalise=None, name="seque
     """
     if isinstance(normalise, str):
         checks.one_of("normalise", normalise, ["running"])
-    if options.vocabulary_size is not None:
+    if options.reads_tokens:
         return _token_input(input_shape, options, normalise, name)
     timesteps, features = checked_shape(input_shape)
     inputs = x = keras.Input((timesteps, features), name=name)
@@ -47,29 +48,35 @@ def normalised(x, normalise, cell, mask_value=None, name="normalise"):
 
 
 def _token_input(input_shape, options, normalise, name):
+    given = "vocabulary_size" if options.vocabulary is None else "vocabulary"
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     if len(shape) != 1:
         raise ValueError(
-            "input_shape must be (timesteps or None,) of whole numbers where vocabulary_size is "
-            f"given, got {input_shape!r}"
+            f"input_shape must be (timesteps or None,) of whole numbers where {given} is given, "
+            f"got {input_shape!r}"
         )
     if shape[0] is not None:
         shape = (checks.count("input_shape's timesteps", shape[0]),)
     if options.mask_value not in (None, 0):
         raise ValueError(
-            "mask_value must be None or 0 where vocabulary_size is given, "
-            f"got {options.mask_value!r}"
+            f"mask_value must be None or 0 where {given} is given, got {options.mask_value!r}"
         )
     if normalise is not None and not isinstance(normalise, str):
-        raise ValueError("normalise must be None where vocabulary_size is given")
-    embedding = keras.layers.Embedding(
+        raise ValueError(f"normalise must be None where {given} is given")
+    inputs = keras.Input(shape, dtype="int32", name=name)
+    return inputs, _embedding(options)(inputs)
+
+
+def _embedding(options):
+    dim = checks.count("embedding_dim", options.embedding_dim)
+    if options.vocabulary is not None:
+        return WordEmbedding(options.vocabulary, dim, name="embedding")
+    return keras.layers.Embedding(
         checks.count("vocabulary_size", options.vocabulary_size, least=2),
-        checks.count("embedding_dim", options.embedding_dim),
+        dim,
         mask_zero=options.mask_value == 0,
         name="embedding",
     )
-    inputs = keras.Input(shape, dtype="int32", name=name)
-    return inputs, embedding(inputs)
 
 
 def _normalisation(samples, features, mask_value, name):

@@ -6,8 +6,8 @@ import keras
 from keras import ops
 from typing_extensions import Unpack
 
-from lstm_zoo import checks
 from lstm_zoo.backend import get_keras_mask, set_keras_mask
+from lstm_zoo.builders.classes import Classes, counted_and_named, probabilities
 from lstm_zoo.builders.options import Options, TokenOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.layers import CRF
@@ -16,7 +16,7 @@ from lstm_zoo.layers import CRF
 @takes(TokenOptions)
 def build_tagger(
     input_shape: tuple[int | None, int] | tuple[int | None],
-    num_classes: int,
+    num_classes: Classes,
     *,
     crf: bool = False,
     lstm_units: int | Sequence[int] = (64,),
@@ -29,7 +29,9 @@ def build_tagger(
 
     Args:
         num_classes: 2 or more. Labels are `(samples, timesteps)` integers from 0 on; those of
-            masked steps do not matter, but must be within the classes.
+            masked steps do not matter, but must be within the classes. Or the names of the tags in
+            the order of these integers, or the tags of all training sentences, lists of strings:
+            then the model keeps the names, `lz.fit` takes such lists, and `lz.predict` gives them.
         crf: whether a conditional random field learns how labels follow one another. The model's
             loss is then the negative log likelihood of the whole sequence of labels, `predict`
             gives 1 to the labels of the likeliest sequence (Viterbi) and 0 to all others, and a
@@ -50,8 +52,11 @@ def build_tagger(
     Example:
         >>> build_tagger((None,), 5, vocabulary_size=1000, mask_value=0).output_shape
         (None, None, 5)
+        >>> sentences, tags = ["the cat sat"], [["DET", "NOUN", "VERB"]]
+        >>> build_tagger((None,), tags, vocabulary=sentences).output_shape
+        (None, None, 3)
     """
-    num_classes = checks.count("num_classes", num_classes, least=2)
+    num_classes, names = counted_and_named(num_classes)
     shared = Options(**options)
     if crf and shared.loss is not None:
         raise ValueError(f"loss must be None with crf, which has its own, got {shared.loss!r}")
@@ -60,10 +65,10 @@ def build_tagger(
     x = dense(x, dense_units, shared)
     if crf:
         x = keras.layers.Dense(num_classes, name="scores")(x)
-        x = CRF(num_classes, name="crf")(x)
+        x = CRF(num_classes, class_names=names, name="crf")(x)
         model: keras.Model = ChainTagger(inputs, x, name=shared.name)
     else:
-        x = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+        x = probabilities(x, num_classes, names)
         model = keras.Model(inputs, x, name=shared.name)
     return compiled(model, "sparse_categorical_crossentropy", ["accuracy"], shared)
 

@@ -3,6 +3,7 @@
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.crf import CRF
 from lstm_zoo.layers.lstm import LSTM
+from lstm_zoo.layers.naming import NamedDense, WordEmbedding
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
 from lstm_zoo.layers.scaling import (
     BatchNormalization,
@@ -24,11 +25,13 @@ __all__ = [
     "MLSTMBlock",
     "MaxOverTime",
     "MeanOverTime",
+    "NamedDense",
     "PeepholeLSTM",
     "RunningNormalization",
     "SLSTMBlock",
     "ScaledBack",
     "WindowScale",
+    "WordEmbedding",
     "layer_for",
 ]
 

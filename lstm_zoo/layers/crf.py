@@ -1,10 +1,12 @@
 """A linear-chain conditional random field: how tags follow one another, learnt with the rest."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.layers.each_step import each_step_alone
+from lstm_zoo.layers.naming import checked_names
 from lstm_zoo.recurrence import portable
 
 
@@ -22,6 +24,7 @@ class CRF(keras.layers.Layer):
 
     Args:
         num_tags: how many tags there are.
+        class_names: the name of each tag; None if they have none.
 
     Call arguments:
         scores: `(batch, timesteps, num_tags)`.
@@ -31,7 +34,7 @@ class CRF(keras.layers.Layer):
         The scores.
 
     Raises:
-        ValueError: if `num_tags` is below 2.
+        ValueError: if `num_tags` is below 2, or there are not as many names.
 
     Example:
         >>> crf = CRF(2)
@@ -43,9 +46,16 @@ class CRF(keras.layers.Layer):
         Lample et al. 2016, https://arxiv.org/abs/1603.01360.
     """
 
-    def __init__(self, num_tags: int, **kwargs):
+    def __init__(self, num_tags: int, class_names=None, **kwargs):
         super().__init__(**kwargs)
         self.num_tags = checks.count("num_tags", num_tags, least=2)
+        self.class_names = class_names
+        if class_names is not None:
+            self.class_names = checked_names("class_names", class_names)
+            if len(self.class_names) != num_tags:
+                raise ValueError(
+                    f"class_names must be {num_tags}, got {checks.listed(class_names):.80}"
+                )
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -123,8 +133,13 @@ class CRF(keras.layers.Layer):
         *parts, counts = ops.split(now, cuts, axis=-1)
         return (*parts, counts > 0)
 
+    def named(self, path: np.ndarray):
+        """The names of tags, `(batch, timesteps)`, from 1 for a step's tag and 0 for all others."""
+        return np.array(self.class_names, object)[path.argmax(axis=-1)]
+
     def get_config(self):
-        return {**super().get_config(), "num_tags": self.num_tags}
+        config = {**super().get_config(), "num_tags": self.num_tags}
+        return config if self.class_names is None else config | {"class_names": [*self.class_names]}
 
 
 def _in_time(mask, *parts):

@@ -17,12 +17,14 @@ def pad(
     """Sequences of unequal length as one array, filled up behind, and their lengths.
 
     Args:
-        sequences: each `(timesteps, features)`, or `(timesteps,)` for one feature.
+        sequences: each `(timesteps, features)`, or `(timesteps,)`: whole numbers are tokens, others
+            one feature. `lz.encode_texts` makes tokens of texts.
         value: what fills up; give it to the builder as `mask_value`.
         length: timesteps of the array; the longest sequence's if None.
 
     Returns:
-        `(samples, length, features)` float32, and `(samples,)` int32.
+        `(samples, length, features)` float32, of tokens `(samples, length)` int32; and the lengths,
+        `(samples,)` int32.
 
     Raises:
         ValueError: none at all, another rank, numbers that are not finite or whose changes float32
@@ -33,9 +35,12 @@ def pad(
         >>> x, lengths = pad([[1.0, 2.0, 3.0], [4.0]])
         >>> x[..., 0].tolist(), lengths.tolist()
         ([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]], [3, 1])
+        >>> pad([[5, 7, 2], [4]])[0].tolist()
+        [[5, 7, 2], [4, 0, 0]]
     """
     value = filler("value", value)
     each = _checked(sequences)
+    tokens = all(one.ndim == 1 and one.dtype.kind in "iu" for one in each)
     each = [one[:, None] if one.ndim == 1 else one for one in each]
     lengths = np.array([len(one) for one in each], "int32")
     longest = int(lengths.max())
@@ -44,7 +49,7 @@ def pad(
     for sample, one in zip(x, each):
         sample[: len(one)] = one
         no_true_step("value", value, sample[: len(one)])
-    return x, lengths
+    return (x[..., 0].astype("int32") if tokens else x), lengths
 
 
 def _checked(sequences):

@@ -22,7 +22,7 @@ def fit(
     y=None,
     *,
     sample_weight=None,
-    class_weight: dict[int, float] | None = None,
+    class_weight: dict[int | str, float] | str | None = None,
     validation_data=None,
     validation_split: float = 0.0,
     validation_steps: int | None = None,
@@ -54,19 +54,23 @@ def fit(
         model: a compiled `keras.Model`. If its class has a `train_step` of its own, that trains
             it; clipping and the gradient norm are then up to the model.
         x: finite numbers, `(samples, timesteps, features)` or of the shape of the model's input;
-            for several inputs a list or a dict of such arrays. Or something that gives batches
-            `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
-            generator, a loader; then `y` and `sample_weight` must not be given, and `batch_size`
-            has no effect on training.
-        y: `(samples,)` integer labels for a classifier, else `(samples, outputs)`, finite; for a
-            model with an output at every step `(samples, timesteps)` or
-            `(samples, timesteps, outputs)`; a list or a dict of them for several outputs. NaN is a
-            missing target if the loss is a `lz.builders.ObservedLoss`; otherwise it is refused.
+            for several inputs a list or a dict of such arrays. For a model that was built with
+            `vocabulary=` a list of texts or of lists of words, which are padded and masked. Or
+            something that gives batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, a generator, a loader; then `y` and `sample_weight` must not be
+            given, and `batch_size` has no effect on training.
+        y: `(samples,)` integer labels for a classifier, or strings if it was built with class
+            names; else `(samples, outputs)`, finite; for a model with an output at every step
+            `(samples, timesteps)` or `(samples, timesteps, outputs)`, for a tagger with class names
+            a list of strings for each sequence; a list or a dict of them for several outputs. NaN
+            is a missing target if the loss is a `lz.builders.ObservedLoss`; otherwise it is
+            refused.
         sample_weight: `(samples,)`, or `(samples, timesteps)` for an output at every step: how much
             each counts in the loss. For a `lz.builders.ObservedLoss` it may have the shape of `y`.
-        class_weight: a dict from class to the weight of its samples, or of its steps for labels at
-            every step; other classes have weight 1. Not for numbers, a CRF, or several labels at
-            once.
+        class_weight: a dict from class, its number or its name, to the weight of its samples, or of
+            its steps for labels at every step; other classes have weight 1. "balanced" lets all
+            classes weigh as much, by n / (classes * count) as scikit-learn does; masked steps do
+            not count. Not for numbers, a CRF, or several labels at once.
         validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches in
             any form that `x` may have.
         validation_split: the fraction of `x` and `y`, from their end, to measure on instead.

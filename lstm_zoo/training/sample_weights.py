@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lstm_zoo import naming
 from lstm_zoo.training import losses
 from lstm_zoo.training.data import check_numbers, named_targets
 
@@ -30,16 +31,22 @@ def weighed(model, name, y, sample_weight, class_weight):
         if sample_weight is None or y is None:
             return sample_weight
         return _as_values(model, name, losses.outputs_of(model, y), sample_weight)
-    targets = [] if y is None else losses.outputs_of(model, y)
-    if len(targets) != 1:
-        raise ValueError("class_weight needs a model with one output and its y")
-    [(key, y, output)] = targets
-    [loss] = losses.losses_of(model, [output])
+    key, y, output, loss = _one_target(model, y)
     by_class = weights_of_classes(model, class_weight, np.asarray(y), loss, output)
     if sample_weight is None:
         return by_class
     sample_weight = _of_output(sample_weight, key)
     return np.asarray(aligned(name, sample_weight, by_class.shape, loss, model)) * by_class
+
+
+def _one_target(model, y):
+    """Key, targets, output and loss of the one output whose classes have weights."""
+    targets = [] if y is None else losses.outputs_of(model, y)
+    if len(targets) != 1:
+        raise ValueError("class_weight needs a model with one output and its y")
+    [(key, y, output)] = targets
+    [loss] = losses.losses_of(model, [output])
+    return key, y, output, loss
 
 
 def _as_values(model, name, targets, sample_weight):
@@ -101,6 +108,24 @@ def _why(loss, model):
             f'loss=lz.builders.ObservedLoss("{name}") weighs each target'
         )
     return ""
+
+
+def balanced(model, x, y) -> dict[int, float]:
+    """The weight of each class by which all classes weigh as much: n / (classes * count).
+
+    Counted are the targets of `y`, without masked steps and those that the loss ignores.
+    """
+    key, y, output, loss = _one_target(model, y)
+    labels, _ = _labels(model, np.asarray(y), loss, output)
+    mask = naming.steps_that_count(model, x) if labels.ndim == 2 else None
+    if mask is not None and mask.shape == labels.shape:
+        labels = labels[mask]
+    used, counts = np.unique(labels.astype("int64"), return_counts=True)
+    ignored = getattr(loss, "ignore_class", None)
+    if ignored is not None:
+        used, counts = used[used != ignored], counts[used != ignored]
+    weights = counts.sum() / (len(used) * counts)
+    return {int(label): float(weight) for label, weight in zip(used, weights)}
 
 
 def weights_of_classes(model, class_weight, y, loss, output):

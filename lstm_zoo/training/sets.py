@@ -5,9 +5,9 @@ import typing
 import keras
 import numpy as np
 
-from lstm_zoo import checks
-from lstm_zoo.training.data import check_data, gives_batches
-from lstm_zoo.training.sample_weights import check_weights
+from lstm_zoo import checks, naming
+from lstm_zoo.training.data import check_compiled, check_data, gives_batches
+from lstm_zoo.training.sample_weights import balanced, check_weights
 
 
 class Sets(typing.NamedTuple):
@@ -25,9 +25,14 @@ def check_sets(
     """The `Sets` that a model can be trained on, or a `ValueError` that says what is wrong."""
     if gives_batches(x):
         _refuse_beside_batches(y=y, sample_weight=sample_weight, validation_split=validation_split)
+        _refuse_names_of_classes(class_weight)
         return Sets(x, None, None, _check_validation(model, validation_data))
-    x, y = check_data(model, x, y)
+    x, y = _checked(model, x, y)
     samples = len(keras.tree.flatten(x)[0])
+    if class_weight == "balanced":
+        class_weight = balanced(model, x, y)
+    elif class_weight is not None:
+        class_weight = naming.by_class(model, "class_weight", class_weight)
     sample_weight = check_weights(model, sample_weight, class_weight, y, samples)
     validation_split = checks.fraction("validation_split", validation_split, below_one=True)
     if validation_split and validation_data is not None:
@@ -38,6 +43,21 @@ def check_sets(
         sets = Sets(x, y, sample_weight, _check_validation(model, validation_data))
     _check_fixed_batch(model, batch_size)
     return sets
+
+
+def _checked(model, x, y, prefix=""):
+    """Arrays that fit the model: texts and names of classes become numbers."""
+    check_compiled(model)
+    x = naming.numbers_of(model, f"{prefix}x", x)
+    return check_data(model, x, naming.classes_of(model, f"{prefix}y", y, x), prefix)
+
+
+def _refuse_names_of_classes(class_weight):
+    if class_weight == "balanced" or any(isinstance(key, str) for key in class_weight or ()):
+        raise ValueError(
+            "class_weight must be None or a dict from class numbers to weights where x gives "
+            f"batches, got {class_weight!r}"
+        )
 
 
 def _refuse_beside_batches(**arguments):
@@ -71,7 +91,7 @@ def _check_validation(model, data):
             f"got {type(data).__name__}"
         )
     x, y, sample_weight = (*data, None)[:3]
-    x, y = check_data(model, x, y, prefix="validation ")
+    x, y = _checked(model, x, y, prefix="validation ")
     samples = len(keras.tree.flatten(x)[0])
     return x, y, check_weights(model, sample_weight, None, y, samples, prefix="validation ")
 

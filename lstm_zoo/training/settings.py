@@ -30,7 +30,7 @@ class Settings:
     clipnorm: float | None
     on_nan: str
     jit_compile: bool | str
-    class_weight: dict[int, float] | None
+    class_weight: dict[int | str, float] | str | None
     callbacks: typing.Any  # a list, once checked
     seed: int | None
     checkpoint_dir: typing.Any  # a `pathlib.Path` or None, once checked
@@ -97,18 +97,22 @@ def _check_callbacks(argument, value):
 
 
 def _check_class_weight(argument, value):
-    """A dict from class to weight."""
+    """A dict from class, a number or a name, to weight; or "balanced"."""
+    if isinstance(value, str) and value == "balanced":
+        return value
     if not isinstance(value, dict) or not value:
         raise ValueError(
-            f"{argument} must be a dict from class to weight, such as {{0: 1.0, 1: 5.0}}, "
-            f"got {value!r}"
+            f"{argument} must be 'balanced' or a dict from class to weight, such as "
+            f"{{0: 1.0, 1: 5.0}}, got {value!r}"
         )
     weights = {}
     for label, weight in value.items():
         weight = checks.number(f"{argument}[{label!r}]", weight)
         if weight < 0:
             raise ValueError(f"{argument}[{label!r}] must not be negative, got {weight}")
-        weights[checks.count(f"a class of {argument}", label, least=0)] = weight
+        if not isinstance(label, str):
+            label = checks.count(f"a class of {argument}", label, least=0)
+        weights[label] = weight
     return weights
 
 

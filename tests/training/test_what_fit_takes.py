@@ -192,7 +192,10 @@ def test_steps_an_epoch_go_on_where_the_last_ended():
     [
         ({"sample_weight": WEIGHTS[:3]}, "x and sample_weight must be equally long, got 20 and 3"),
         ({"sample_weight": -WEIGHTS}, "sample_weight must not be negative"),
-        ({"class_weight": [1, 2]}, "class_weight must be a dict from class to weight"),
+        (
+            {"class_weight": [1, 2]},
+            "class_weight must be 'balanced' or a dict from class",
+        ),
         ({"class_weight": {0: -1.0}}, "class_weight.0. must not be negative"),
         ({"validation_split": 1.0}, "validation_split must be a fraction"),
         (

@@ -1,0 +1,47 @@
+"""The classes of a model: how many there are, or their names, and the layer that tells them."""
+
+from collections.abc import Sequence
+
+import keras
+
+from lstm_zoo import checks
+from lstm_zoo.layers import NamedDense
+from lstm_zoo.texts import holds_texts, rows_of_words
+
+Classes = int | Sequence[str] | Sequence[Sequence[str]]
+
+
+def counted_and_named(num_classes) -> tuple[int, tuple[str, ...] | None]:
+    """How many classes there are, and their names or None.
+
+    Names, each given once, keep their order. Labels, of which some repeat, are sorted.
+
+    >>> counted_and_named(["low", "high"]), counted_and_named([["b", "a"], ["b"]])
+    ((2, ('low', 'high')), (2, ('a', 'b')))
+    """
+    if hasattr(num_classes, "tolist"):  # an array or a column; of numbers, a number
+        num_classes = num_classes.tolist()
+    if not isinstance(num_classes, (list, tuple)):
+        return checks.count("num_classes", num_classes, least=2), None
+    if not holds_texts(num_classes):
+        raise ValueError(
+            "num_classes must be a whole number, or the names of the classes or the labels as "
+            f"strings, got {num_classes!r:.80}"
+        )
+    nested = not isinstance(num_classes[0], str)
+    rows = rows_of_words("num_classes", num_classes if nested else [num_classes])
+    labels = [label for row in rows for label in row]
+    names = tuple(dict.fromkeys(labels))
+    if nested or len(names) < len(labels):
+        names = tuple(sorted(names))
+    if len(names) < 2:
+        raise ValueError(f"num_classes must name two classes or more, got only {names[0]!r}")
+    return len(names), names
+
+
+def probabilities(x, num_classes: int, names, activation: str = "softmax"):
+    """A probability for each class, by a layer that keeps the names of the classes if they have."""
+    options = {"activation": activation, "name": "probabilities"}
+    if names is None:
+        return keras.layers.Dense(num_classes, **options)(x)
+    return NamedDense(num_classes, class_names=names, **options)(x)

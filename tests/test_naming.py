@@ -1,0 +1,220 @@
+"""Models that keep words and class names: built, trained, asked and saved with lists of strings."""
+
+import keras
+import numpy as np
+import pytest
+
+import lstm_zoo as lz
+
+RNG = np.random.default_rng(0)
+SENTENCES = ["The cat sat", "A dog ran .", "the dog"]
+TAGS = [["DET", "NOUN", "VERB"], ["DET", "NOUN", "VERB", "."], ["DET", "NOUN"]]
+TEXTS, MOODS = ["so good", "too bad , really", "bad", "good"], ["happy", "sad", "sad", "happy"]
+SMALL = {"lstm_units": 6, "dense_units": (), "embedding_dim": 6, "learning_rate": 0.05}
+
+
+def tagger(**options):
+    keras.utils.set_random_seed(0)
+    return lz.build_tagger((None,), TAGS, vocabulary=SENTENCES, **SMALL, **options)
+
+
+def classifier(**options):
+    keras.utils.set_random_seed(0)
+    return lz.build_classifier((None,), MOODS, vocabulary=TEXTS, **SMALL, **options)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = tagger()
+    lz.fit(model, SENTENCES, TAGS, epochs=20, seed=0, verbose=0)
+    return model
+
+
+def test_a_tagger_learns_lists_of_tags_and_answers_with_one_for_each_word(trained):
+    assert lz.predict(trained, SENTENCES) == TAGS
+    assert lz.predict(trained, [["the", "cat", "ran", "."], ["a", "cat"]]) == [TAGS[1], TAGS[2]]
+
+
+def test_a_classifier_learns_strings_and_answers_with_them():
+    model = classifier()
+    lz.fit(model, TEXTS, MOODS, validation_data=(TEXTS, MOODS), epochs=10, seed=0, verbose=0)
+    assert lz.predict(model, TEXTS) == MOODS
+    assert lz.naming.class_names(model) == ("happy", "sad")
+
+
+def test_fit_on_strings_is_fit_on_their_numbers():
+    one, other = tagger(), tagger()
+    x, _, _ = lz.encode_texts(SENTENCES, lz.naming.vocabulary(one))
+    y, names = lz.encode_tags(TAGS)
+    losses = [
+        lz.fit(model, *data, epochs=2, seed=0, verbose=0).history["loss"]
+        for model, data in ((one, (SENTENCES, TAGS)), (other, (x, y)))
+    ]
+    assert losses[0] == losses[1]
+    assert names == lz.naming.class_names(one)
+
+
+def test_padding_is_masked_as_keras_s_embedding_masks_it(trained):
+    x = lz.encode_texts(SENTENCES, lz.naming.vocabulary(trained)).x
+    layer = trained.get_layer("embedding")
+    theirs = keras.layers.Embedding(layer.input_dim, 6, mask_zero=True)
+    np.testing.assert_array_equal(layer.compute_mask(x), theirs.compute_mask(x))
+    theirs.build(None)
+    theirs.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(x), theirs(x))
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_words_and_names_come_back_from_the_file(crf, tmp_path):
+    model = tagger(crf=crf)
+    path = lz.save(model, tmp_path / "tagger.keras")
+    for again in (lz.load(path), keras.models.load_model(path)):
+        assert lz.naming.vocabulary(again) == lz.naming.vocabulary(model)
+        assert lz.naming.class_names(again) == lz.naming.class_names(model)
+        assert lz.predict(again, SENTENCES) == lz.predict(model, SENTENCES)
+
+
+def test_a_crf_answers_with_its_best_path():
+    model = tagger(crf=True)
+    lz.fit(model, SENTENCES, TAGS, epochs=1, seed=0, verbose=0)
+    x, lengths, _ = lz.encode_texts(SENTENCES, lz.naming.vocabulary(model))
+    scores = model(x)
+    path = np.asarray(model.crf.best_path(scores, x != 0))
+    names = lz.naming.class_names(model)
+    expected = [[names[k] for k in row[:length]] for row, length in zip(path, lengths)]
+    assert lz.predict(model, SENTENCES) == expected
+    with pytest.raises(ValueError, match="probabilities must be False for a CRF"):
+        lz.predict(model, SENTENCES, probabilities=True)
+
+
+def test_probabilities_are_those_of_the_model_for_each_word(trained):
+    x = lz.encode_texts(SENTENCES, lz.naming.vocabulary(trained)).x
+    expected = trained.predict(x, verbose=0)
+    got = lz.predict(trained, SENTENCES, probabilities=True)
+    assert [rows.shape for rows in got] == [(3, 4), (4, 4), (2, 4)]
+    for rows, every in zip(got, expected):
+        np.testing.assert_allclose(rows, every[: len(rows)], atol=1e-6)
+
+
+def test_series_of_numbers_have_classes_with_names_too():
+    x, names = RNG.normal(size=(6, 5, 2)), ["walk", "run"]
+    model = lz.build_classifier((5, 2), names, lstm_units=3)
+    lz.fit(model, x, ["run", "walk"] * 3, epochs=1, seed=0, verbose=0)
+    numbers = model.predict(x, verbose=0)
+    assert lz.predict(model, x) == [names[k] for k in numbers.argmax(axis=1)]
+    np.testing.assert_allclose(lz.predict(model, x, probabilities=True), numbers)
+
+
+def test_a_tagger_of_masked_series_names_the_steps_that_count():
+    x = RNG.normal(size=(2, 4, 3))
+    x[1, 2:] = 0
+    tags = [["on", "off", "on", "off"], ["off", "off"]]
+    model = lz.build_tagger((None, 3), tags, mask_value=0.0, lstm_units=3)
+    lz.fit(model, x, tags, epochs=1, verbose=0)
+    assert [len(row) for row in lz.predict(model, x)] == [4, 2]
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "multilabel"])
+def test_other_outputs_of_a_classifier_have_names(output):
+    x = RNG.normal(size=(4, 5, 2))
+    model = lz.build_classifier((5, 2), ["no", "yes"], output=output, lstm_units=3)
+    y = {"sigmoid": ["no", "yes"] * 2, "multilabel": [["no"], ["no", "yes"]] * 2}[output]
+    lz.fit(model, x, y, epochs=1, verbose=0)
+    above = model.predict(x, verbose=0) > 0.5
+    if output == "sigmoid":
+        expected = ["yes" if one else "no" for one in above[:, 0]]
+    else:
+        expected = [[name for name, one in zip(("no", "yes"), row) if one] for row in above]
+    assert lz.predict(model, x) == expected
+
+
+def test_names_keep_their_order_and_labels_are_sorted():
+    def names_of(given):
+        return lz.naming.class_names(lz.build_classifier((5, 1), given, lstm_units=2))
+
+    assert names_of(["walk", "run"]) == ("walk", "run")
+    assert names_of(["walk", "run", "walk"]) == ("run", "walk")
+    assert names_of(np.array(["walk", "run", "walk"])) == ("run", "walk")
+    assert names_of(2) is None
+
+
+def test_a_model_without_names_gives_its_numbers():
+    x = RNG.normal(size=(3, 5, 2))
+    model = lz.build_classifier((5, 2), 2, lstm_units=3)
+    np.testing.assert_array_equal(lz.predict(model, x), model.predict(x, verbose=0))
+
+
+def test_a_vocabulary_of_characters_or_a_size_is_made_before():
+    vocabulary = lz.texts.Vocabulary(TEXTS, by="character", size=5)
+    model = lz.build_classifier((None,), MOODS, vocabulary=vocabulary, **SMALL)
+    assert model.get_layer("embedding").weights[0].shape == (5, 6)
+    assert len(lz.predict(model, ["good"])) == 1
+
+
+def test_texts_are_padded_to_the_timesteps_of_the_model():
+    model = lz.build_classifier((6,), MOODS, vocabulary=TEXTS, **SMALL)
+    assert len(lz.predict(model, TEXTS)) == 4
+    with pytest.raises(ValueError, match="data must have at most 6 words in each row.* 7 in row 1"):
+        lz.predict(model, ["good", "a b c d e f g"])
+
+
+FIT = [
+    ("so good", MOODS, "x must be a list of texts or of lists of words, got 'so good'"),
+    ([*TEXTS[:3], ""], MOODS, "x must hold no empty row, got '' in row 3"),
+    ([["a"], "b", ["c"], ["d"]], MOODS, "x must hold lists of strings, as in row 0, got 'b'"),
+    ([[1.5], [2.0], [1.0], [1.0]], MOODS, "x must be a list of texts .* from 0 to 7"),
+    ([[99]] * 4, MOODS, "x must be a list of texts .* from 0 to 7"),
+    ([], MOODS, "x must be a list of texts"),
+    (TEXTS, ["happy", "sad", "sat", "sad"], "y must be among happy, sad, got 'sat' in row 2; did"),
+    (TEXTS, MOODS[:3], "x and y must be equally long, got 4 and 3"),
+    (TEXTS, [[mood] for mood in MOODS], r"y must have one label in each row, got \['happy'\]"),
+]
+
+
+@pytest.mark.parametrize(("x", "y", "message"), FIT)
+def test_fit_refuses_wrong_texts_and_labels_by_their_row(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        lz.fit(classifier(), x, y, verbose=0)
+
+
+TAG = [
+    ([*TAGS[:2], ["DET"]], "y must have a tag for each word .*, got 1 tags for 2 in row 2"),
+    ([*TAGS[:2], ["DET", "NUON"]], "y must be among ., DET, NOUN, VERB, got 'NUON' in row 2; did"),
+    (["DET NOUN VERB"] * 3, "y must have a list of tags in each row, got 'DET NOUN VERB' in row 0"),
+]
+
+
+@pytest.mark.parametrize(("tags", "message"), TAG)
+def test_fit_refuses_wrong_tags_by_their_row(tags, message):
+    with pytest.raises(ValueError, match=message):
+        lz.fit(tagger(), SENTENCES, tags, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: classifier(vocabulary_size=9), "give vocabulary or vocabulary_size, not both"),
+        (lambda: classifier(mask_value=3), "mask_value must be None or 0 where vocabulary is"),
+        (lambda: lz.build_classifier((5, 1), 2, vocabulary=TEXTS), "where vocabulary is given"),
+        (
+            lambda: lz.build_classifier((None,), 2, vocabulary=[3]),
+            "vocabulary must hold lists",
+        ),
+        (lambda: lz.build_classifier((5, 1), ["a", "a"]), "num_classes must name two .*only 'a'"),
+        (lambda: lz.build_classifier((5, 1), [0, 1]), "num_classes must be a whole number, or"),
+        (lambda: lz.build_classifier((5, 1), "walk"), "num_classes must be a whole number"),
+    ],
+)
+def test_wrong_words_and_names_are_refused_by_the_builder(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_strings_are_refused_for_a_model_that_knows_none():
+    x, model = np.zeros((2, 5, 1)), lz.build_classifier((5, 1), 2, lstm_units=2)
+    with pytest.raises(ValueError, match="y holds names, and the model has none: build it with"):
+        lz.fit(model, x, ["a", "b"], verbose=0)
+    with pytest.raises(ValueError, match="x holds texts, and the model has no vocabulary"):
+        lz.fit(model, TEXTS, [0, 1, 0, 1], verbose=0)
+    with pytest.raises(ValueError, match="data must be of shape"):
+        lz.predict(model, x[:, :3])
