@@ -218,3 +218,56 @@ def test_strings_are_refused_for_a_model_that_knows_none():
         lz.fit(model, TEXTS, [0, 1, 0, 1], verbose=0)
     with pytest.raises(ValueError, match="data must be of shape"):
         lz.predict(model, x[:, :3])
+
+
+def test_what_looks_inside_a_model_reads_texts_and_names(trained):
+    x = lz.encode_texts(SENTENCES, lz.naming.vocabulary(trained)).x
+    y = lz.encode_tags(TAGS).y
+    numbers, words = lz.trace(trained, x), lz.trace(trained, SENTENCES)
+    np.testing.assert_array_equal(numbers.forward.hidden_state, words.forward.hidden_state)
+    by_number, by_word = lz.gradient_flow(trained, x, y), lz.gradient_flow(trained, SENTENCES, TAGS)
+    assert list(by_number.hidden) == list(by_word.hidden)
+    for name, norms in by_number.hidden.items():
+        np.testing.assert_array_equal(norms, by_word.hidden[name])
+
+
+def test_saliency_of_a_class_by_its_name_is_that_of_its_number():
+    model = classifier()
+    by_name = lz.saliency(model, TEXTS, target="sad")
+    np.testing.assert_array_equal(by_name, lz.saliency(model, TEXTS, target=1))
+    with pytest.raises(ValueError, match="target must be one of happy, sad, got 'sat'; did you"):
+        lz.saliency(model, TEXTS, target="sat")
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_pictures_take_names_from_the_data_or_the_model():
+    model = classifier()
+    said = ["sad", "sad", "sad", "happy"]
+    axes = lz.plots.plot_confusion(MOODS, said)
+    assert axes.get_title() == "accuracy 0.75, 4 samples"
+    assert ticks(axes.xaxis) == ticks(axes.yaxis) == ["happy", "sad"]
+    assert [text.get_text() for text in axes.texts] == ["1", "1", "", "2"]
+    axes = lz.plots.plot_confusion([0, 1, 1, 0], [1, 1, 1, 0], class_names=model)
+    assert ticks(axes.xaxis) == ["happy", "sad"]
+    axes = lz.plots.plot_embedding(RNG.normal(size=(4, 3)), MOODS)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["happy", "sad"]
+
+
+def test_the_confusion_of_tags_counts_every_word():
+    axes = lz.plots.plot_confusion(TAGS, [["DET", "NOUN", "NOUN"], *TAGS[1:]])
+    assert axes.get_title() == "accuracy 0.89, 9 samples"
+    with pytest.raises(ValueError, match="y_true and y_pred must be as long, got 2 and 1 tags in"):
+        lz.plots.plot_confusion(TAGS, [*TAGS[:2], ["DET"]])
+    with pytest.raises(ValueError, match="y_pred must hold names, as the other does, got"):
+        lz.plots.plot_confusion(MOODS, [0, 1, 1, 0])
+    with pytest.raises(ValueError, match="class_names must be a list or a model that has them"):
+        lz.plots.plot_confusion([0, 1], [0, 1], lz.build_classifier((5, 1), 2, lstm_units=2))
+
+
+def test_saliency_is_drawn_over_the_words_without_padding():
+    [panel] = lz.plots.plot_saliency(lz.saliency(classifier(), TEXTS), TEXTS, sample=0)
+    assert ticks(panel.xaxis) == ["so", "good"]
+    assert len(panel.patches) == 2

@@ -1,11 +1,12 @@
 """`export`, the one door to all formats."""
 
+import json
 import pathlib
 
 import keras
 import numpy.typing as npt
 
-from lstm_zoo import checks
+from lstm_zoo import checks, files, naming
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.exporting import formats
 from lstm_zoo.exporting.precision import in_float32
@@ -24,6 +25,11 @@ def export(
     calibration: npt.ArrayLike | list | dict | None = None,
 ) -> pathlib.Path:
     """Write a model to a file that needs neither LSTM Zoo nor Keras to run.
+
+    The file of a model that was built with a vocabulary starts from the numbers of words. They and
+    the names of classes stand in a second file, such as "model.onnx.names.json": an object of
+    `tokens`, the word of each number (0 is padding, 1 an unknown word), `by` ("word" or
+    "character"), `lowercase`, and `class_names`, those of the outputs in their order.
 
     Args:
         model: a built `keras.Model` made of `keras.Input`, as the builders make it, or a
@@ -76,4 +82,20 @@ def export(
     options = {option: options[option] for option in chosen.options}
     chosen.refuse(model, path, whole, **options)
     chosen.write(model, path, whole, **options)
+    _write_names(whole, path.with_name(f"{path.name}.names.json"))
     return path
+
+
+def _write_names(model, path):
+    """Write the words and class names of a model beside its file, if it has any."""
+    kept, classes = naming.vocabulary(model), naming.class_names(model)
+    names: dict = {}
+    if kept is not None:
+        names = {"tokens": kept.tokens, "by": kept.by, "lowercase": kept.lowercase}
+    if classes is not None:
+        names["class_names"] = classes
+    if not names:
+        path.unlink(missing_ok=True)  # of what the file held before
+        return
+    with files.replacing(path) as temporary:
+        temporary.write_text(json.dumps(names, ensure_ascii=False, indent=1), encoding="utf-8")

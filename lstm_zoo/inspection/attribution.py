@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks
+from lstm_zoo import checks, naming
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.finding import Inputs, checked_x, layers_by_name
 from lstm_zoo.inspection.recording import mapped_outputs, unchanged
@@ -19,7 +19,7 @@ from lstm_zoo.layer_tree import every_layer
 def saliency(
     model: keras.Model,
     x: Inputs,
-    target: int | tuple[int, ...] | npt.ArrayLike | None = None,
+    target: int | str | tuple[int, ...] | npt.ArrayLike | None = None,
     method: str = "gradient",
     baseline: Inputs | None = None,
     steps: int = 32,
@@ -36,11 +36,11 @@ def saliency(
 
     Args:
         model: a `keras.Model` with one output.
-        x: what the model takes: `(batch, timesteps, features)`, `(batch, timesteps)` tokens, or a
-            list or a dict of the model's inputs.
-        target: which output y: its index, a tuple of indices if the model gives a sequence, or
-            `(batch,)` an index for each sample. If None the largest output of each sample, which
-            for a classifier is the class it predicts.
+        x: what the model takes: `(batch, timesteps, features)`, `(batch, timesteps)` tokens, texts
+            if it has a vocabulary, or a list or a dict of the model's inputs.
+        target: which output y: its index or the name of its class, a tuple of indices if the model
+            gives a sequence, or `(batch,)` an index for each sample. If None the largest output of
+            each sample, which for a classifier is the class it predicts.
         method: "gradient" or "integrated".
         baseline: what "integrated" starts from: an array that broadcasts to `x`, tokens for tokens;
             for several inputs a list or a dict as `x`. If None zeros, which for tokens are vectors
@@ -71,7 +71,7 @@ def saliency(
     checks.one_of("method", method, ["gradient", "integrated"])
     steps = checks.count("steps", steps)
     inputs = _ModelInputs(model, given)
-    inputs.choose(target)
+    inputs.choose(_number_of(model, target))
     if method == "gradient":
         sizes = [
             slope if not inputs.is_token(n) else np.sqrt(np.sum(slope**2, axis=-1))
@@ -90,6 +90,14 @@ def saliency(
         ]
     sizes = [size.astype("float32") for size in sizes]
     return keras.tree.pack_sequence_as(given, sizes)
+
+
+def _number_of(model, target):
+    """The index of an output, from it or from the name of its class."""
+    names = naming.class_names(model)
+    if names is None or not isinstance(target, str):
+        return target
+    return names.index(checks.one_of("target", target, names))
 
 
 class _ModelInputs:

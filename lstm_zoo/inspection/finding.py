@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks
+from lstm_zoo import checks, naming
 from lstm_zoo.layer_tree import every_layer
 
 Inputs = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
@@ -62,8 +62,8 @@ def directions(layer):
 
 
 def checked_x(model, x):
-    """`x` as arrays, refused unless it is what the model takes."""
-    checks.model("model", model, keras.layers.Layer)
+    """`x` as arrays, texts as numbers, refused unless it is what the model takes."""
+    x = naming.numbers_of(checks.model("model", model, keras.layers.Layer), "x", x)
     if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
         if not keras.tree.flatten(x):
             raise ValueError(f"x must not be empty, got {x!r}")

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lstm_zoo import checks, display
+from lstm_zoo import checks, display, naming
 from lstm_zoo.backend import needs_tensorflow, tf
 from lstm_zoo.inspection.finding import Inputs, checked_x, directions, layers_by_name
 from lstm_zoo.inspection.recording import eager_loop, recorded
@@ -177,6 +177,7 @@ def _norms(tape, loss, state, call):
 def checked_x_and_y(model, x, y, loss):
     """`x` and `y` as arrays, refused unless the model can be given a loss on them."""
     x = checked_x(model, x)
+    y = naming.classes_of(model, "y", y, x)
     y = keras.tree.map_structure(lambda part: checks.finite("y", part), y)
     if not keras.tree.flatten(y):
         raise ValueError(f"y must not be empty, got {y!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from lstm_zoo import checks, inspection
+from lstm_zoo.plots.names import from_names, names_of
 from lstm_zoo.plots.style import (
     AMOUNT,
     CYCLE,
@@ -22,6 +24,7 @@ from lstm_zoo.plots.style import (
     one_direction,
     styled,
 )
+from lstm_zoo.texts import holds_texts
 
 CELL_NUMBERS_UP_TO = 12  # classes; beyond, the numbers of a confusion matrix would overlap
 CLASS_NAMES_UP_TO = 20
@@ -31,16 +34,17 @@ CLASS_NAMES_UP_TO = 20
 def plot_confusion(
     y_true: npt.ArrayLike,
     y_pred: npt.ArrayLike,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | keras.Model | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a confusion matrix: the fraction of each true class that got each prediction.
 
     Args:
-        y_true: `(samples,)`, class numbers from 0.
-        y_pred: `(samples,)`, class numbers, or `(samples, classes)`, probabilities as
+        y_true: `(samples,)`, class numbers from 0 or names; or a list of tags for each sentence.
+        y_pred: the same, as `lz.predict` gives them, or `(samples, classes)`, probabilities as
             `model.predict` gives them.
-        class_names: one string a class; the class numbers if None.
+        class_names: one string a class, or the model that has them; the class numbers if None, or
+            the names in y.
         ax: a matplotlib Axes to draw on; a new figure if None.
 
     Returns:
@@ -55,7 +59,12 @@ def plot_confusion(
         >>> ax = plot_confusion([0, 0, 1, 1], [0, 1, 1, 1], class_names=["up", "down"])
         >>> ax.get_title()
         'accuracy 0.75, 4 samples'
+        >>> plot_confusion(["up", "down"], ["up", "up"]).get_title()
+        'accuracy 0.50, 2 samples'
     """
+    class_names = names_of(class_names)
+    if holds_texts(y_true) or holds_texts(y_pred):
+        (y_true, y_pred), class_names = from_names(class_names, y_true=y_true, y_pred=y_pred)
     y_pred = np.asarray(y_pred)
     classes = y_pred.shape[1] if y_pred.ndim == 2 else None
     if classes:
@@ -190,7 +199,7 @@ def _rising(quantiles, columns):
 def plot_embedding(
     states: npt.ArrayLike | inspection.Trace,
     labels: npt.ArrayLike,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | keras.Model | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw hidden states as points in a plane, coloured by class: those of a class should gather.
@@ -200,8 +209,9 @@ def plot_embedding(
     Args:
         states: `(samples, units)`, or a Trace, of which the hidden state after the last step read
             counts.
-        labels: `(samples,)`, class numbers from 0.
-        class_names: one string a class; the class numbers if None.
+        labels: `(samples,)`, class numbers from 0 or names.
+        class_names: one string a class, or the model that has them; the class numbers if None, or
+            the names in `labels`.
         ax: a matplotlib Axes to draw on; a new figure if None.
 
     Returns:
@@ -223,6 +233,9 @@ def plot_embedding(
     if isinstance(states, (inspection.Trace, inspection.BidirectionalTrace)):
         states = one_direction(states).last("hidden_state")
     states = numbers("states", states, 2)
+    class_names = names_of(class_names)
+    if holds_texts(labels):
+        [labels], class_names = from_names(class_names, labels=labels)
     labels = _labels("labels", labels)
     if len(labels) != len(states):
         raise ValueError(f"labels must name {len(states)} samples, got {len(labels)}")

@@ -20,6 +20,7 @@ from lstm_zoo.plots.style import (
     styled,
     thinned,
 )
+from lstm_zoo.texts import holds_texts, split_words
 
 MOST_SERIES = 6
 MOST_TOKENS = 40  # of which the names stand below
@@ -41,7 +42,8 @@ def plot_saliency(
         saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`; or
             `(batch, timesteps)` of tokens.
         x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here. Tokens
-            may be numbers or text.
+            may be numbers or text, or a list of texts or of lists of words; padding behind these
+            is not drawn.
         sample: which sequence of the batch.
         feature_names: one string a feature; "feature 0" and so on if None.
         ax: as many matplotlib Axes as features are drawn; a new figure if None.
@@ -121,17 +123,20 @@ def _draw_feature(panel, series, size, darkest, name):
 
 def _of_tokens(saliency, x, sample, feature_names, ax):
     """A bar for each token of a sequence."""
-    tokens = np.asarray(x)
-    if saliency.shape != tokens.shape:
-        raise ValueError(
-            f"saliency and x must be of one shape, got {saliency.shape}, {tokens.shape}"
-        )
+    if holds_texts(x):
+        tokens = [split_words(row) if isinstance(row, str) else list(row) for row in x]
+        shape = (len(tokens), max(map(len, tokens)))
+    else:
+        tokens = np.asarray(x)
+        shape = tokens.shape
+    if saliency.shape != shape:
+        raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {shape}")
     if feature_names is not None:
         raise ValueError(f"feature_names must be None for tokens, got {feature_names!r:.80}")
     sample = checks.count("sample", sample, 0, below=len(tokens))
     [panel] = panels = stack_of_axes(ax, [2.4])
-    steps = np.arange(saliency.shape[1])
-    panel.bar(steps, saliency[sample], color=CYCLE[0])
+    steps = np.arange(len(tokens[sample]))
+    panel.bar(steps, saliency[sample, : len(steps)], color=CYCLE[0])
     panel.axhline(0, color=NOTE, linewidth=0.8)
     if len(steps) <= MOST_TOKENS:
         longest = max(len(str(token)) for token in tokens[sample])
