@@ -187,14 +187,15 @@ def holds_texts(value: Any) -> bool:
 
 def _first(value):
     """What is first in a list, or None."""
-    return next(iter(value), None) if _is_listed(value) else None
+    return next(iter(value), None) if is_listed(value) else None
 
 
-def _is_listed(value):
+def is_listed(value: Any) -> bool:
     """Whether a value is a list, a tuple, an array or a column, and not a scalar or a dict."""
     if isinstance(value, (list, tuple)):
         return True
-    return hasattr(value, "dtype") and hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0
+    column = hasattr(value, "dtype") and (hasattr(value, "tolist") or hasattr(value, "to_list"))
+    return column and getattr(value, "ndim", 1) > 0
 
 
 def rows_of_words(name, rows, split=None) -> list[list[str]]:
@@ -217,7 +218,7 @@ def rows_of_words(name, rows, split=None) -> list[list[str]]:
     texts = split is not None and isinstance(rows[0], str)
     found = []
     for number, row in enumerate(rows):
-        if isinstance(row, str) != texts or not (texts or _is_listed(row)):
+        if isinstance(row, str) != texts or not (texts or is_listed(row)):
             kind = "texts" if texts else "lists of strings"
             alike = ", as in row 0" if number else ""
             raise ValueError(f"{name} must hold {kind}{alike}, got {row!r:.80} in row {number}")

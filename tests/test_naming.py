@@ -105,6 +105,13 @@ def test_series_of_numbers_have_classes_with_names_too():
     np.testing.assert_allclose(lz.predict(model, x, probabilities=True), numbers)
 
 
+def test_an_lstm_fcn_has_class_names_too():
+    x, labels = RNG.normal(size=(4, 6, 1)), ["up", "down", "up", "up"]
+    model = lz.build_lstm_fcn((6, 1), labels, lstm_units=2, filters=(3,), kernel_sizes=(2,))
+    lz.fit(model, x, labels, epochs=1, verbose=0)
+    assert set(lz.predict(model, x)) <= {"down", "up"}
+
+
 def test_a_tagger_of_masked_series_names_the_steps_that_count():
     x = RNG.normal(size=(2, 4, 3))
     x[1, 2:] = 0
@@ -126,6 +133,30 @@ def test_other_outputs_of_a_classifier_have_names(output):
     else:
         expected = [[name for name, one in zip(("no", "yes"), row) if one] for row in above]
     assert lz.predict(model, x) == expected
+
+
+class Column:
+    """What a polars Series has of a list."""
+
+    dtype = "String"
+
+    def __init__(self, values):
+        self.values = values
+
+    def to_list(self):
+        return self.values
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __len__(self):
+        return len(self.values)
+
+
+def test_columns_of_strings_are_lists_of_strings():
+    model = lz.build_classifier((None,), Column(MOODS), vocabulary=Column(TEXTS), **SMALL)
+    lz.fit(model, Column(TEXTS), Column(MOODS), epochs=1, class_weight="balanced", verbose=0)
+    assert lz.predict(model, Column(TEXTS)) == lz.predict(model, TEXTS)
 
 
 def test_names_keep_their_order_and_labels_are_sorted():
@@ -156,6 +187,11 @@ def test_texts_are_padded_to_the_timesteps_of_the_model():
     assert len(lz.predict(model, TEXTS)) == 4
     with pytest.raises(ValueError, match="data must have at most 6 words in each row.* 7 in row 1"):
         lz.predict(model, ["good", "a b c d e f g"])
+
+
+def test_validation_texts_are_refused_by_their_name():
+    with pytest.raises(ValueError, match="validation x must hold no empty row, got '' in row 1"):
+        lz.fit(classifier(), TEXTS, MOODS, validation_data=(["a", ""], ["sad", "sad"]), verbose=0)
 
 
 FIT = [

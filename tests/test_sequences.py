@@ -120,6 +120,17 @@ def test_batches_have_few_lengths_and_every_sequence_once():
     assert cells < 0.75 * 50 * lengths.max()
 
 
+def test_tokens_are_padded_without_an_axis_of_features():
+    x, lengths = lz.pad([[5, 7, 2], np.array([4])], length=4)
+    assert (x.dtype, x.tolist(), lengths.tolist()) == (
+        "int32",
+        [[5, 7, 2, 0], [4, 0, 0, 0]],
+        [3, 1],
+    )
+    assert lz.pad([[5.0, 7.0], [4.0]])[0].shape == (2, 2, 1)
+    assert lz.pad([[[5], [7]], [[4]]])[0].shape == (2, 2, 1)
+
+
 def test_batches_pad_targets_of_each_step_too():
     sequences = [np.arange(1, n + 1) for n in (2, 4)]
     data = lz.batches_by_length(sequences, sequences, num_shapes=1, shuffle=False)
@@ -169,6 +180,8 @@ def test_bad_data_is_named(call, message):
 def test_what_is_no_list_of_sequences_is_named():
     for call, what in (
         (lambda: lz.windows(np.zeros((0, 5, 2)), 2, 1), "series must hold at least one series"),
+        (lambda: lz.pad([["a"]]), "sequences must hold numbers; lz.encode_texts makes them"),
+        (lambda: lz.pad(["a b"]), "sequences must hold numbers; lz.encode_texts makes them"),
         (lambda: lz.pad(None), "sequences must be a list, got None"),
         (lambda: lz.batches_by_length([[1.0]], None), "y must be a list, got None"),
         (lambda: lz.panel(None), "table must be"),

@@ -6,7 +6,7 @@ import keras
 
 from lstm_zoo import checks
 from lstm_zoo.layers import NamedDense
-from lstm_zoo.texts import holds_texts, rows_of_words
+from lstm_zoo.texts import holds_texts, is_listed, rows_of_words
 
 Classes = int | Sequence[str] | Sequence[Sequence[str]]
 
@@ -19,17 +19,15 @@ def counted_and_named(num_classes) -> tuple[int, tuple[str, ...] | None]:
     >>> counted_and_named(["low", "high"]), counted_and_named([["b", "a"], ["b"]])
     ((2, ('low', 'high')), (2, ('a', 'b')))
     """
-    if hasattr(num_classes, "tolist"):  # an array or a column; of numbers, a number
-        num_classes = num_classes.tolist()
-    if not isinstance(num_classes, (list, tuple)):
+    if not is_listed(num_classes):
         return checks.count("num_classes", num_classes, least=2), None
     if not holds_texts(num_classes):
         raise ValueError(
             "num_classes must be a whole number, or the names of the classes or the labels as "
             f"strings, got {num_classes!r:.80}"
         )
-    nested = not isinstance(num_classes[0], str)
-    rows = rows_of_words("num_classes", num_classes if nested else [num_classes])
+    nested = not isinstance(next(iter(num_classes)), str)
+    rows = rows_of_words("num_classes", num_classes if nested else [list(num_classes)])
     labels = [label for row in rows for label in row]
     names = tuple(dict.fromkeys(labels))
     if nested or len(names) < len(labels):

@@ -8,6 +8,7 @@ from keras import ops
 from typing_extensions import Unpack
 
 from lstm_zoo import checks
+from lstm_zoo.builders.classes import Classes, counted_and_named, probabilities
 from lstm_zoo.builders.options import CompileOptions, Options, takes
 from lstm_zoo.builders.stack import (
     compiled,
@@ -22,7 +23,7 @@ from lstm_zoo.layers import BatchNormalization, MeanOverTime
 @takes(CompileOptions)
 def build_lstm_fcn(
     input_shape: tuple[int | None, int],
-    num_classes: int,
+    num_classes: Classes,
     *,
     lstm_units: int | Sequence[int] = 8,
     filters: int | Sequence[int] = (128, 256, 128),
@@ -43,7 +44,8 @@ def build_lstm_fcn(
 
     Args:
         input_shape: `(timesteps, features)`; `timesteps` may be None without `dimension_shuffle`.
-        num_classes: 2 or more; labels are integers from 0 on.
+        num_classes: 2 or more; labels are integers from 0 on. Or the names of the classes, or all
+            training labels as strings, as `build_classifier` takes them.
         lstm_units: units of each layer of the recurrent branch; 8 means (8,).
         filters, kernel_sizes: of the convolutions, as many of one as of the other.
         dimension_shuffle: whether the recurrent branch reads the features one after another, each
@@ -73,7 +75,7 @@ def build_lstm_fcn(
         Karim et al. 2018, LSTM fully convolutional networks for time series classification,
         https://doi.org/10.1109/ACCESS.2017.2779939.
     """
-    num_classes = checks.count("num_classes", num_classes, least=2)
+    num_classes, names = counted_and_named(num_classes)
     filters, kernel_sizes = _checked_convolutions(filters, kernel_sizes)
     noise = checks.number("noise", noise)
     if noise < 0:
@@ -95,7 +97,7 @@ def build_lstm_fcn(
         x = keras.layers.Permute((2, 1), name="dimension_shuffle")(x)
     x = recurrent(x, lstm_units, shared, return_sequences=False)
     x = keras.layers.Concatenate(name="both")([x, y])
-    x = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+    x = probabilities(x, num_classes, names)
     model = keras.Model(inputs, x, name=shared.name)
     return compiled(model, "sparse_categorical_crossentropy", ["accuracy"], shared)
 

@@ -10,7 +10,7 @@ from lstm_zoo.texts import Vocabulary
 
 def checked_names(argument, value) -> tuple[str, ...]:
     """The names of classes: strings, each another."""
-    names = tuple(checks.text(argument, one) for one in checks.listing(argument, value))
+    names = tuple(str(checks.text(argument, one)) for one in checks.listing(argument, value))
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"{argument} must be two names or more, each once, got {names!r:.80}")
     return names

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lstm_zoo import checks, precision
 from lstm_zoo.sequences.gaps import filler, no_true_step
+from lstm_zoo.texts import holds_texts
 
 
 def pad(
@@ -54,6 +55,8 @@ def pad(
 
 def _checked(sequences):
     """Arrays of one number of features, `(timesteps, features)` or `(timesteps,)`."""
+    if holds_texts(sequences):
+        raise ValueError("sequences must hold numbers; lz.encode_texts makes them of texts")
     each = [checks.finite("sequences", s, 1, 2) for s in checks.listing("sequences", sequences)]
     if not each:
         raise ValueError("sequences must hold at least one sequence, got none")
