@@ -65,7 +65,7 @@ def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size
         >>> [len(row) for row in predict(model, sentences)]
         [3, 2]
     """
-    layer = naming_layer(checks.model("model", model))
+    layer = naming_layer(checks.model("model", model, built=True))
     batch_size = checks.count("batch_size", batch_size)
     if probabilities and getattr(model, "scores_whole_sequences", False):
         raise ValueError(
@@ -76,7 +76,7 @@ def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size
         x = checks.finite("data", x, len(model.inputs[0].shape))
         checks.shape("data", x.shape, ("samples", *model.inputs[0].shape[1:]))
     outputs = model.predict(x, batch_size=batch_size, verbose=0)
-    if layer is None and not probabilities:
+    if (layer is None and not probabilities) or not isinstance(outputs, np.ndarray):
         return outputs
     by_step = outputs.ndim == 3
     said = outputs if probabilities else layer.named(outputs)
@@ -123,6 +123,7 @@ def numbers_of(model, name, x):
                 "vocabulary=texts, the texts to train on"
             )
         return x
+    checks.model("model", model, keras.layers.Layer, built=True)
     if not holds_texts(x):
         if len(model.inputs) == 1:
             _refuse_other_numbers(name, x, known)
@@ -177,6 +178,7 @@ def classes_of(model, name, y, x):
             f"{name} holds names, and the model has none: build it with num_classes={name}, the "
             "labels themselves, or the names of the classes"
         )
+    checks.model("model", model, built=True)
     by_step = len(model.outputs[0].shape) == 3
     first = next(iter(y))
     if isinstance(first, str) and by_step:
@@ -185,7 +187,12 @@ def classes_of(model, name, y, x):
         return np.array(numbered(name, [[label] for label in y], names), "int32")[:, 0]
     rows = numbered(name, rows_of_words(name, y), names)
     if by_step:
-        return filled(_one_a_step(model, name, rows, x), x.shape[1])
+        if len(model.inputs) > 1:
+            raise ValueError(
+                f"{name} must hold numbers where a model has several inputs; lz.encode_tags makes "
+                "them"
+            )
+        return _one_a_step(model, name, rows, checks.array("x", x))
     if not naming_layer(model).several:
         raise ValueError(f"{name} must have one label in each row, got {first!r:.80} in row 0")
     return np.array([np.isin(range(len(names)), row) for row in rows], "int32")
@@ -196,15 +203,16 @@ def by_class(model, name, weights):
     names = class_names(model) or ()
     for key in weights:
         if isinstance(key, str) and key not in names:
+            known = f", {checks.listed(names)}" if names else " by number, as it has no class names"
             raise ValueError(
-                f"{name} must name classes of the model, {checks.listed(names) or 'which has no '}"
-                f"{'' if names else 'class names'}, got {key!r}{checks.near(key, names)}"
+                f"{name} must name classes of the model{known}, got {key!r}"
+                f"{checks.near(key, names)}"
             )
     return {names.index(k) if isinstance(k, str) else k: v for k, v in weights.items()}
 
 
 def _one_a_step(model, name, rows, x):
-    """The rows, refused unless they have a tag for each step of `x`."""
+    """The rows filled up, refused unless they have a tag for each step of `x`."""
     counted = steps_that_count(model, x)
     lengths = [x.shape[1]] * len(x) if counted is None else counted.sum(axis=1)
     for number, (row, length) in enumerate(zip(rows, lengths)):
@@ -213,7 +221,7 @@ def _one_a_step(model, name, rows, x):
                 f"{name} must have a tag for each word or step, got {len(row)} tags for {length} "
                 f"in row {number}"
             )
-    return rows
+    return filled(rows, x.shape[1])
 
 
 def _reads_strings(model):

@@ -194,6 +194,19 @@ def test_validation_texts_are_refused_by_their_name():
         lz.fit(classifier(), TEXTS, MOODS, validation_data=(["a", ""], ["sad", "sad"]), verbose=0)
 
 
+def test_what_a_model_cannot_tell_before_it_is_built_is_refused():
+    with pytest.raises(ValueError, match="model must be built: give it a keras.Input"):
+        lz.predict(keras.Sequential([keras.layers.Dense(2)]), np.zeros((2, 5)))
+    inputs = {name: keras.Input((4, 2), name=name) for name in ("left", "right")}
+    both = lz.LSTM(2, return_sequences=True)(keras.layers.Concatenate()([*inputs.values()]))
+    model = keras.Model(inputs, lz.layers.NamedDense(2, ["a", "b"])(both))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x = {name: np.zeros((2, 4, 2)) for name in inputs}
+    with pytest.raises(ValueError, match="y must hold numbers where a model has several inputs"):
+        lz.fit(model, x, [["a", "b", "a", "b"]] * 2, verbose=0)
+    assert [len(row) for row in lz.predict(model, x)] == [4, 4]
+
+
 FIT = [
     ("so good", MOODS, "x must be a list of texts or of lists of words, got 'so good'"),
     ([*TEXTS[:3], ""], MOODS, "x must hold no empty row, got '' in row 3"),

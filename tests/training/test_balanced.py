@@ -68,11 +68,14 @@ def test_balanced_weights_are_refused_where_no_class_can_be_counted():
     with pytest.raises(ValueError, match="class_weight must be None for a CRF"):
         lz.fit(crf, X, np.array([[0, 1, 0, 1, 1]] * 8), class_weight="balanced", verbose=0)
     named = lz.build_classifier((5, 2), ["no", "yes"], lstm_units=2)
+    unnamed = lz.build_classifier((5, 2), 2, lstm_units=2)
     batches = tf.data.Dataset.from_tensors((X, np.arange(8) % 2))
     for weights in ("balanced", {"yes": 2.0}):
         with pytest.raises(ValueError, match="class_weight must be None or a dict from class numb"):
             lz.fit(named, batches, class_weight=weights, verbose=0)
     with pytest.raises(ValueError, match="class_weight must name classes .* no, yes, got 'yess'"):
         lz.fit(named, X, np.arange(8) % 2, class_weight={"yess": 2.0}, verbose=0)
+    with pytest.raises(ValueError, match="class_weight must name classes .* by number, as it has"):
+        lz.fit(unnamed, X, np.arange(8) % 2, class_weight={"yes": 2.0}, verbose=0)
     with pytest.raises(ValueError, match="class_weight must be 'balanced' or a dict from class"):
         lz.fit(named, X, np.arange(8) % 2, class_weight="balance", verbose=0)
