@@ -124,11 +124,12 @@ class ChainTagger(keras.Model):
     def _keeping_weights(self, step, given):
         if keras.backend.backend() != "jax":
             return step(*given)
-        self._weights = list(zip(self.trainable_variables, given[0][0]))
+        # A list that is set as an attribute would count among the variables that Keras saves.
+        vars(self)["_weights"] = list(zip(self.trainable_variables, given[0][0]))
         try:
             return step(*given)
         finally:
-            self._weights = None
+            vars(self)["_weights"] = None
 
     def _predict(self, *given):
         said = super().predict_step(*given)

@@ -91,6 +91,17 @@ def test_saved_model_comes_back(tmp_path):
     )
 
 
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_trained_tagger_comes_back_and_answers_words_with_names(crf, tmp_path):
+    sentences, tags = ["the cat sat", "a dog"], [["DET", "NOUN", "VERB"], ["DET", "NOUN"]]
+    model = lz.build_tagger((None,), tags, vocabulary=sentences, lstm_units=3, crf=crf)
+    x = lz.encode_texts(sentences, lz.naming.vocabulary(model)).x
+    model.fit(x, lz.encode_tags(tags).y, epochs=1, verbose=0)
+    assert lz.predict(model, x) == lz.predict(model, sentences)
+    again = lz.load(lz.save(model, tmp_path / "model.keras"))
+    assert lz.predict(again, sentences) == lz.predict(model, sentences)
+
+
 def test_stream_gives_the_numbers_of_the_whole_sequence():
     model = lz.build_tagger((None, 3), 2, bidirectional=False, lstm_units=3)
     reader = lz.stream(model, batch_size=len(cases.X))
