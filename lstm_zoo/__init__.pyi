@@ -50,6 +50,7 @@ from .forecasting import (
 )
 from .inspection import (
     GradientMonitor,
+    checkup,
     gate_summary,
     gradient_flow,
     jacobian_norms,
@@ -120,6 +121,7 @@ __all__ = [
     "build_tagger",
     "builders",
     "cells",
+    "checkup",
     "course",
     "datasets",
     "encode_labels",

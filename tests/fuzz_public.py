@@ -70,6 +70,8 @@ LEFT_OUT = {
     "forecasting.Backtest": RECORD,
     "presets.Recipe": RECORD,
     "inspection.BidirectionalTrace": RECORD,
+    "inspection.Checkup": RECORD,
+    "inspection.Finding": RECORD,
     "inspection.GateSummary": RECORD,
     "inspection.GradientFlow": RECORD,
     "inspection.JacobianNorms": RECORD,
@@ -217,6 +219,7 @@ def calls():
         "course.check": (1, {"exercise": "00-1", "answer": 1}),
         # inspection, plots, widgets
         "inspection.trace": (2, with_x),
+        "inspection.checkup": (3, with_x | {"y": Y}),
         "inspection.gate_summary": (1, {"trace": traced}),
         "inspection.gradient_flow": (3, with_x | {"y": Y}),
         "inspection.jacobian_norms": (2, {"layer": layer, "x": X[:1]}),

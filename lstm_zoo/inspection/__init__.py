@@ -5,6 +5,8 @@ leaves it as it was. For pictures of these numbers see `lstm_zoo.plots`.
 """
 
 from lstm_zoo.inspection.attribution import saliency
+from lstm_zoo.inspection.checkup import Checkup, checkup
+from lstm_zoo.inspection.checkup_subject import Finding
 from lstm_zoo.inspection.gates import GateSummary, gate_summary
 from lstm_zoo.inspection.gradients import GradientFlow, gradient_flow
 from lstm_zoo.inspection.jacobians import JacobianNorms, jacobian_norms
@@ -14,11 +16,14 @@ from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
     "BidirectionalTrace",
+    "Checkup",
+    "Finding",
     "GateSummary",
     "GradientFlow",
     "GradientMonitor",
     "JacobianNorms",
     "Trace",
+    "checkup",
     "gate_summary",
     "gradient_flow",
     "jacobian_norms",

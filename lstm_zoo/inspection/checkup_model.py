@@ -1,0 +1,210 @@
+"""Checks of what a model does with its data: gates, units, memory, gradients, output."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from lstm_zoo import display
+from lstm_zoo.inspection.checkup_subject import Finding, check, deviation, evenly
+from lstm_zoo.inspection.finding import directions
+from lstm_zoo.inspection.gates import gate_summary
+from lstm_zoo.inspection.jacobians import jacobian_norms
+
+# Within 0.05 of an end the sigmoid's slope is below 0.0475, a fifth of its largest. Trained models
+# use such gates (Karpathy et al. 2015), though not for four values in five.
+NEAR, SATURATED = 0.05, 0.8
+# A hidden state lies between -1 and 1; the units of an untrained LSTM deviate by 0.01 and more.
+STILL, DEAD = 1e-3, 0.1
+# What is left of a state when it counts as forgotten, as in GradientFlow.horizon.
+LEFT = 0.01
+# Below float32's relative precision of 1.2e-7 (here with a margin) the first step's gradient is
+# rounded away beside the last one's; a thousand times as much is what clipping is for.
+VANISHED, EXPLODED = 1e-6, 1e3
+# Of a forecast with R^2 the deviation is at least R^2 of the truth's: 0.05 is nothing learnt.
+CONSTANT = 0.05
+# The forecast moves away from the last value by less than a tenth of what the truth does.
+SHIFTED, CONTINUES = 0.1, 0.5
+
+PASCANU = "Pascanu et al. 2013, https://proceedings.mlr.press/v28/pascanu13.html"
+
+
+@check
+def saturated_gates(subject):
+    for name, seen in subject.traces.items():
+        gates = [value for key, value in seen.values.items() if key.endswith("_gate")]
+        values = np.concatenate([gate[~np.isnan(gate)] for gate in gates] or [np.zeros(0)])
+        if not values.size or values.min() < 0 or values.max() > 1:
+            continue  # no gates, or exponential ones
+        share = float(np.mean((values < NEAR) | (values > 1 - NEAR)))
+        if share > SATURATED:
+            yield Finding(
+                "saturated gates",
+                share,
+                SATURATED,
+                f"{share:.0%} of the gate values of {name} lie within {NEAR} of 0 or 1, where "
+                "hardly any gradient passes.",
+                'scale the inputs (normalise="running"), lower learning_rate, or set clipnorm=1.0',
+                "Karpathy et al. 2015, https://arxiv.org/abs/1506.02078",
+            )
+
+
+@check
+def dead_units(subject):
+    for name, seen in subject.traces.items():
+        counts = ~np.isnan(seen.hidden_state[..., 0])
+        read, states = seen.inputs[counts], seen.hidden_state[counts]
+        if len(states) < 2 or not np.std(read, axis=0).any():
+            continue
+        share = float(np.mean(np.std(states.astype("float64"), axis=0) < STILL))
+        if share > DEAD:
+            yield Finding(
+                "dead units",
+                share,
+                DEAD,
+                f"{share:.0%} of the units of {name} never change, whatever the layer reads.",
+                "lower learning_rate and train again from new weights, or take fewer lstm_units",
+                "Karpathy et al. 2015, https://arxiv.org/abs/1506.02078",
+            )
+
+
+@check
+def short_memory(subject):
+    layers = list(subject.recurrent.values())
+    if not layers or layers[-1].return_sequences:
+        return  # a summary or an answer at every step does not wait for the last one
+    traces = subject.traces
+    one_way = {
+        name + ending: one
+        for name, layer in subject.recurrent.items()
+        for ending, one in directions(layer).items()
+    }
+    horizons = [_horizon(one_way[name], seen) for name, seen in traces.items()]
+    if not horizons or len(traces) < len(one_way):
+        return
+    lengths = [
+        seen.timesteps if seen.mask is None else seen.mask.sum(1).max() for seen in traces.values()
+    ]
+    steps, length = max(horizons), float(max(lengths))
+    both_ways = isinstance(layers[-1], keras.layers.Bidirectional)
+    needed = (length - 1) / 2 if both_ways else length - 1  # from the nearer end
+    if steps < needed:
+        yield Finding(
+            "short memory",
+            steps,
+            needed,
+            f"After {steps:.3g} steps less than {LEFT:.0%} of any unit's state is left; sequences "
+            f"have {length:.0f} steps. What lies further back hardly reaches the answer.",
+            'build the model with pooling="attention" or bidirectional=True, or shorten x: '
+            "x[:, -50:]",
+            "Gers et al. 2000, https://doi.org/10.1162/089976600300015015",
+        )
+
+
+def _horizon(layer, seen):
+    """Steps until `LEFT` is left of the state, of the unit that keeps it longest."""
+    half_life = gate_summary(seen).half_life
+    if half_life is not None:
+        return float(half_life.max() * np.log2(1 / LEFT))
+    few = evenly(len(seen.inputs), 4)
+    norms = jacobian_norms(layer, seen.inputs[few]).hidden.mean(axis=0)
+    back = norms if layer.go_backwards else norms[::-1]
+    fallen = np.flatnonzero(back <= LEFT * back[0])
+    return float(fallen[0]) if len(fallen) else float("inf")
+
+
+@check
+def gradients_through_time(subject):
+    flow = subject.flow
+    if flow is None:
+        return
+    ratios: dict[str, float] = {}
+    for name, norms in (*flow.hidden.items(), *flow.cell.items()):  # by either state
+        read = norms[:, ::-1] if name in flow.backwards else norms
+        ends = [row[~np.isnan(row)][[0, -1]] for row in read if not np.isnan(row).all()]
+        if ends and read.shape[1] > 1:
+            first, last = np.mean(np.asarray(ends, "float64"), axis=0)
+            if last > 0:
+                ratios[name] = max(float(first / last), ratios.get(name, 0.0))
+    if not ratios:
+        return
+    most = max(ratios, key=lambda name: ratios[name])
+    first_layer = next(iter(subject.recurrent))
+    into = [ratio for name, ratio in ratios.items() if name.split("/")[0] == first_layer]
+    if ratios[most] > EXPLODED:
+        yield Finding(
+            "exploding gradients",
+            ratios[most],
+            EXPLODED,
+            f"The loss's gradient at the first step of {most} is {ratios[most]:.3g} times that at "
+            "the last.",
+            "lz.fit(model, x, y, clipnorm=1.0), or a lower learning_rate",
+            PASCANU,
+        )
+    elif into and max(into) < VANISHED:
+        yield Finding(
+            "vanishing gradients",
+            max(into),
+            VANISHED,
+            f"The loss's gradient at the first step of {first_layer} is {max(into):.3g} times that "
+            "at the last: the first steps teach nothing.",
+            'build the model with pooling="attention" or bidirectional=True, or shorten x: '
+            "x[:, -50:]",
+            PASCANU,
+        )
+
+
+@check
+def constant_output(subject):
+    output, y = subject.prediction, subject.y
+    labels = subject.labels
+    if labels is None:
+        output = subject.forecast
+    elif y.shape != output.shape and output.shape[-1] > 1:
+        y = np.eye(output.shape[-1])[y.reshape(output.shape[:-1]).astype(int)]
+    else:
+        y = y.reshape(output.shape)
+    if output is None or len(y) < 2 or deviation(y) == 0:
+        return
+    ratio = deviation(output) / deviation(y)
+    if ratio < CONSTANT:
+        yield Finding(
+            "constant output",
+            ratio,
+            CONSTANT,
+            f"Predictions vary {ratio:.3g} times as much as the targets: the model says the same "
+            "for every sample.",
+            "train for more epochs, with learning_rate=1e-2 or 1e-4, on scaled inputs and targets",
+            "Karpathy 2019, http://karpathy.github.io/2019/04/25/recipe/",
+        )
+
+
+@check
+def shifted_forecast(subject):
+    forecast, y = subject.forecast, subject.y
+    if subject.labels is not None or forecast is None or len(y) < 3:
+        return
+    sequences = [a for a in subject.inputs().values() if a.ndim == 3]
+    if not sequences or not 1 <= y.ndim <= 3:
+        return
+    targets = y.shape[2] if y.ndim == 3 else 1
+    last = sequences[0][:, -1, :targets].astype("float64")
+    shape = (len(y), -1, targets)
+    ahead, said = (a.astype("float64").reshape(shape) for a in (y, forecast))
+    if last.shape[1] < targets or not (last[:, 0].std() and ahead[:, 0, 0].std()):
+        return
+    if np.corrcoef(last[:, 0], ahead[:, 0, 0])[0, 1] < CONTINUES:
+        return  # the targets are no continuation of the input
+    moves = np.mean(np.abs(ahead - last[:, None]))
+    ratio = float(np.mean(np.abs(said - last[:, None])) / moves) if moves else np.inf
+    if ratio < SHIFTED:
+        yield Finding(
+            "forecast is the last value",
+            ratio,
+            SHIFTED,
+            f"Forecasts move {display.number(ratio)} times as far from the last value as the "
+            "truth: a plot of them is the series, shifted.",
+            "compare with lz.backtest(series, horizon=...): if naive is as good, there is nothing "
+            "to learn; else train longer, or forecast differences: np.diff(series)",
+            "Hyndman & Athanasopoulos 2021, https://otexts.com/fpp3/simple-methods.html",
+        )
