@@ -112,6 +112,9 @@ ROWS = {
     "`build_forecaster` of quantiles, masked": lambda: lz.build_forecaster(
         SHAPE, 2, quantiles=(0.1, 0.9), **MASKED
     ),
+    "`build_forecaster(..., scale_windows=False)`, masked": lambda: lz.build_forecaster(
+        SHAPE, 2, scale_windows=False, **MASKED
+    ),
     "`build_forecaster`, bidirectional, masked": lambda: lz.build_forecaster(
         SHAPE, 2, bidirectional=True, **MASKED
     ),

@@ -153,7 +153,9 @@ def test_summaries_are_one_line(seen):
 
 
 def test_what_public_functions_return_says_shapes_and_neither_numbers_nor_an_address():
-    forecaster = lz.build_forecaster((4, 1), 2, lstm_units=2, dense_units=(), name="small")
+    forecaster = lz.build_forecaster(
+        (4, 1), 2, scale_windows=False, lstm_units=2, dense_units=(), name="small"
+    )
     long = {"unique_id": [0] * 500 + [1] * 499, "ds": [*range(500), *range(499)]}
     long["y"] = np.ones(999)
     for found, text in (

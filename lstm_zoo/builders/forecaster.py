@@ -10,7 +10,8 @@ from lstm_zoo import checks
 from lstm_zoo.builders.losses import QuantileLoss
 from lstm_zoo.builders.options import Options, SequenceOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, numbers_of_units, sequence_input, summary
-from lstm_zoo.layers import ScaledBack, WindowScale, layer_for
+from lstm_zoo.layers import ScaledBack, SeasonalLinear, WindowScale, layer_for
+from lstm_zoo.layers.variants import reads_times
 
 
 @takes(SequenceOptions)
@@ -22,7 +23,8 @@ def build_forecaster(
     num_targets: int = 1,
     known_future: int = 0,
     static: int = 0,
-    scale_windows: bool = False,
+    season: int | None = None,
+    scale_windows: bool | None = None,
     lstm_units: int | Sequence[int] = (64, 32),
     dense_units: int | Sequence[int] = (32,),
     bidirectional: bool = False,
@@ -31,6 +33,10 @@ def build_forecaster(
     **options: Unpack[SequenceOptions],
 ) -> keras.Model:
     """A compiled model that continues a series for `horizon` steps, all of them at once.
+
+    It takes raw numbers and answers in their units. Each window is brought to mean 0 and deviation
+    1. The forecast is the value one season before, plus a linear map of the window, plus what the
+    recurrent layers add; before training only the first part is not zero.
 
     What is known of the past beside the target (weather, price) stands among the features of the
     input. `lz.windows` cuts series into what this model takes.
@@ -44,9 +50,10 @@ def build_forecaster(
         known_future: how many features are known for the steps ahead (calendar, plans). The model
             then takes a second input, "known_future", and a recurrent layer reads it.
         static: how many numbers are known of a series as a whole; input "static".
-        scale_windows: whether each window's features are brought to mean 0 and deviation 1, and the
-            forecast back to the window's scale: for series of many sizes, or that drift
-            (Kim et al. 2022, https://openreview.net/forum?id=cGDAkQo1C0p).
+        season: steps after which the series repeats itself, such as 12 for months or 24 for hours;
+            None starts from the last value.
+        scale_windows: False leaves windows as they are, and forecasts come from the recurrent
+            layers alone. None is True, unless `normalise` is given or the cell reads times.
         loss, metrics: as `keras.Model.compile` takes them; None takes what `quantiles` says.
         Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
 
@@ -65,6 +72,10 @@ def build_forecaster(
         >>> model = build_forecaster((24, 3), 12, known_future=2, static=4)
         >>> sorted(model.input)
         ['known_future', 'sequence', 'static']
+
+    Source:
+        Kim et al. 2022, https://openreview.net/forum?id=cGDAkQo1C0p (scaling by window);
+        Zeng et al. 2023, https://arxiv.org/abs/2205.13504 (the linear map).
     """
     horizon = checks.count("horizon", horizon)
     num_targets = checks.count("num_targets", num_targets)
@@ -74,10 +85,12 @@ def build_forecaster(
     shared = Options(**options)
     sequence, x = sequence_input(input_shape, shared, normalise=normalise)
     _check_targets(num_targets, sequence.shape[-1])
-    if scale_windows and normalise is not None:
-        raise ValueError("normalise must be None where scale_windows is true")
+    if scale_windows is None:
+        scale_windows = normalise is None and not reads_times(shared.cell)
+    _check_scaling(scale_windows, normalise, season)
     if scale_windows:
         x, level, spread = WindowScale(name="window_scale")(x)
+        window = x
     x = summary(x, lstm_units, shared, pooling=pooling, bidirectional=bidirectional)
     inputs = {"sequence": sequence}
     if static:
@@ -86,13 +99,30 @@ def build_forecaster(
         units = numbers_of_units("lstm_units", lstm_units, least=1)[-1]
         x, inputs["known_future"] = _with_known_future(x, horizon, known_future, shared.cell, units)
     x = dense(x, dense_units, shared)
-    x = _forecast(x, horizon, num_targets, of_quantiles, step_by_step=bool(known_future))
+    x = _forecast(x, horizon, num_targets, of_quantiles, bool(known_future), scale_windows)
     if scale_windows:
+        start = SeasonalLinear(horizon, season or 1, num_targets, name="seasonal_linear")(window)
+        x = keras.layers.Add(name="sum")([x, _for_each(start, of_quantiles)])
         x = ScaledBack(num_targets, quantiles is not None, name="scaled_back")([x, level, spread])
     model = keras.Model(inputs if len(inputs) > 1 else sequence, x, name=shared.name)
     if of_quantiles:
         return compiled(model, of_quantiles, None, shared)
     return compiled(model, "mean_absolute_error", ["mean_absolute_error"], shared)
+
+
+def _check_scaling(scale_windows, normalise, season):
+    if scale_windows and normalise is not None:
+        raise ValueError("normalise must be None where scale_windows is true")
+    if season is not None and not scale_windows:
+        raise ValueError(f"season must be None where windows are not scaled, got {season!r}")
+
+
+def _for_each(forecast, of_quantiles):
+    """A forecast, the same one for each quantile."""
+    if not of_quantiles:
+        return forecast
+    shape = (*forecast.shape[1:], 1)
+    return keras.layers.Reshape(shape, name="for_each_quantile")(forecast)
 
 
 def _check_targets(num_targets, features):
@@ -117,14 +147,16 @@ def _with_known_future(x, horizon, known_future, cell, units):
     return layer_for(cell, units, return_sequences=True, name="ahead")(x), known
 
 
-def _forecast(x, horizon, num_targets, of_quantiles, step_by_step):
+def _forecast(x, horizon, num_targets, of_quantiles, step_by_step, from_zero):
     """The head: steps ahead, then targets and quantiles if several, from one vector for all steps
-    or from one for each."""
+    or from one for each. It starts `from_zero` where something else is added to it."""
     shape = (horizon,) if num_targets == 1 else (horizon, num_targets)
     if of_quantiles:
         shape = (*shape, len(of_quantiles.quantiles))
     width = math.prod(shape[1:])
-    x = keras.layers.Dense(width if step_by_step else horizon * width, name="forecast")(x)
+    units = width if step_by_step else horizon * width
+    start = "zeros" if from_zero else "glorot_uniform"
+    x = keras.layers.Dense(units, kernel_initializer=start, name="forecast")(x)
     if tuple(x.shape[1:]) == shape:
         return x
     return keras.layers.Reshape(shape, name="quantiles")(x)

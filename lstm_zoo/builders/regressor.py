@@ -7,7 +7,9 @@ from typing_extensions import Unpack
 
 from lstm_zoo import checks
 from lstm_zoo.builders.options import Options, TokenOptions, takes
+from lstm_zoo.builders.scaled import TargetScaling
 from lstm_zoo.builders.stack import compiled, dense, sequence_input, summary
+from lstm_zoo.layers import TargetScale
 
 
 @takes(TokenOptions)
@@ -19,14 +21,17 @@ def build_regressor(
     dense_units: int | Sequence[int] = (32,),
     bidirectional: bool = False,
     pooling: str = "last",
-    normalise=None,
+    normalise="running",
+    scale_targets: bool = True,
     **options: Unpack[TokenOptions],
 ) -> keras.Model:
     """A compiled model that estimates numbers from a whole sequence, by least squares.
 
     Args:
-        num_outputs: how many numbers to estimate, 1 or more. The targets should be of about unit
-            size: take their mean off and divide by their standard deviation.
+        num_outputs: how many numbers to estimate, 1 or more.
+        scale_targets: whether mean and deviation of the targets are taken from `y` when the model
+            first trains (`layers.TargetScale`), so that targets of any size are learnt alike and
+            estimates come out in their units.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error and
             the mean absolute error.
         Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
@@ -47,5 +52,7 @@ def build_regressor(
     x = summary(x, lstm_units, shared, pooling=pooling, bidirectional=bidirectional)
     x = dense(x, dense_units, shared)
     x = keras.layers.Dense(num_outputs, name="estimate")(x)
-    model = keras.Model(inputs, x, name=shared.name)
+    if scale_targets:
+        x = TargetScale(name="target_scale")(x)
+    model = (TargetScaling if scale_targets else keras.Model)(inputs, x, name=shared.name)
     return compiled(model, "mean_squared_error", ["mean_absolute_error"], shared)

@@ -65,6 +65,13 @@ class LSTMCell(Cell):
     gate_names: tuple[str, ...] = ("input_gate", "forget_gate", "candidate", "output_gate")
     state_names: tuple[str, ...] = ("hidden_state", "cell_state")
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "gates" in vars(cls):  # as in 0.1.0; nothing would call it
+            raise ValueError(
+                f"{cls.__name__} must restate the equations in step(z, states), got gates()"
+            )
+
     def __init__(
         self,
         units: int,

@@ -76,7 +76,13 @@ def memory(out="out", watch=None):
     for label, cell in (("SimpleRNN", "simple_rnn"), (OURS, "lstm")):
         keras.utils.set_random_seed(0)
         model = builders.build_regressor(
-            (TIMESTEPS, 2), lstm_units=32, dense_units=(), cell=cell, learning_rate=1e-2
+            (TIMESTEPS, 2),
+            lstm_units=32,
+            dense_units=(),
+            cell=cell,
+            normalise=None,
+            scale_targets=False,
+            learning_rate=1e-2,
         )
         history = training.fit(
             model,

@@ -5,12 +5,8 @@ from lstm_zoo.layers.crf import CRF
 from lstm_zoo.layers.lstm import LSTM
 from lstm_zoo.layers.naming import NamedDense, WordEmbedding
 from lstm_zoo.layers.pooling import AttentionOverTime, MaxOverTime, MeanOverTime
-from lstm_zoo.layers.scaling import (
-    BatchNormalization,
-    RunningNormalization,
-    ScaledBack,
-    WindowScale,
-)
+from lstm_zoo.layers.scaling import BatchNormalization, RunningNormalization
+from lstm_zoo.layers.series import ScaledBack, SeasonalLinear, TargetScale, WindowScale
 from lstm_zoo.layers.variants import CoupledLSTM, PeepholeLSTM, layer_for
 from lstm_zoo.layers.xlstm import MLSTMBlock, SLSTMBlock
 from lstm_zoo.spelling import suggest as _suggest
@@ -30,6 +26,8 @@ __all__ = [
     "RunningNormalization",
     "SLSTMBlock",
     "ScaledBack",
+    "SeasonalLinear",
+    "TargetScale",
     "WindowScale",
     "WordEmbedding",
     "layer_for",

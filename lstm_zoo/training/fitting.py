@@ -158,11 +158,18 @@ def fit(
         class_weight=settings.class_weight,
     )
     strategy = _strategy(model, strategy, settings)
+    sets = _seen_by(model, sets)
     source = sources.for_training(model, sets, settings)
     build(model, source, strategy)
     progress = Progress(model, sets, settings, writes=distribute.is_chief(strategy))
     validation = sources.for_validation(model, sets, settings)
     return Loop(model, source, validation, progress, strategy, settings).run()
+
+
+def _seen_by(model, sets):
+    """The sets, after a model that scales its targets has looked at them."""
+    adapt = getattr(model, "adapt_targets", None)
+    return sets if adapt is None else sets._replace(x=adapt(sets.x, sets.y))
 
 
 def _strategy(model, strategy, settings):

@@ -47,10 +47,13 @@ def test_parameters_are_as_many_as_the_formula_says():
     def lstm(m, n):
         return 4 * (n * m + n * n + n)
 
+    def trained(model):
+        return sum(weight.numpy().size for weight in model.trainable_weights)
+
     plain = lz.build_regressor((10, 3), lstm_units=(6, 5), dense_units=())
-    assert plain.count_params() == lstm(3, 6) + lstm(6, 5) + (5 + 1)
+    assert trained(plain) == lstm(3, 6) + lstm(6, 5) + (5 + 1)
     both = lz.build_regressor((10, 3), lstm_units=(6, 5), dense_units=(), bidirectional=True)
-    assert both.count_params() == 2 * lstm(3, 6) + 2 * lstm(12, 5) + (10 + 1)
+    assert trained(both) == 2 * lstm(3, 6) + 2 * lstm(12, 5) + (10 + 1)
 
 
 @pytest.mark.short(cell=("lstm", "gru", OwnCell))

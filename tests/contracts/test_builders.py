@@ -205,10 +205,10 @@ def test_no_weight_has_a_gradient_of_rounding_alone(name):
     gradients = tape.gradient(loss, model.trainable_variables)
     sizes = [np.abs(tf.convert_to_tensor(gradient)).max() for gradient in gradients]
     paths = [weight.path for weight in model.trainable_variables]
-    assert [path for path, size in zip(paths, sizes) if size < 1e-6] == []
+    assert [path for path, size in zip(paths, sizes) if 0 < size < 1e-6] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tagger_with_crf_trains_on_batches_by_length():
     tagger = lz.build_tagger((None, FEATURES), 3, crf=True, lstm_units=3)
     sequences = [np.ones((n, FEATURES)) * n for n in (5, 5, 3, 3, 1)]

@@ -50,7 +50,7 @@ def test_without_clipping_it_does_what_keras_fit_does():
 def test_one_step_is_clipped_gradient_descent():
     """SGD with learning rate 1 moves the weights by the clipped gradient: its norm is clipnorm."""
     for clipnorm in (1e-3, 1e6):
-        model = regressor()
+        model = regressor(normalise=None, scale_targets=False)
         model.compile(keras.optimizers.SGD(1.0), "mean_squared_error")
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((model(X) - TARGETS) ** 2)
@@ -68,7 +68,7 @@ def test_one_step_is_clipped_gradient_descent():
 
 @pytest.mark.slow
 def test_epoch_loss_weighs_batches_by_their_size():
-    model = regressor()
+    model = regressor(normalise=None, scale_targets=False)
     model.compile(keras.optimizers.SGD(0.0), "mean_squared_error")
     history = lz.fit(model, X, TARGETS, epochs=1, batch_size=16, verbose=0).history
     expected = np.mean((model.predict(X, verbose=0) - TARGETS) ** 2)
@@ -289,7 +289,7 @@ def test_verbose_zero_is_silent_and_one_shows_progress(capsys):
     assert "grad_norm" in shown
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_training_goes_on_to_the_same_end(tmp_path):
     def train(model, epochs, callbacks=(), folder=None):
         return lz.fit(
@@ -344,7 +344,7 @@ def test_mixed_precision_trains(policy):
     assert finite[0] == pytest.approx(norms["grad_norm"][0], rel=0.05)  # the loss scale is out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_float64_model_trains():
     keras.config.set_dtype_policy("float64")
     try:
@@ -356,7 +356,7 @@ def test_float64_model_trains():
     assert history["loss"][-1] < history["loss"][0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_xla_gives_the_same_numbers():
     plain, compiled = regressor(), regressor()
     for model, xla in ((plain, False), (compiled, True)):

@@ -28,7 +28,9 @@ MODELS = {
     "classifier": lambda: lz.build_classifier((T, 2), 3, lstm_units=3, normalise=None),
     "tagger": lambda: lz.build_tagger((T, 2), 3, lstm_units=3),
     "chain": lambda: lz.build_tagger((T, 2), 3, crf=True, lstm_units=3),
-    "regressor": lambda: lz.build_regressor((T, 2), lstm_units=3),
+    "regressor": lambda: lz.build_regressor(
+        (T, 2), lstm_units=3, normalise=None, scale_targets=False
+    ),
     "forecaster": lambda: lz.build_forecaster((T, 2), T, lstm_units=3),
     "observed": lambda: lz.build_forecaster((T, 2), T, lstm_units=3, loss=ObservedLoss("mae")),
     "quantiles": lambda: lz.build_forecaster((T, 2), T, quantiles=(0.1, 0.6), lstm_units=3),

@@ -41,7 +41,9 @@ class Forecasting(Task):
     def build(self, cell=None):
         inputs = keras.Input((self.input_steps, 1), name="past")
         level = kl.Rescaling(1 / self.deviation, -self.mean / self.deviation, name="level")(inputs)
-        core = builders.build_forecaster(inputs.shape[1:], self.horizon, **self.arguments(cell))
+        core = builders.build_forecaster(
+            inputs.shape[1:], self.horizon, scale_windows=False, **self.arguments(cell)
+        )
         last = kl.Reshape((1, 1), name="last")(kl.Cropping1D((self.input_steps - 1, 0))(level))
         forecast = kl.Add(name="from_the_last")([core(level), last])
         return self._in_units(inputs, forecast)
@@ -126,7 +128,9 @@ class DailyForecasting(Forecasting):
         level = kl.Rescaling(1 / self.deviation, -self.mean / self.deviation, name="level")(inputs)
         week, before = self._last_weeks(level)
         change = kl.Subtract(name="change")([week, before])
-        core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
+        core = builders.build_forecaster(
+            (7, 2 * day), day, scale_windows=False, **self.arguments(cell)
+        )
         foretold = core(kl.Concatenate()([week, change]))
         a_week_ago = kl.Reshape((day, 1), name="a_week_ago")(kl.Cropping1D((0, 6))(week))
         return self._in_units(inputs, kl.Add(name="from_a_week_ago")([foretold, a_week_ago]))
@@ -195,7 +199,9 @@ class HybridForecasting(DailyForecasting):
         week, before = self._last_weeks(logarithm)
         level = kl.Rescaling(1 / series.std(), -series.mean() / series.std(), name="level")(week)
         changes = kl.Rescaling(1 / change, name="change")(kl.Subtract()([week, before]))
-        core = builders.build_forecaster((7, 2 * day), day, **self.arguments(cell))
+        core = builders.build_forecaster(
+            (7, 2 * day), day, scale_windows=False, **self.arguments(cell)
+        )
         errors = self.errors_of_smoothing
         head = core.get_layer("forecast")
         head.set_weights([np.zeros(head.kernel.shape), errors.ravel() / errors.std()])

@@ -50,6 +50,7 @@ class Regression(Task):
             features.shape[1:],
             self.data.y_train.shape[1],
             normalise=seen,
+            scale_targets=False,
             name="regressor",
             **self.arguments(cell),
         )
@@ -141,7 +142,12 @@ class Adding(Regression):
     def build(self, cell=None):
         inputs = keras.Input((None, 2), name="sequence")
         core = builders.build_regressor(
-            (None, 2), mask_value=0.0, name="regressor", **self.arguments(cell)
+            (None, 2),
+            mask_value=0.0,
+            normalise=None,
+            scale_targets=False,
+            name="regressor",
+            **self.arguments(cell),
         )
         layer = core.get_layer("recurrent_1")
         if isinstance(layer, keras.layers.LSTM):

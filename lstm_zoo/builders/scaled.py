@@ -1,0 +1,70 @@
+"""Models that learn the scale of their targets before they train."""
+
+import itertools
+
+import keras
+import numpy as np
+
+from lstm_zoo.layers import TargetScale
+
+PEEK = 64  # batches of a data set whose targets are looked at
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class TargetScaling(keras.Model):
+    """A `keras.Model` that sets its `TargetScale` layers from `y` before its first training step.
+
+    `build_regressor` makes one. It is used, saved and loaded as any other model.
+    """
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        return super().fit(self.adapt_targets(x, y), y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        self.adapt_targets(x, y)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def adapt_targets(self, x, y=None):
+        """Set the scale of the targets, once in the life of a model.
+
+        Args:
+            x: arrays, or what gives batches `(x, y, ...)`.
+            y: the targets; None where `x` gives batches.
+
+        Returns:
+            What to train on in place of `x`: an iterator that was looked into starts again.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, TargetScale)]
+        if all(layer.is_adapted for layer in layers):
+            return x
+        if y is None:
+            x, y = _targets_of_batches(x)
+        if isinstance(y, dict):
+            (y,) = y.values()
+        if y is not None:
+            for layer in layers:
+                layer.adapt(y)
+        return x
+
+
+def _targets_of_batches(batches):
+    """The batches, and the targets of the first of them, or None where they have none."""
+    if isinstance(batches, keras.utils.PyDataset):
+        first = [batches[k] for k in range(min(PEEK, batches.num_batches or PEEK))]
+    elif hasattr(batches, "__next__"):
+        first = list(itertools.islice(batches, 1))
+        batches = _chained(first, batches)
+    elif hasattr(batches, "__iter__"):
+        first = list(itertools.islice(batches, PEEK))
+    else:
+        return batches, None
+    targets = [batch[1] for batch in first if isinstance(batch, (tuple, list)) and len(batch) > 1]
+    if not targets:
+        return batches, None
+    return batches, np.concatenate([keras.ops.convert_to_numpy(y) for y in targets])
+
+
+def _chained(*several):
+    """The items of each, as a generator, which Keras takes."""
+    for items in several:
+        yield from items

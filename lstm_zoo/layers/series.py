@@ -1,0 +1,300 @@
+"""Numbers of any size around an LSTM: windows and targets scaled, a forecast to start from."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from lstm_zoo import checks
+from lstm_zoo.backend import sums_over_replicas
+from lstm_zoo.layers.each_step import each_step_alone
+from lstm_zoo.layers.one_step import OneStep, one_step_of
+
+
+def precise(layer) -> str:
+    """The precision in which a layer handles numbers in the user's units."""
+    return "float64" if layer.compute_dtype == "float64" else "float32"
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class WindowScale(keras.layers.Layer):
+    """Take off each feature's mean over time, and divide by its standard deviation.
+
+    A feature that does not change within a window becomes zeros. Its deviation is then the
+    geometric mean of those that training has met, or 1.
+
+    Call arguments:
+        sequences: `(batch, timesteps, features)`.
+        training: whether the deviations of these windows count.
+        mask: `(batch, timesteps)` of booleans or None; masked steps do not count.
+
+    Returns:
+        The scaled sequences, the means and the deviations `(batch, 1, features)`.
+
+    Example:
+        >>> scaled, mean, spread = WindowScale()(ops.convert_to_tensor([[[10.0], [30.0]]]))
+        >>> scaled.numpy().round(3).tolist(), mean.numpy().tolist(), spread.numpy().tolist()
+        ([[[-1.0], [1.0]]], [[[20.0]]], [[[10.0]]])
+
+    Source:
+        Kim et al. 2022, https://openreview.net/forum?id=cGDAkQo1C0p.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False  # large numbers are scaled before they become float16
+        self.supports_masking = True
+
+    def compute_mask(self, sequences, mask=None):
+        return [mask, None, None]
+
+    def build(self, input_shape):
+        options = {"trainable": False, "autocast": False, "dtype": precise(self)}
+        width = (input_shape[-1],)
+        self.log_spread = self.add_weight(width, "zeros", name="log_spread", **options)
+        self.count = self.add_weight(width, "zeros", name="count", **options)
+
+    def call(self, sequences, training=None, mask=None):
+        x = ops.cast(sequences, precise(self))
+        weights = ops.ones_like(x[..., :1])
+        if mask is not None:
+            weights = weights * ops.cast(mask, x.dtype)[..., None]
+        steps = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+        mean = ops.sum(x * weights, axis=1, keepdims=True) / steps
+        centred = x - mean
+        variance = ops.sum(centred * centred * weights, axis=1, keepdims=True) / steps
+        changes = variance > 1e-12 * mean * mean  # else it is rounding, of float32
+        spread = ops.sqrt(ops.where(changes, variance, 1.0))
+        usual = ops.convert_to_tensor(self.log_spread)
+        if training and self.trainable:
+            usual = self._counted(changes, spread, usual)
+        spread = ops.where(changes, spread, ops.exp(usual))
+        scaled = ops.where(changes, centred / spread, 0.0)
+        return ops.cast(scaled, self.compute_dtype), mean, spread
+
+    def _counted(self, changes, spread, usual):
+        """The mean of the logarithms of all deviations so far, which is kept."""
+        logs = ops.stop_gradient(ops.where(changes, ops.log(spread) - usual, 0.0))
+        apart, new = ops.sum(logs, axis=(0, 1)), ops.sum(ops.cast(changes, logs.dtype), axis=(0, 1))
+        apart, new = sums_over_replicas(apart, new)
+        count = ops.convert_to_tensor(self.count) + new
+        usual = usual + apart / ops.maximum(count, 1.0)
+        self.log_spread.assign(usual)
+        self.count.assign(count)
+        return usual
+
+    def compute_output_spec(self, sequences, training=None, mask=None):
+        shape = sequences.shape
+        of_windows = [keras.KerasTensor((shape[0], 1, shape[-1]), precise(self)) for _ in range(2)]
+        return keras.KerasTensor(shape, self.compute_dtype), *of_windows
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class ScaledBack(keras.layers.Layer):
+    """A forecast on the scale of the first features of its window.
+
+    Args:
+        num_targets: how many features are forecast; where more than one, they are an axis.
+        quantiles: whether the last axis holds quantiles.
+
+    Call arguments:
+        inputs: the forecast `(batch, horizon)`, with an axis for several targets and one for
+            quantiles; the means and the deviations that `WindowScale` gave.
+
+    Returns:
+        The forecast, scaled back.
+
+    Example:
+        >>> mean = spread = ops.ones((1, 1, 3))
+        >>> ScaledBack(1, False)([ops.ones((1, 2)), mean, spread]).numpy().tolist()
+        [[2.0, 2.0]]
+    """
+
+    def __init__(self, num_targets: int, quantiles: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False
+        self.num_targets = checks.count("num_targets", num_targets)
+        self.quantiles = quantiles
+
+    def call(self, inputs):
+        forecast, mean, spread = inputs
+        # One target and no quantiles: (batch, 1) fits (batch, horizon).
+        mean, spread = (part[..., : self.num_targets] for part in (mean, spread))
+        if self.num_targets == 1:
+            mean, spread = mean[..., 0], spread[..., 0]
+        if self.quantiles:
+            mean, spread = mean[..., None], spread[..., None]
+        return ops.cast(forecast, precise(self)) * spread + mean
+
+    def get_config(self):
+        own = {"num_targets": self.num_targets, "quantiles": self.quantiles}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class SeasonalLinear(keras.layers.Layer):
+    """A seasonal naive forecast, and what a linear map of the window adds to it.
+
+    Each step ahead starts from the value one season before it. A linear map of all steps of the
+    target's own past is added; its weights start at zero, so an untrained layer repeats the last
+    season. All targets share the map.
+
+    Args:
+        horizon: steps to forecast.
+        season: steps after which the series repeats itself; 1 repeats the last value.
+        num_targets: how many of the first features to forecast.
+
+    Call arguments:
+        sequences: `(batch, timesteps, features)`. The map needs a fixed number of timesteps and is
+            left out where it is open.
+        mask: `(batch, timesteps)` of booleans or None. A masked step counts as 0, which is the mean
+            of the window after `WindowScale`; the newest steps may be masked, as in sequences that
+            are padded at their end.
+
+    Returns:
+        `(batch, horizon)`, or `(batch, horizon, num_targets)` for several targets.
+
+    Raises:
+        ValueError: if an argument is no whole number of at least 1, or the sequences are shorter
+            than a season, or of an open length with a `season` above 1.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = SeasonalLinear(horizon=3, season=2)
+        >>> layer(np.array([[[1.0], [2.0], [3.0], [4.0]]])).numpy().tolist()
+        [[3.0, 4.0, 3.0]]
+
+    Source:
+        Zeng et al. 2023, Are transformers effective for time series forecasting?,
+        https://arxiv.org/abs/2205.13504 (a linear map per series, shared by all targets).
+    """
+
+    def __init__(self, horizon: int, season: int = 1, num_targets: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.horizon = checks.count("horizon", horizon)
+        self.season = checks.count("season", season)
+        self.num_targets = checks.count("num_targets", num_targets)
+
+    def build(self, input_shape):
+        timesteps = input_shape[1]
+        if self.season > 1 and (timesteps is None or timesteps < self.season):
+            raise ValueError(
+                f"season must be at most the timesteps that the model reads, got {self.season} "
+                f"and {'an open number' if timesteps is None else timesteps} of them"
+            )
+        self.kernel = None
+        if timesteps is not None:
+            self.kernel = self.add_weight((timesteps, self.horizon), "zeros", name="kernel")
+
+    def call(self, sequences, mask=None):
+        past = sequences[..., : self.num_targets]
+        if mask is not None:
+            past = _ending_with_the_newest(past, mask)
+        places = [ahead % self.season - self.season for ahead in range(self.horizon)]
+        forecast = ops.stack([past[:, place] for place in places], axis=1)
+        if self.kernel is not None:
+            added = ops.matmul(ops.swapaxes(past, 1, 2), self.kernel)
+            forecast = forecast + ops.swapaxes(added, 1, 2)
+        return forecast[..., 0] if self.num_targets == 1 else forecast
+
+    def compute_mask(self, sequences, mask=None):
+        return None
+
+    def get_config(self):
+        own = ("horizon", "season", "num_targets")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _ending_with_the_newest(past, mask):
+    """Each row moved so that its last unmasked step is the last; masked steps are zeros."""
+    mask = ops.cast(mask, "int32")
+    places = ops.arange(ops.shape(past)[1], dtype="int32")
+    masked = places[-1] - ops.max(mask * places, axis=1, keepdims=True)  # at the end of each row
+    origin = (places - masked) % ops.shape(past)[1]
+    past = past * ops.cast(mask, past.dtype)[..., None]
+    return ops.take_along_axis(past, origin[..., None], axis=1)
+
+
+@one_step_of(WindowScale, SeasonalLinear)
+class _WholeWindow(OneStep):
+    """A refusal: these layers need the whole window before its first step."""
+
+    def __init__(self, layer, name):
+        raise ValueError(
+            f"layer {layer.name!r} can't be run step by step: it needs the whole window; "
+            "build_forecaster(..., scale_windows=False) makes a model that can be streamed"
+        )
+
+
+@each_step_alone
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class TargetScale(keras.layers.Layer):
+    """Estimates of unit size, brought to the size of the targets.
+
+    The mean and the standard deviation of the targets are weights that are not trained. `lz.fit`
+    and `fit` of a model of `build_regressor` set them from `y` before the first training step;
+    until then the layer changes nothing.
+
+    Call arguments:
+        inputs: `(batch, ..., outputs)`.
+
+    Returns:
+        The inputs times the deviation plus the mean, of the same shape.
+
+    Raises:
+        ValueError: if `adapt` gets targets of another width.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = TargetScale()
+        >>> layer.build((None, 1))
+        >>> layer.adapt(np.array([480.0, 520.0]))
+        >>> layer(np.array([[0.0], [1.0]])).numpy().tolist()
+        [[500.0], [520.0]]
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False  # large numbers do not fit into float16
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        options = {"trainable": False, "autocast": False, "dtype": precise(self)}
+        self.mean = self.add_weight((input_shape[-1],), "zeros", name="mean", **options)
+        self.deviation = self.add_weight((input_shape[-1],), "ones", name="deviation", **options)
+        self.adapted = self.add_weight((), "zeros", name="adapted", **options)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether the scale is set."""
+        return bool(ops.convert_to_numpy(self.adapted))
+
+    def adapt(self, targets) -> None:
+        """Take mean and deviation of the targets, of each output its own; NaN is left out.
+
+        Only the first call counts: a model that goes on learning keeps its scale.
+
+        Args:
+            targets: `(samples,)` or `(samples, ..., outputs)`.
+        """
+        if self.is_adapted:
+            return
+        width = self.mean.shape[0]
+        values = np.asarray(targets, dtype="float64")
+        if values.size % width or (width > 1 and values.shape[-1] != width):
+            raise ValueError(f"targets must be (samples, {width}), got {values.shape}")
+        values = values.reshape(-1, width)
+        values = np.where(np.isfinite(values), values, np.nan)
+        if np.isnan(values).all(axis=0).any():
+            return
+        mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        changes = deviation > 1e-10 * np.abs(mean)  # else it is rounding
+        self.mean.assign(mean)
+        self.deviation.assign(np.where(changes, deviation, 1.0))
+        self.adapted.assign(1.0)
+
+    def call(self, inputs):
+        scaled = ops.cast(inputs, precise(self)) * self.deviation + self.mean
+        return ops.cast(scaled, precise(self))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
