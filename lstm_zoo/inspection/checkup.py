@@ -127,12 +127,29 @@ def checkup(
     if not known.all():
         x, y = keras.tree.map_structure(lambda one: one[known], (x, y))
     subject = Subject(model, x, y, validation, mask_value)
+    if not known.all():
+        subject.skipped.append(f"{int(np.sum(~known))} samples whose y has NaN")
+    _check_targets(subject)
     found = tuple(finding for check in CHECKS for finding in check(subject))
     return Checkup(found, tuple(subject.skipped))
 
 
+def _check_targets(subject):
+    """Refuse targets that do not fit the predictions, or labels that are no class of the model."""
+    shape, labels = subject.prediction.shape, subject.labels
+    if labels is not None and shape[-1] > 1 and not 0 <= labels.min() <= labels.max() < shape[-1]:
+        raise ValueError(
+            f"y must hold classes from 0 to {shape[-1] - 1}, got {labels.min()} to {labels.max()}"
+        )
+    a_class_each = labels is not None and subject.y.size * shape[-1] == np.prod(shape)
+    if subject.forecast is None and not a_class_each:
+        raise ValueError(
+            f"y must fit predictions of shape {shape}, got {subject.y.shape} for these samples"
+        )
+
+
 def _arrays(x_name, y_name, x, y):
-    several = isinstance(x, dict) or (isinstance(x, (list, tuple)) and hasattr(x[0], "shape"))
+    several = isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape"))
     if several:
         x = keras.tree.map_structure(lambda part: checks.array(x_name, part), x)
     else:

@@ -174,6 +174,8 @@ def target_in_inputs(subject):
     for name, array in subject.inputs().items():
         if subject.is_tokens(array) or array.ndim not in (2, 3):
             continue
+        if array.shape == subject.y.shape:
+            continue  # an autoencoder's target is its input
         steps = array.shape[1] if array.ndim == 3 else 1
         columns = array.astype("float64").reshape(len(array), -1)
         r = _correlations(columns, y).max(axis=1).reshape(steps, -1)

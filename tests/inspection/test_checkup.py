@@ -314,6 +314,8 @@ def test_many_samples_are_chosen_evenly():
     [
         ({"y": np.zeros((3, 1))}, "x and y must be equally long, got 3, 64"),
         ({"x": np.zeros((64, 8))}, "x must be of shape"),
+        ({"x": []}, "x must not be empty"),
+        ({"y": np.zeros((64, 3, 2))}, "y must fit predictions of shape"),
         ({"validation_data": 3}, "validation_data must be"),
         ({"mask_value": "no"}, "mask_value must be a finite number"),
     ],
@@ -322,3 +324,24 @@ def test_wrong_arguments_are_named(change, message):
     x, y = data()
     with pytest.raises(ValueError, match=message):
         lz.checkup(model_of(), **{"x": x, "y": y, **change})
+
+
+def test_labels_outside_the_classes_are_refused():
+    with pytest.raises(ValueError, match="y must hold classes from 0 to 1, got 0 to 63"):
+        lz.checkup(classifier(), data()[0], np.arange(64))
+
+
+def test_an_autoencoder_does_not_leak_its_target():
+    x, _ = data()
+    assert "target in inputs" not in names(lz.checkup(lz.build_autoencoder((8, 2)), x, x))
+
+
+def test_missing_targets_are_no_fault_where_the_loss_leaves_them_out_and_are_told():
+    x, y = data()
+    y[:3] = np.nan
+    model = model_of()
+    assert names(lz.checkup(model, x, y)) == ["not finite"]
+    model.compile("adam", lz.builders.ObservedLoss("mse"))
+    found = lz.checkup(model, x, y)
+    assert names(found) == []
+    assert found.skipped == ("3 samples whose y has NaN",)
