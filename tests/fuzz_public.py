@@ -169,7 +169,9 @@ def calls():
         "layers.WordEmbedding": (1, {"vocabulary": lz.texts.Vocabulary(["a"]), "output_dim": 2}),
         "layers.RunningNormalization": (1, {"dtype": "float32"}),
         "layers.ScaledBack": (1, {"num_targets": 1, "quantiles": (0.1, 0.9)}),
-        "layers.WindowScale": (1, {}),
+        "layers.SeasonalLinear": (1, {"horizon": 3, "season": 2}),
+        "layers.TargetScale": (1, {"dtype": "float32"}),
+        "layers.WindowScale": (1, {"dtype": "float32"}),
         "recurrence.explain": (1, {"layer": layer}),
         "recurrence.why_not_fast": (1, {"layer": layer}),
         # builders, and what is done with their models

@@ -25,7 +25,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "names must be a list": lambda: lz.encode_labels(["a"], names=0),
     "pattern must be a text": lambda: lz.cells.names(None),
     "name must be a text": lambda: lz.register_cell(5),
-    "epsilon must be": lambda: lz.layers.WindowScale("a"),
+    "season must be": lambda: lz.layers.SeasonalLinear(3, season=0),
     "num_targets must be": lambda: lz.layers.ScaledBack(0.5, False),
     "x must be an array": lambda: lz.lstm_in_numpy(None, X[0], X[0], X[0, 0]),
     "kernel must have 2 axes": lambda: lz.lstm_in_numpy(X, 1.0, X[0], X[0, 0]),

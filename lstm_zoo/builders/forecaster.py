@@ -103,7 +103,7 @@ def build_forecaster(
     if scale_windows:
         start = SeasonalLinear(horizon, season or 1, num_targets, name="seasonal_linear")(window)
         x = keras.layers.Add(name="sum")([x, _for_each(start, of_quantiles)])
-        x = ScaledBack(num_targets, quantiles is not None, name="scaled_back")([x, level, spread])
+        x = ScaledBack(num_targets, quantiles is not None, name="forecast")([x, level, spread])
     model = keras.Model(inputs if len(inputs) > 1 else sequence, x, name=shared.name)
     if of_quantiles:
         return compiled(model, of_quantiles, None, shared)
@@ -155,8 +155,8 @@ def _forecast(x, horizon, num_targets, of_quantiles, step_by_step, from_zero):
         shape = (*shape, len(of_quantiles.quantiles))
     width = math.prod(shape[1:])
     units = width if step_by_step else horizon * width
-    start = "zeros" if from_zero else "glorot_uniform"
-    x = keras.layers.Dense(units, kernel_initializer=start, name="forecast")(x)
+    start, name = ("zeros", "added") if from_zero else ("glorot_uniform", "forecast")
+    x = keras.layers.Dense(units, kernel_initializer=start, name=name)(x)
     if tuple(x.shape[1:]) == shape:
         return x
     return keras.layers.Reshape(shape, name="quantiles")(x)

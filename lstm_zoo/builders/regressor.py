@@ -51,8 +51,9 @@ def build_regressor(
     inputs, x = sequence_input(input_shape, shared, normalise=normalise)
     x = summary(x, lstm_units, shared, pooling=pooling, bidirectional=bidirectional)
     x = dense(x, dense_units, shared)
-    x = keras.layers.Dense(num_outputs, name="estimate")(x)
+    name = "scaled_estimate" if scale_targets else "estimate"
+    x = keras.layers.Dense(num_outputs, name=name)(x)
     if scale_targets:
-        x = TargetScale(name="target_scale")(x)
+        x = TargetScale(name="estimate")(x)
     model = (TargetScaling if scale_targets else keras.Model)(inputs, x, name=shared.name)
     return compiled(model, "mean_squared_error", ["mean_absolute_error"], shared)

@@ -39,6 +39,7 @@ def test_the_signature_lists_every_argument_with_its_default():
         "normalise": "running",
         "normalise_summary": True,
         "vocabulary_size": None,
+        "vocabulary": None,
         "embedding_dim": 32,
         "loss": None,
         "metrics": None,

@@ -136,7 +136,7 @@ def test_estimates_come_out_in_the_units_of_the_targets(fit):
         model.fit(x, y, epochs=1, verbose=0)
     else:
         lz.fit(model, x, y, epochs=1, verbose=0, seed=0)
-    scale = model.get_layer("target_scale")
+    scale = model.get_layer("estimate")
     np.testing.assert_allclose([scale.mean[0], scale.deviation[0]], [y.mean(), y.std()], rtol=1e-5)
     error = np.abs(model.predict(x, verbose=0)[:, 0] - y).mean()
     assert error < 3 * y.std()  # 490 before
@@ -152,7 +152,7 @@ def test_targets_in_batches_are_looked_at_and_none_is_lost(make, fit):
     else:
         lz.fit(model, make(x, y), epochs=1, steps_per_epoch=3, verbose=0, seed=0)
     assert model.optimizer.iterations == 3
-    assert float(model.get_layer("target_scale").mean[0]) == pytest.approx(y.mean(), rel=0.05)
+    assert float(model.get_layer("estimate").mean[0]) == pytest.approx(y.mean(), rel=0.05)
 
 
 def test_the_scale_is_kept_by_a_file_and_by_further_training(tmp_path):
@@ -163,7 +163,7 @@ def test_the_scale_is_kept_by_a_file_and_by_further_training(tmp_path):
     again = lz.load(tmp_path / "model.keras")
     np.testing.assert_array_equal(again.predict_on_batch(x), model.predict_on_batch(x))
     again.fit(x, 10 * y, verbose=0)
-    assert float(again.get_layer("target_scale").mean[0]) == pytest.approx(y.mean(), rel=1e-5)
+    assert float(again.get_layer("estimate").mean[0]) == pytest.approx(y.mean(), rel=1e-5)
 
 
 def test_a_model_learns_targets_of_any_size_alike():
@@ -191,7 +191,7 @@ def test_missing_targets_are_no_part_of_the_scale():
     gaps[::3] = np.nan
     model = lz.build_regressor((6, 2), loss=lz.builders.ObservedLoss("mse"), **SMALL)
     lz.fit(model, x, gaps, epochs=1, verbose=0, seed=0)
-    assert float(model.get_layer("target_scale").mean[0]) == pytest.approx(np.nanmean(gaps))
+    assert float(model.get_layer("estimate").mean[0]) == pytest.approx(np.nanmean(gaps))
 
 
 def test_an_estimate_is_streamed_in_the_units_of_the_targets():
