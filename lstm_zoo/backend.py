@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable)
 
 
 def sees_a_gpu() -> bool:
-    """Whether TensorFlow is the backend and has a GPU."""
+    """Whether the backend is TensorFlow and it has a GPU."""
     return tf is not None and bool(tf.config.list_logical_devices("GPU"))
 
 

@@ -95,8 +95,8 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
 def encode_tags(tags: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Labels:
     """A list of tags for each sentence as whole numbers, padded with 0 to the longest.
 
-    What stands at the padding does not matter where a model masks it, as one that was built with
-    `vocabulary=` does. Such a model needs no call of it: `lz.fit` takes the tags themselves.
+    The values at padded steps do not matter to a model that masks them, as a model built with
+    `vocabulary=` does. `lz.fit` takes the tags of such a model as they are, without this function.
 
     Args:
         tags: a list of lists of strings, a tag for each word.

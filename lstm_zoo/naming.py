@@ -39,7 +39,7 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
 
 
 def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size: int = 32):
-    """What a model says of data, in words: the name of each sequence's class, or of each step's.
+    """Predict the name of each sequence's class, or of each step's class.
 
     Args:
         model: a `keras.Model`. One without class names gives numbers, as `model.predict` does.

@@ -138,7 +138,7 @@ class Options:
 
     @property
     def reads_tokens(self) -> bool:
-        """Whether the steps of the input are whole numbers, which an Embedding reads."""
+        """Whether the input holds tokens, so that the model starts with an Embedding."""
         return self.vocabulary is not None or self.vocabulary_size is not None
 
     def _set(self, argument, checked):

@@ -1,4 +1,4 @@
-"""What each data set is, where it comes from and how to cite it; the checksum of its file."""
+"""For each data set: a description, its source, its citation and the checksum of its file."""
 
 from typing import Any
 

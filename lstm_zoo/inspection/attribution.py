@@ -118,7 +118,7 @@ class _ModelInputs:
         self.vectors: dict[int, list] = {}  # by the input's number: (layer, its vectors, start)
 
     def is_token(self, n):
-        """Whether an Embedding reads an input."""
+        """Whether an input goes into an Embedding."""
         return n in self.vectors
 
     def choose(self, target):

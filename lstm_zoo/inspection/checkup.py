@@ -1,4 +1,4 @@
-"""What is wrong with a model that does not learn, and what to do about it."""
+"""Find out why a model does not learn."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def checkup(
     validation_data: tuple[Any, Any] | None = None,
     mask_value: float | None = None,
 ) -> Checkup:
-    """What is wrong with a model that does not learn or forecasts oddly, and what to do.
+    """Find out why a model does not learn or forecasts oddly, and say what to do.
 
     It looks at the scale of inputs and targets, padding and masks, classes, targets that hide in
     the inputs, overlap with the validation data, gates, dead units, memory, gradients and the

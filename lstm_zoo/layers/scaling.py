@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lstm_zoo.backend import sums_over_replicas
+from lstm_zoo.backend import sums_over_replicas, wide
 from lstm_zoo.layers.each_step import each_step_alone
 
 
@@ -47,13 +47,9 @@ class RunningNormalization(keras.layers.Layer):
         self.autocast = False  # large numbers are scaled before they become float16
         self.supports_masking = True
 
-    @property
-    def _precision(self):
-        return "float64" if self.compute_dtype == "float64" else "float32"
-
     def build(self, input_shape):
         options = {"trainable": False, "autocast": False}
-        options["dtype"] = self._precision
+        options["dtype"] = wide(self.compute_dtype)
         width = (input_shape[-1],)
         self.mean = self.add_weight(width, "zeros", name="mean", **options)
         self.variance = self.add_weight(width, "ones", name="variance", **options)
@@ -61,7 +57,7 @@ class RunningNormalization(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
 
     def call(self, inputs, training=None, mask=None):
-        x = ops.cast(_of_width(inputs, self.mean.shape[0]), self._precision)
+        x = ops.cast(_of_width(inputs, self.mean.shape[0]), wide(self.compute_dtype))
         mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
         if training and self.trainable:
             mean, variance = self._counted(x, mask, mean, variance)
@@ -74,7 +70,7 @@ class RunningNormalization(keras.layers.Layer):
         x = ops.stop_gradient(x)
         seen = ops.ones_like(x[..., :1])
         if mask is not None:
-            seen = seen * ops.cast(mask, self._precision)[..., None]
+            seen = seen * ops.cast(mask, wide(self.compute_dtype))[..., None]
         axes = list(range(len(x.shape) - 1))
         before, apart = ops.convert_to_tensor(self.count), ops.sum(seen * (x - mean), axis=axes)
         new, apart = sums_over_replicas(ops.sum(seen), apart)

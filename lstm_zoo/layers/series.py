@@ -5,14 +5,9 @@ import numpy as np
 from keras import ops
 
 from lstm_zoo import checks
-from lstm_zoo.backend import sums_over_replicas
+from lstm_zoo.backend import sums_over_replicas, wide
 from lstm_zoo.layers.each_step import each_step_alone
 from lstm_zoo.layers.one_step import OneStep, one_step_of
-
-
-def precise(layer) -> str:
-    """The precision in which a layer handles numbers in the user's units."""
-    return "float64" if layer.compute_dtype == "float64" else "float32"
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
@@ -48,13 +43,13 @@ class WindowScale(keras.layers.Layer):
         return [mask, None, None]
 
     def build(self, input_shape):
-        options = {"trainable": False, "autocast": False, "dtype": precise(self)}
+        options = {"trainable": False, "autocast": False, "dtype": wide(self.compute_dtype)}
         width = (input_shape[-1],)
         self.log_spread = self.add_weight(width, "zeros", name="log_spread", **options)
         self.count = self.add_weight(width, "zeros", name="count", **options)
 
     def call(self, sequences, training=None, mask=None):
-        x = ops.cast(sequences, precise(self))
+        x = ops.cast(sequences, wide(self.compute_dtype))
         weights = ops.ones_like(x[..., :1])
         if mask is not None:
             weights = weights * ops.cast(mask, x.dtype)[..., None]
@@ -84,7 +79,8 @@ class WindowScale(keras.layers.Layer):
 
     def compute_output_spec(self, sequences, training=None, mask=None):
         shape = sequences.shape
-        of_windows = [keras.KerasTensor((shape[0], 1, shape[-1]), precise(self)) for _ in range(2)]
+        dtype = wide(self.compute_dtype)
+        of_windows = [keras.KerasTensor((shape[0], 1, shape[-1]), dtype) for _ in range(2)]
         return keras.KerasTensor(shape, self.compute_dtype), *of_windows
 
 
@@ -123,7 +119,7 @@ class ScaledBack(keras.layers.Layer):
             mean, spread = mean[..., 0], spread[..., 0]
         if self.quantiles:
             mean, spread = mean[..., None], spread[..., None]
-        return ops.cast(forecast, precise(self)) * spread + mean
+        return ops.cast(forecast, wide(self.compute_dtype)) * spread + mean
 
     def get_config(self):
         own = {"num_targets": self.num_targets, "quantiles": self.quantiles}
@@ -258,7 +254,7 @@ class TargetScale(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        options = {"trainable": False, "autocast": False, "dtype": precise(self)}
+        options = {"trainable": False, "autocast": False, "dtype": wide(self.compute_dtype)}
         self.mean = self.add_weight((input_shape[-1],), "zeros", name="mean", **options)
         self.deviation = self.add_weight((input_shape[-1],), "ones", name="deviation", **options)
         self.adapted = self.add_weight((), "zeros", name="adapted", **options)
@@ -293,8 +289,7 @@ class TargetScale(keras.layers.Layer):
         self.adapted.assign(1.0)
 
     def call(self, inputs):
-        scaled = ops.cast(inputs, precise(self)) * self.deviation + self.mean
-        return ops.cast(scaled, precise(self))
+        return ops.cast(inputs, wide(self.compute_dtype)) * self.deviation + self.mean
 
     def compute_output_shape(self, input_shape):
         return input_shape
