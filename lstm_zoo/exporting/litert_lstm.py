@@ -45,6 +45,9 @@ def fused(cell, x, states, lengths, forgets=True):
         shut = np.repeat(np.float32([_SHUT, _SHUT, 0, _SHUT]), cell.units)
         kernel = np.concatenate([kernel, shut[None]])
     weights = map(tf.constant, (kernel, recurrent_kernel, bias))
+    # The converter keeps one tensor for equal constants, and the operation writes to its states:
+    # zeros of its own sign are not those that another layer starts from.
+    states = [tf.constant(np.full(state.shape, -0.0, "float32")) for state in states]
     _, outputs, h, c, _ = _lstm_by_tensors(x, *states, *weights)
     # In int8 the operation keeps the scale of its own states for what it gives, while the converter
     # gives that the scale of what it is joined with: a product stands between, of almost 1.

@@ -118,6 +118,16 @@ def test_every_builder_equals_keras(format, tmp_path):
     assert_equal_elsewhere(all_builders(), format, tmp_path, [call], **batch_size)
 
 
+def test_lstm_and_gru_of_one_size_share_no_state_in_litert(tmp_path):
+    """LiteRT's converter gave both the same zeros to start from, and the LSTM writes to its own."""
+    inputs = keras.Input((4, FEATURES), name="sequence")
+    outputs = {"lstm": lz.LSTM(3)(inputs), "gru": keras.layers.GRU(3)(inputs)}
+    call = {"sequence": sequences(3, 4)}
+    assert_equal_elsewhere(
+        keras.Model(inputs, outputs), "litert", tmp_path, [call, call, call], batch_size=3
+    )
+
+
 @pytest.mark.short(cell=("lstm",))
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "peephole", "coupled"])
