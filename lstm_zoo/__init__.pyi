@@ -47,6 +47,7 @@ from .exporting import (
 )
 from .forecasting import (
     backtest,
+    forecast,
 )
 from .inspection import (
     GradientMonitor,
@@ -131,6 +132,7 @@ __all__ = [
     "export",
     "exporting",
     "fit",
+    "forecast",
     "forecasting",
     "gate_summary",
     "gradient_flow",

@@ -227,7 +227,7 @@ def test_no_window_forecasts_a_masked_step_and_what_is_before_is_masked_for_the_
         ({"mask_value": 0.0}, "mask_value must be None unless gaps is 'mask', got 0.0"),
         ({"gaps": "mask", "mask_value": 2.0}, "mask_value must not fill a true step, got 2.0"),
         ({"past": ["y"]}, "column must be named once, got 'y' twice"),
-        ({"past": ["label"]}, "label must be an array of numbers"),
+        ({"past": ["label"]}, "label must be numbers, got 'x' in row 0"),
     ],
 )
 def test_wrong_options_of_panel_are_named(options, message):

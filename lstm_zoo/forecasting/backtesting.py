@@ -1,130 +1,79 @@
-"""How good forecasts would have been: rolling origins, errors, conformal intervals."""
+"""How good forecasts would have been, from one origin after another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
+import keras
 import numpy as np
-import numpy.typing as npt
 
 from lstm_zoo import checks
+from lstm_zoo.forecasting import learning
 from lstm_zoo.forecasting.baselines import baselines_for
+from lstm_zoo.forecasting.forecast import plan_for
 from lstm_zoo.forecasting.forecaster import Forecaster
+from lstm_zoo.forecasting.result import Backtest
+from lstm_zoo.forecasting.seasons import season_of
+from lstm_zoo.sequences.frames import read
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Backtest:
-    """What `lz.backtest` found: truth and forecasts at each origin.
-
-    `origins` are how many steps of the series were known, `(origins,)`; `truth` is
-    `(origins, horizon)`; `forecasts` has the same by name, `(origins, horizon)`.
-    """
-
-    origins: np.ndarray
-    truth: np.ndarray
-    forecasts: dict[str, np.ndarray]
-    scale: float
-
-    def __repr__(self) -> str:
-        origins, horizon = self.truth.shape
-        errors = [f"{name} {error['mae']:.3g}" for name, error in self.errors().items()]
-        said = f"{origins} origins, {horizon} steps ahead"
-        return f"Backtest({said}; mean absolute error: {checks.listed(errors) or 'no forecast'})"
-
-    def errors(self) -> dict[str, dict[str, float]]:
-        """By name: "mae", "rmse", and "mase", the mean absolute error as a multiple of that of the
-        seasonal naive forecast one step ahead on what was known first (Hyndman & Koehler 2006)."""
-        found = {}
-        for name, forecast in self.forecasts.items():
-            error = forecast - self.truth
-            mae = float(np.mean(np.abs(error)))
-            found[name] = {
-                "mae": mae,
-                "rmse": float(np.sqrt(np.mean(error**2))),
-                "mase": mae / self.scale if self.scale else float("nan"),
-            }
-        return found
-
-    def intervals(self, name: str, coverage: float = 0.9) -> "Intervals":
-        """Split-conformal intervals around the forecasts of one model.
-
-        The first half of the origins says how wide they must be, for each step ahead; the second
-        half, whether they are.
-
-        Args:
-            name: of `forecasts`.
-            coverage: share of the truth that is to lie within, between 0 and 1.
-
-        Returns:
-            `Intervals`.
-
-        Raises:
-            ValueError: an unknown name; or too few origins for this coverage.
-        """
-        checks.one_of("name", name, self.forecasts)
-        (coverage,) = checks.rising_fractions("coverage", [coverage])
-        half = len(self.origins) // 2
-        error = np.sort(np.abs(self.forecasts[name] - self.truth)[:half], axis=0)
-        rank = int(np.ceil((half + 1) * coverage))
-        if rank > half:
-            least = 2 * int(np.ceil(round(coverage / (1 - coverage), 9)))
-            raise ValueError(
-                f"coverage of {coverage} needs at least {least} origins, got {len(self.origins)}"
-            )
-        width = error[rank - 1]
-        forecast, truth = self.forecasts[name][half:], self.truth[half:]
-        inside = np.abs(forecast - truth) <= width
-        return Intervals(self.origins[half:], forecast - width, forecast + width, inside.mean())
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Intervals:
-    """`lower` and `upper`, `(origins, horizon)`, and the share of the truth within them."""
-
-    origins: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    covered: float
-
-    def __repr__(self) -> str:
-        origins, horizon = self.lower.shape
-        width = np.mean(self.upper - self.lower)
-        return (
-            f"Intervals({origins} origins, {horizon} steps ahead: {self.covered:.0%} of the truth "
-            f"within, mean width {width:.3g})"
-        )
+SHARE = 0.2  # of the longest series, to forecast
 
 
 def backtest(
-    series: npt.ArrayLike,
+    data,
     horizon: int,
-    models: Mapping[str, Forecaster] | None = None,
+    models: Mapping[str, Forecaster | keras.Model | Mapping[str, Any]] | None = None,
     *,
-    start: int,
+    start: int | None = None,
     stride: int | None = None,
-    season: int = 1,
+    season: int | None = None,
     baselines: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    past: Sequence[str] = (),
+    known_future: Sequence[str] = (),
+    static: Sequence[str] = (),
+    time: str | None = None,
+    id: str | None = None,
+    gaps: str = "refuse",
+    input_steps: int | None = None,
+    levels: Sequence[float] = (0.9,),
+    quantiles: Sequence[float] | None = None,
+    refit: bool = False,
+    steps: int = 1500,
+    seed: int | None = None,
+    verbose: int = 1,
+    **options,
 ) -> Backtest:
-    """Forecast a series from one origin after another, each time knowing only what came before.
+    """Forecast series from one origin after another, each time knowing only what came before.
 
     Args:
-        series: `(timesteps,)`, finite numbers.
+        data: `(timesteps,)`, finite numbers; or a pandas Series or frame, as `lz.forecast` takes it
+            with `target`, `past`, `known_future`, `static`, `time`, `id` and `gaps`.
         horizon: steps to forecast at each origin.
-        models: by name, functions of the past `(known,)` and the horizon that give `(horizon,)`
-            numbers: `lz.forecasting.forecasting_with(model, input_steps)` makes one of a model.
-        start: how many steps are known at the first origin.
+        models: by name, what to compare: arguments of `build_forecaster` such as
+            `{"lstm_units": 8}` for a model that is trained here as `lz.forecast` trains it; a
+            trained model, taken as it is; or a function of the past `(known,)` of one target and
+            the horizon that gives `(horizon,)` numbers. None takes a model with `options`, called
+            "lstm", where data is a Series or a frame, and no model for a bare array.
+        start: how many steps of the longest series are known at the first origin; the others have
+            the same number left to come. None leaves a fifth to forecast.
         stride: steps from one origin to the next; None takes the horizon.
-        season: steps after which the series repeats itself; 1 if it does not.
+        season: steps after which the series repeats itself, 1 if it does not. None takes it from
+            the times, and 1 for a bare array.
         baselines: which of "naive" (the last value), "seasonal naive" (the last season), "linear"
             (ridge regression on the last season, or 24 steps, fitted before `start`) and
             "exponential smoothing" (Holt-Winters; needs statsmodels) stand beside the models. None
             takes all that can be had.
+        refit: False trains each model once, on what is known at the first origin; True trains a new
+            model at each origin. Both start from new weights.
+        input_steps, levels, quantiles, steps, seed, options: as `lz.forecast` takes them.
+        verbose: 1 shows a progress bar of each training, 0 nothing.
 
     Returns:
         A `Backtest`.
 
     Raises:
-        ValueError: a series that is too short or not finite, an unknown baseline, or a model that
-            gives something else than `horizon` finite numbers.
+        ValueError: a series that is too short or not finite, an unknown baseline, a model that
+            gives something else than `horizon` finite numbers; and as `lz.forecast` does.
 
     Example:
         >>> series = np.sin(np.arange(60) * np.pi / 6)
@@ -136,31 +85,176 @@ def backtest(
         Hyndman & Athanasopoulos, Forecasting: principles and practice, https://otexts.com/fpp3;
         Vovk et al. 2005 (conformal intervals).
     """
-    series = checks.finite("series", series, 1).astype("float64")
-    horizon, season = checks.count("horizon", horizon), checks.count("season", season)
+    horizon = checks.count("horizon", horizon)
+    bare = not hasattr(data, "columns") and not hasattr(data, "index") or isinstance(data, list)
+    bare = bare and not isinstance(data, Mapping)
+    if bare:
+        data = checks.finite("data", data, *((1,) if target is None else (1, 2)))
+    columns = {"past": past, "known_future": known_future, "static": static}
+    panel, calendar = read(data, target=target, time=time, id=id, gaps=gaps, **columns)
+    if season is None and bare:
+        season = 1
+    season, _ = season_of(panel, season, calendar.name is not None)
+    folds = _folds(panel, horizon, start, stride, season)
+    rows = _Rows(panel, calendar, horizon, season, folds)
+    models = _named_models(models, options, bare)
+    trained = {name: model for name, model in models.items() if not _is_function(model)}
+    functions = {name: model for name, model in models.items() if _is_function(model)}
+    forecasts = rows.of_baselines(baselines)
+    for name, function in functions.items():
+        forecasts[name] = rows.of_functions(name, lambda *_, f=function: f)
+    found_quantiles = learning.all_quantiles(levels, quantiles)
+    bands, until = {}, {}
+    for name, model in trained.items():
+        given = isinstance(model, keras.Model)
+        known = [one[:t] for one, t in zip(panel.series, folds[0])]
+        plan, said = plan_for(
+            panel,
+            calendar,
+            horizon,
+            season=season,
+            input_steps=input_steps,
+            longest=max(map(len, known)),
+            quantiles=found_quantiles,
+            steps=steps,
+            seed=seed,
+            verbose=verbose,
+            options={} if given else model,
+        )
+        if verbose:
+            print(f"{name}: {said}")
+        bands[name], until[name] = rows.of_model(plan, model if given else None, bool(refit))
+        forecasts[name] = bands[name][..., found_quantiles.index(0.5)]
+    return rows.result(forecasts, bands, until, found_quantiles if bands else ())
+
+
+def _is_function(model):
+    return callable(model) and not isinstance(model, keras.Model)
+
+
+def _named_models(models, options, bare):
+    if models is None:
+        return {} if bare and not options else {"lstm": options}
+    kinds = (Mapping, keras.Model)
+    if not isinstance(models, Mapping) or not all(
+        callable(model) or isinstance(model, kinds) for model in models.values()
+    ):
+        raise ValueError(
+            "models must be a dict of functions, models or arguments of build_forecaster, "
+            f"got {models!r:.80}"
+        )
+    if options:
+        raise ValueError(
+            f"models must hold the arguments of build_forecaster, got {checks.listed(options)} "
+            "beside it"
+        )
+    return models
+
+
+def _folds(panel, horizon, start, stride, season):
+    """Known steps of each series at each origin, `(folds, series)`."""
+    lengths = np.array([len(one) for one in panel.series])
+    longest = lengths.max()
+    if start is None:
+        start = min(longest - max(int(SHARE * longest), horizon), longest - horizon)
+        start = max(start, 2 * season)
     start = checks.count("start", start, least=2 * season)
     stride = horizon if stride is None else checks.count("stride", stride)
-    origins = np.arange(start, len(series) - horizon + 1, stride)
+    origins = np.arange(start, longest - horizon + 1, stride)
     if not len(origins):
         raise ValueError(
-            f"series must have at least start + horizon = {start + horizon} timesteps, "
-            f"got {len(series)}"
+            f"data must have at least start + horizon = {start + horizon} timesteps, got {longest}"
         )
-    chosen = baselines_for(series[:start], horizon, season)
-    if baselines is not None:
-        wanted = checks.listing("baselines", baselines)
-        chosen = {name: chosen[checks.one_of("baselines", name, chosen)] for name in wanted}
-    models = {} if models is None else models
-    if not isinstance(models, Mapping) or not all(map(callable, models.values())):
-        raise ValueError(f"models must be a dict of functions, got {models!r:.80}")
-    truth = np.stack([series[t : t + horizon] for t in origins])
-    forecasts = {}
-    for name, model in {**chosen, **models}.items():
+    folds = origins[:, None] - (longest - lengths)
+    if folds[0].min() < 2 * season:
+        k = int(np.argmin(folds[0]))
+        raise ValueError(
+            f"data must have at least {2 * season} steps of each series at the first origin, got "
+            f"{max(folds[0][k], 0)} of {panel.ids[k]!r}; leave it out, or give a later start"
+        )
+    return folds
+
+
+class _Rows:
+    """The rows of a backtest: each origin, series and target."""
+
+    def __init__(self, panel, calendar, horizon, season, folds):
+        self.panel, self.calendar, self.horizon = panel, calendar, horizon
+        self.season, self.folds = season, folds
+        targets = range(panel.num_targets)
+        self.rows = [
+            (fold, k, int(t), j)
+            for fold, known in enumerate(folds)
+            for k, t in enumerate(known)
+            for j in targets
+        ]
+
+    def _past(self, row):
+        _, k, t, j = row
+        return self.panel.series[k][:t, j]
+
+    def of_functions(self, name, function_of):
+        """The forecasts `(rows, horizon)` of `function_of(series, target)`."""
         each = []
-        for t in origins:
-            forecast = np.asarray(model(series[:t].copy(), horizon), dtype="float64").reshape(-1)
-            checks.shape(f"forecast of {name!r}", forecast.shape, (horizon,))
+        for row in self.rows:
+            function = function_of(row[1], row[3])
+            forecast = np.asarray(function(self._past(row).copy(), self.horizon), dtype="float64")
+            forecast = forecast.reshape(-1)
+            checks.shape(f"forecast of {name!r}", forecast.shape, (self.horizon,))
             each.append(checks.finite(f"forecast of {name!r}", forecast))
-        forecasts[name] = np.stack(each)
-    step = np.abs(series[season:start] - series[: start - season])
-    return Backtest(origins, truth, forecasts, float(step.mean()))
+        return np.stack(each)
+
+    def of_baselines(self, wanted):
+        """The forecasts of the baselines, by name."""
+        found = {}
+        for fold, k, t, j in self.rows:
+            if fold == 0:
+                known = self.panel.series[k][:t, j]
+                found[k, j] = baselines_for(known, self.horizon, self.season)
+        shared = [name for name in found[0, 0] if all(name in some for some in found.values())]
+        if wanted is not None:
+            wanted = checks.listing("baselines", wanted)
+            shared = [checks.one_of("baselines", name, shared) for name in wanted]
+        return {
+            name: self.of_functions(name, lambda k, j, name=name: found[k, j][name])
+            for name in shared
+        }
+
+    def of_model(self, plan, model, refit):
+        """The forecasts `(rows, horizon, quantiles)` of a trained model, and the last time of each
+        fold's training."""
+        panel, fit, each, until = self.panel, None, [], []
+        for known in self.folds:
+            if fit is None or refit:
+                seen = [one[:t] for one, t in zip(panel.series, known)]
+                fit = learning.fitted(seen, panel.static, panel.ids, plan, model=model)
+                last = max(times[t - 1] for times, t in zip(panel.times, known))
+            where = [(k, int(t)) for k, t in enumerate(known)]
+            found = fit.quantiles(panel.series, panel.static, where)
+            each.append(found.transpose(0, 2, 1, 3).reshape(-1, plan.horizon, found.shape[-1]))
+            until.append(last)
+        return np.concatenate(each), until
+
+    def result(self, forecasts, bands, until, quantiles):
+        """The `Backtest` of these forecasts."""
+        panel, horizon = self.panel, self.horizon
+        sizes = {}
+        for fold, k, t, j in self.rows:
+            if fold == 0:
+                past = panel.series[k][:t, j]
+                sizes[k, j] = float(np.abs(past[self.season :] - past[: -self.season]).mean())
+        scale = [sizes[k, j] for _, k, _, j in self.rows]
+        return Backtest(
+            origins=np.array([t for _, _, t, _ in self.rows]),
+            truth=np.stack([panel.series[k][t : t + horizon, j] for _, k, t, j in self.rows]),
+            forecasts=forecasts,
+            scale=np.array(scale) if len(sizes) > 1 else scale[0],
+            folds=np.array([fold for fold, *_ in self.rows]),
+            ids=[panel.ids[k] for _, k, _, _ in self.rows],
+            targets=[panel.feature_names[j] for *_, j in self.rows],
+            times=[panel.times[k][t : t + horizon] for _, k, t, _ in self.rows],
+            calendar=self.calendar,
+            quantiles=quantiles,
+            bands=bands,
+            trained_until=until,
+        )

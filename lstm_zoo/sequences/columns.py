@@ -25,7 +25,13 @@ def ids(name, column):
 
 def figures(name, column):
     """`(rows,)` of finite numbers."""
-    return checks.finite(name, _plain(name, column), 1)
+    found = _plain(name, column)
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        row = int(np.argmin(np.isfinite(found)))
+        raise ValueError(f"{name} must be finite, got {found[row]} in row {row}")
+    if found.dtype.kind not in "biuf" and found.size:
+        raise ValueError(f"{name} must be numbers, got {found.tolist()[0]!r:.80} in row 0")
+    return checks.finite(name, found, 1)
 
 
 def times(name, column):
@@ -69,9 +75,14 @@ def _plain(name, column):
         )
     if found.dtype.kind != "O" or not found.size:
         return found
-    kinds = {_kind(value) for value in values}
+    of_rows = [_kind(value) for value in values]
+    kinds = set(of_rows)
     if len(kinds) > 1:
-        raise ValueError(f"{name} must be of one kind, got {checks.listed(sorted(kinds))}")
+        row = next(k for k, kind in enumerate(of_rows) if kind != of_rows[0])
+        raise ValueError(
+            f"{name} must be of one kind, got {checks.listed(sorted(kinds))}: {values[row]!r:.80} "
+            f"in row {row}"
+        )
     return np.array(values) if kinds <= {"numbers", "text"} else found
 
 

@@ -19,7 +19,7 @@ class Panel:
     `series` has a float64 array `(timesteps, features)` for each of `ids`, the target first;
     `times` the times of their steps; `static` is `(series, numbers)` or None; `known_future` are
     the positions in `feature_names` of what is known ahead; `mask_value` fills the steps that are
-    missing, None where none is masked.
+    missing, None where none is masked; `num_targets` counts the targets.
     """
 
     ids: tuple
@@ -29,6 +29,7 @@ class Panel:
     known_future: tuple[int, ...]
     static: np.ndarray | None
     mask_value: float | None = None
+    num_targets: int = 1
 
     def __repr__(self) -> str:
         steps = checks.span(len(one) for one in self.series)
@@ -95,11 +96,29 @@ def panel(
     """
     static, past = checks.listing("static", static), checks.listing("past", past)
     known_future = checks.listing("known_future", known_future)
-    names = [y, *known_future, *past]
     _check_gaps(gaps, mask_value)
-    _check_names(table, [unique_id, ds, *names, *static])
-    _check_rows(table, [unique_id, ds, *names, *static])
+    _check_names(table, [unique_id, ds, y, *known_future, *past, *static])
+    _check_rows(table, [unique_id, ds, y, *known_future, *past, *static])
     who, when = columns.ids(unique_id, table[unique_id]), columns.times(ds, table[ds])
+    return assembled(
+        *(table, who, when, ds),
+        *([y], known_future, past, static),
+        *(gaps, mask_value),
+    )
+
+
+def assembled(
+    table, who, when, ds, targets, known_future, past, static, gaps="refuse", mask_value=None
+):
+    """The `Panel` of columns of a table whose ids and times are read.
+
+    Args:
+        table: the columns by name.
+        who, when: `(rows,)`, the id and the time of each row; `ds` is the name of the times.
+        targets, known_future, past, static: names of columns.
+        gaps, mask_value: as `panel` takes them.
+    """
+    names = [*targets, *known_future, *past]
     numbers = [columns.figures(name, table[name]) for name in names]
     fixed = [columns.figures(name, table[name]) for name in static]
     for name, column in zip((ds, *names, *static), (when, *numbers, *fixed)):
@@ -119,20 +138,30 @@ def panel(
         times,
         series,
         tuple(names),
-        tuple(range(1, 1 + len(known_future))),
+        tuple(range(len(targets), len(targets) + len(known_future))),
         np.array(constants, "float64") if static else None,
         mask_value,
+        len(targets),
     )
 
 
 def _check_series(ids, rows, ds, when, static):
     """Refuse a time that occurs twice in the rows of a series, and a static column that changes."""
     for name, index in zip(ids, rows):
-        if (when[index][1:] == when[index][:-1]).any():
-            raise ValueError(f"{ds} must not occur twice in a series, as it does in {name!r}")
+        twice = when[index][1:] == when[index][:-1]
+        if twice.any():
+            first = index[1:][twice].min()
+            raise ValueError(
+                f"{ds} must not occur twice in a series, as it does in {name!r}: {when[first]} in "
+                f"row {first}"
+            )
         for label, column in static.items():
-            if (column[index] != column[index[0]]).any():
-                raise ValueError(f"{label} must stay the same within a series, not so in {name!r}")
+            changed = column[index] != column[index[0]]
+            if changed.any():
+                raise ValueError(
+                    f"{label} must stay the same within a series, not so in {name!r}: "
+                    f"{column[index[changed].min()]:g} in row {index[changed].min()}"
+                )
 
 
 def _check_gaps(gaps, mask_value):

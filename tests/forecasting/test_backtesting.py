@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 import lstm_zoo as lz
@@ -61,7 +62,7 @@ def test_a_model_is_backtested_on_the_scale_of_the_series():
     ("call", "message"),
     [
         (lambda: lz.backtest(np.ones(10), 5, start=8), "start . horizon = 13 timesteps, got 10"),
-        (lambda: lz.backtest(np.ones((9, 2)), 1, start=8), "series must have 1 axes"),
+        (lambda: lz.backtest(np.ones((9, 2)), 1, start=8), "data must have 1 axes"),
         (lambda: lz.backtest(np.ones(40), 1, start=8, baselines=["nave"]), "'naive'"),
         (lambda: lz.backtest(np.ones(40), 1, start=8, season=5), "start must be .* at least 10"),
         (
@@ -85,3 +86,97 @@ def test_results_say_in_a_line_what_they_hold():
     assert repr(found.intervals("naive", 0.5)) == (
         "Intervals(10 origins, 2 steps ahead: 100% of the truth within, mean width 3)"
     )
+
+
+DAYS = pd.date_range("2024-01-01", periods=84, freq="D")
+WEEK = np.tile([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0], 12)
+QUICK = {"steps": 4, "lstm_units": 4, "dense_units": (), "seed": 0, "verbose": 0}
+
+
+def two_series(values):
+    first = pd.DataFrame({"day": DAYS, "shop": "a", "sales": values, "open": np.arange(84) % 2})
+    second = first.assign(shop="b", sales=100 * values)
+    return pd.concat([first, second.iloc[20:]], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def shops():
+    table = two_series(WEEK + RNG.normal(size=84))
+    options = {"id": "shop", "target": "sales", "known_future": ["open"], "baselines": ["naive"]}
+    return table, options, lz.backtest(table, 7, **options, **QUICK)
+
+
+def test_a_backtest_of_a_frame_has_a_row_for_each_origin_and_series(shops):
+    table, _, found = shops
+    assert found.ids == ["a", "b"] * 2
+    assert found.origins.tolist() == [68, 48, 75, 55]
+    frame = found.frame()
+    assert list(frame.columns) == [
+        *("shop", "day", "origin", "step", "truth", "naive", "lstm", "lstm q0.05", "lstm q0.95")
+    ]
+    merged = frame.merge(table, on=["shop", "day"])
+    np.testing.assert_array_equal(merged["truth"], merged["sales"])
+    assert len(merged) == 4 * 7
+
+
+def test_errors_by_horizon_and_series_are_means_of_the_table(shops):
+    _, _, found = shops
+    frame = found.frame()
+    error = (frame["lstm"] - frame["truth"]).abs()
+    for k, mean in error.groupby(frame["step"]).mean().items():
+        assert found.errors(by="horizon")["lstm"][k]["mae"] == pytest.approx(mean)
+    for shop, mean in error.groupby(frame["shop"]).mean().items():
+        assert found.errors(by="series")["lstm"][shop]["mae"] == pytest.approx(mean)
+    inside = frame["truth"].between(frame["lstm q0.05"], frame["lstm q0.95"])
+    assert found.coverage() == {"lstm": {0.9: pytest.approx(inside.mean())}}
+
+
+def test_forecasts_before_a_change_of_the_series_stay_as_they_were(shops):
+    """Bit for bit: neither training nor forecasts know what comes after an origin."""
+    table, options, found = shops
+    changed = table.copy()
+    changed.loc[changed["day"] >= DAYS[75], "sales"] += 1000
+    again = lz.backtest(changed, 7, **options, **QUICK)
+    np.testing.assert_array_equal(again.bands["lstm"], found.bands["lstm"])
+    assert (again.truth != found.truth).any()
+    assert found.trained_until["lstm"] == [DAYS[67].to_datetime64()] * 2
+
+
+def test_each_refit_starts_from_new_weights_and_knows_its_origin(shops):
+    table, options, once = shops
+    refit = lz.backtest(table, 7, **options, **QUICK, refit=True)
+    assert refit.trained_until["lstm"] == [DAYS[67].to_datetime64(), DAYS[74].to_datetime64()]
+    np.testing.assert_array_equal(refit.bands["lstm"][:2], once.bands["lstm"][:2])
+    later = lz.backtest(table, 7, **options, **QUICK, start=75)
+    np.testing.assert_array_equal(refit.bands["lstm"][2:], later.bands["lstm"])
+
+
+def test_models_of_all_kinds_stand_side_by_side():
+    series = pd.Series(WEEK + RNG.normal(size=84), DAYS)
+    trained = lz.build_forecaster((21, 1), 7, season=7, lstm_units=3)
+    models = {
+        "small": {"lstm_units": 2, "dense_units": ()},
+        "trained": trained,
+        "zero": lambda past, horizon: np.zeros(horizon),
+    }
+    options = {**QUICK, "steps": 1}
+    del options["lstm_units"], options["dense_units"]
+    found = lz.backtest(series, 7, models, baselines=["seasonal naive"], **options)
+    assert set(found.forecasts) == {"seasonal naive", *models}
+    np.testing.assert_allclose(  # an untrained model repeats the last season
+        found.forecasts["trained"], found.forecasts["seasonal naive"], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": 90}, "data must have at least start . horizon = 97 timesteps, got 84"),
+        ({"start": 30}, "at least 14 steps of each series at the first origin, got 10 of 'b'"),
+        ({"models": {"a": 3}}, "models must be a dict of functions, models or arguments"),
+        ({"models": {}, "lstm_units": 3}, "models must hold .* got lstm_units beside"),
+    ],
+)
+def test_bad_backtest_of_a_frame_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        lz.backtest(two_series(WEEK), 7, id="shop", target="sales", verbose=0, **options)

@@ -1,0 +1,249 @@
+"""Forecast series beyond their end: from a frame or an array to a frame of forecasts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from lstm_zoo import checks
+from lstm_zoo.forecasting import learning
+from lstm_zoo.forecasting.learning import Fitted, Plan, fitted
+from lstm_zoo.forecasting.seasons import season_of
+from lstm_zoo.sequences.frames import Calendar, read
+from lstm_zoo.sequences.table import Panel
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast:
+    """What `lz.forecast` found: numbers beyond the end of each series.
+
+    `ids` are the names of the series, `times` those of their steps ahead, `targets` what is
+    forecast. `values` `(series, horizon, targets)` are the medians; `bands` `(series, horizon,
+    targets, quantiles)` has the forecast for each of `quantiles`. `model` is the trained
+    `keras.Model`; `season` and `input_steps` are what it was made for; `trained_until` is the last
+    time of each series that it knew.
+    """
+
+    ids: tuple
+    times: list[np.ndarray]
+    targets: tuple[str, ...]
+    bands: np.ndarray
+    quantiles: tuple[float, ...]
+    season: int
+    input_steps: int
+    trained_until: list
+    model: keras.Model
+    fitted: Fitted
+    series: Panel
+    calendar: Calendar
+
+    @property
+    def values(self) -> np.ndarray:
+        """The medians, `(series, horizon, targets)`."""
+        return self.bands[..., self.quantiles.index(0.5)]
+
+    def frame(self):
+        """A pandas DataFrame with a row for each series, step ahead and target.
+
+        Its columns are the ids and times as the data called them, "target" where there are several,
+        "forecast" (the median), and "q0.05" and so on for each other quantile.
+        """
+        import pandas
+
+        horizon = self.bands.shape[1]
+        parts = []
+        for k, name in enumerate(self.ids):
+            for j, target in enumerate(self.targets):
+                part: dict[str, Any] = {}
+                if self.calendar.id_name is not None:
+                    part[self.calendar.id_name] = [name] * horizon
+                part[self.calendar.name or "step"] = self.calendar.shown(self.times[k])
+                if len(self.targets) > 1:
+                    part["target"] = [target] * horizon
+                part["forecast"] = self.values[k, :, j]
+                for q, band in zip(self.quantiles, self.bands[k, :, j].T):
+                    if q != 0.5:
+                        part[f"q{q:g}"] = band
+                parts.append(pandas.DataFrame(part))
+        return pandas.concat(parts, ignore_index=True)
+
+    def __repr__(self) -> str:
+        return f"{self._said()}\n{self.frame().to_string(max_rows=12, index=False)}"
+
+    def _said(self):
+        series = "1 series" if len(self.ids) == 1 else f"{len(self.ids)} series"
+        return (
+            f"Forecast of {series}, {self.bands.shape[1]} steps ahead (season {self.season}, "
+            f"reads {self.input_steps} steps, trained until "
+            f"{self.calendar.said(max(self.trained_until))})"
+        )
+
+
+def forecast(
+    data,
+    horizon: int,
+    *,
+    target: str | Sequence[str] | None = None,
+    past: Sequence[str] = (),
+    known_future: Sequence[str] = (),
+    static: Sequence[str] = (),
+    future=None,
+    time: str | None = None,
+    id: str | None = None,
+    gaps: str = "refuse",
+    season: int | None = None,
+    input_steps: int | None = None,
+    levels: Sequence[float] = (0.9,),
+    quantiles: Sequence[float] | None = None,
+    model: keras.Model | None = None,
+    steps: int = 1500,
+    seed: int | None = None,
+    verbose: int = 1,
+    **options,
+) -> Forecast:
+    """Train a forecaster on series and forecast what comes after their end.
+
+    The last 15 % of each series, or a horizon if that is more, is to validate on: training stops
+    when the forecasts of it no longer improve, and the width of the bands is set so that they cover
+    it (conformal prediction). Errors count in units of those of "the same as a season ago", so that
+    series of all sizes count alike.
+
+    Args:
+        data: `(timesteps,)` numbers; a pandas Series; or a frame (pandas, polars, a dict of
+            columns) with a row for each time, or for each series and time.
+        horizon: steps to forecast.
+        target: the column to forecast, or several; None takes the only one that is left.
+        past: columns known up to now, such as the weather. `known_future`: those known ahead too,
+            such as holidays. `static`: those that stay the same within a series. Numbers.
+        future: with `known_future`, a frame of its columns for the steps ahead, with times and ids.
+        time: the column or index of times: dates, text in ISO 8601, or numbers. None takes an index
+            of dates, a column "ds", or the only column of dates.
+        id: the column that says which series a row is of; None takes "unique_id", or is one series.
+        gaps: what to do where times are missing: "refuse", "fill" repeats the row before, "join"
+            takes each row as one step.
+        season: steps after which the series repeats itself. None takes 12 for months, 4 for
+            quarters, 52 for weeks, 7 for days, a day for hours and shorter.
+        input_steps: steps that the model reads. None takes 3 seasons or 2 horizons, whichever is
+            more, and at most a third of the longest series.
+        levels: shares of the truth that the bands are to cover.
+        quantiles: rising fractions to forecast instead of `levels`.
+        model: a trained model of `build_forecaster` with the same quantiles, to take as it is.
+        steps: training steps of 32 windows, at most.
+        seed: of the weights and the order of the windows.
+        verbose: 1 says what was taken, and shows a progress bar; 0 nothing.
+        **options: further arguments of `build_forecaster`, such as `lstm_units=32`.
+
+    Returns:
+        A `Forecast`: `.frame()` has the dates, ids, forecasts and quantiles.
+
+    Raises:
+        ValueError: naming the column and the first row that is wrong: missing or text for numbers,
+            a time that occurs twice, gaps; or the argument: a season that times do not tell, a
+            horizon or an input longer than the series, a step ahead that `future` lacks.
+
+    Example:
+        >>> series = 100 + np.tile([1.0, 5.0, 2.0, 8.0], 15)
+        >>> found = forecast(series, 4, season=4, steps=1, lstm_units=4, seed=0, verbose=0)
+        >>> found.values.shape, list(found.frame().columns)
+        ((1, 4, 1), ['step', 'forecast', 'q0.05', 'q0.95'])
+
+    Source:
+        Romano et al. 2019, Conformalized quantile regression, https://arxiv.org/abs/1905.03222.
+    """
+    horizon = checks.count("horizon", horizon)
+    columns = {"past": past, "known_future": known_future, "static": static}
+    panel, calendar = read(data, target=target, time=time, id=id, gaps=gaps, **columns)
+    plan, said = plan_for(
+        panel,
+        calendar,
+        horizon,
+        season=season,
+        input_steps=input_steps,
+        longest=max(len(one) for one in panel.series),
+        quantiles=learning.all_quantiles(levels, quantiles),
+        steps=steps,
+        seed=seed,
+        verbose=verbose,
+        options=options,
+    )
+    times = calendar.ahead(panel, horizon)
+    series = _with_future(panel, calendar, future, times, plan)
+    if verbose:
+        print(said)
+    trained = fitted(panel.series, panel.static, panel.ids, plan, model=model)
+    where = [(k, len(one)) for k, one in enumerate(panel.series)]
+    return Forecast(
+        panel.ids,
+        times,
+        panel.feature_names[: plan.num_targets],
+        trained.quantiles(series, panel.static, where),
+        plan.quantiles,
+        plan.season,
+        plan.input_steps,
+        [times[-1] for times in panel.times],
+        trained.model,
+        trained,
+        panel,
+        calendar,
+    )
+
+
+def plan_for(panel, calendar, horizon, *, season, input_steps, longest, **rest):
+    """The `Plan` for series of up to so many steps, and a line that says what was taken."""
+    if horizon >= longest:
+        raise ValueError(f"horizon must be below the {longest} steps of the data, got {horizon}")
+    season, frequency = season_of(panel, season, calendar.name is not None)
+    if input_steps is None:
+        input_steps = max(3 * season, 2 * horizon)
+        input_steps = max(min(input_steps, longest // 3), season, 1)
+    input_steps = checks.count("input_steps", input_steps, least=season)
+    known = panel.known_future
+    num_targets = panel.num_targets
+    plan = Plan(
+        horizon=horizon,
+        season=season,
+        input_steps=input_steps,
+        num_targets=num_targets,
+        known_future=known,
+        **rest,
+    )
+    rows = f"{frequency} from {calendar.name!r}" if frequency else "each row a step"
+    said = (
+        f"{checks.listed(panel.feature_names[:num_targets])}: {rows}, season {season}; the model "
+        f"reads {input_steps} steps"
+    )
+    return plan, said
+
+
+def _with_future(panel, calendar, future, times, plan):
+    """The series, and after their end what is known of the steps ahead; NaN for what is not."""
+    if not plan.known_future:
+        if future is not None:
+            raise ValueError("future must be None unless known_future names columns")
+        return panel.series
+    names = [panel.feature_names[k] for k in plan.known_future]
+    if future is None:
+        raise ValueError(
+            f"future must have {checks.listed(names)} for the {plan.horizon} steps ahead, got None"
+        )
+    given, _ = read(future, target=names, time=calendar.name, id=calendar.id_name, gaps="join")
+    whole = []
+    for name, one, ahead in zip(panel.ids, panel.series, times):
+        k = given.ids.index(name) if calendar.id_name and name in given.ids else 0
+        added = np.full((plan.horizon, one.shape[1]), np.nan)
+        if calendar.name is None:
+            rows = np.arange(plan.horizon)[: len(given.series[k])]
+        else:
+            where = {moment: row for row, moment in enumerate(given.times[k].tolist())}
+            rows = [where.get(moment) for moment in ahead.astype(given.times[k].dtype).tolist()]
+        if len(rows) < plan.horizon or None in rows or (calendar.id_name and name not in given.ids):
+            at = rows.index(None) if None in rows else 0
+            raise ValueError(
+                f"future must have {checks.listed(names)} for each step ahead, but lacks "
+                f"{ahead[at]} of {name!r}"
+            )
+        added[:, list(plan.known_future)] = given.series[k][rows]
+        whole.append(np.concatenate([one, added]))
+    return whole
