@@ -17,6 +17,7 @@ PATIENCE = 200  # steps without a better validation loss
 PASS = 100  # steps, at most, from one validation to the next
 MOST_PASSES = 400
 MOST_TO_VALIDATE = 2048  # windows
+ENOUGH = 30  # windows to say for each step ahead how wide a band must be
 _BEST = "best validation loss"
 SHARE = 0.15  # of a series, to validate on
 
@@ -74,7 +75,7 @@ class Fitted:
 
     `until` is how many steps of each series were known in training, validation included. `sizes`
     `(series, num_targets)` are the errors of the seasonal naive forecast one step ahead, and
-    `widen` `(quantiles,)` is what each quantile is moved by, in these sizes.
+    `widen` `(horizon, 1, quantiles)` is what each quantile is moved by, in these sizes.
     """
 
     model: keras.Model
@@ -163,7 +164,7 @@ def fitted(series, static, ids, plan: Plan, *, model=None) -> Fitted:
         None if static is None else Scales([static]),
         lengths,
         sizes,
-        np.zeros(len(plan.quantiles)),
+        np.zeros((plan.horizon, 1, len(plan.quantiles))),
     )
     if model is None:
         _train(kept, series, static, training, validation)
@@ -270,15 +271,19 @@ def _widen(raw, truth, sizes, quantiles):
     """What to move each quantile by, in `sizes`, so that the pairs cover what they say.
 
     Of each pair the scores of Romano et al. 2019, Conformalized quantile regression,
-    https://arxiv.org/abs/1905.03222, pooled over steps ahead and series.
+    https://arxiv.org/abs/1905.03222, pooled over series and targets, and over steps ahead where
+    there are few windows.
     """
-    widen = np.zeros(len(quantiles))
+    by_step = len(truth) >= ENOUGH
+    widen = np.zeros((truth.shape[1], 1, len(quantiles)))
     for k in range(len(quantiles) // 2):
         low, high = raw[..., k], raw[..., -1 - k]
-        score = np.sort((np.maximum(low - truth, truth - high) / sizes).ravel())
-        rank = math.ceil((len(score) + 1) * (quantiles[-1 - k] - quantiles[k]))
-        move = score[min(rank, len(score)) - 1]
-        widen[k], widen[-1 - k] = -move, move
+        score = np.maximum(low - truth, truth - high) / sizes  # (windows, horizon, targets)
+        score = score.transpose(1, 0, 2).reshape(len(widen) if by_step else 1, -1)
+        score = np.sort(score, axis=1)
+        rank = math.ceil((score.shape[1] + 1) * (quantiles[-1 - k] - quantiles[k]))
+        move = score[:, [min(rank, score.shape[1]) - 1]]
+        widen[..., k], widen[..., -1 - k] = -move, move
     return widen
 
 
