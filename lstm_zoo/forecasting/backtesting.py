@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.forecasting import learning
+from lstm_zoo.forecasting.bands import all_quantiles
 from lstm_zoo.forecasting.baselines import baselines_for
 from lstm_zoo.forecasting.forecast import plan_for
 from lstm_zoo.forecasting.forecaster import Forecaster
@@ -103,29 +104,22 @@ def backtest(
     forecasts = rows.of_baselines(baselines)
     for name, function in functions.items():
         forecasts[name] = rows.of_functions(name, lambda *_, f=function: f)
-    found_quantiles = learning.all_quantiles(levels, quantiles)
     bands, until = {}, {}
+    longest = int(folds[0].max())
+    asked = all_quantiles(levels, quantiles)
+    shared = {"quantiles": asked, "steps": steps, "seed": seed, "verbose": verbose}
+    shared |= {"season": season, "input_steps": input_steps, "longest": longest}
     for name, model in trained.items():
-        given = isinstance(model, keras.Model)
-        known = [one[:t] for one, t in zip(panel.series, folds[0])]
-        plan, said = plan_for(
-            panel,
-            calendar,
-            horizon,
-            season=season,
-            input_steps=input_steps,
-            longest=max(map(len, known)),
-            quantiles=found_quantiles,
-            steps=steps,
-            seed=seed,
-            verbose=verbose,
-            options={} if given else model,
-        )
+        given = model if isinstance(model, keras.Model) else None
+        settings = {"model": given, "options": {} if given else model}
+        plan, said = plan_for(panel, calendar, horizon, **shared, **settings)
+        if plan.quantiles != asked:
+            raise ValueError(f"quantiles must be those of {name!r}, {plan.quantiles}, got {asked}")
         if verbose:
             print(f"{name}: {said}")
-        bands[name], until[name] = rows.of_model(plan, model if given else None, bool(refit))
-        forecasts[name] = bands[name][..., found_quantiles.index(0.5)]
-    return rows.result(forecasts, bands, until, found_quantiles if bands else ())
+        bands[name], until[name] = rows.of_model(plan, given, bool(refit))
+        forecasts[name] = bands[name][..., asked.index(0.5)]
+    return rows.result(forecasts, bands, until, asked if bands else ())
 
 
 def _is_function(model):

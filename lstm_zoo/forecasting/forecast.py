@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.forecasting import learning
+from lstm_zoo.forecasting.bands import all_quantiles
 from lstm_zoo.forecasting.learning import Fitted, Plan, fitted
 from lstm_zoo.forecasting.seasons import season_of
 from lstm_zoo.sequences.frames import Calendar, read
@@ -68,6 +69,21 @@ class Forecast:
                         part[f"q{q:g}"] = band
                 parts.append(pandas.DataFrame(part))
         return pandas.concat(parts, ignore_index=True)
+
+    def drawn(self, series=None, target=None, last=None):
+        """What `lz.plots.plot_forecast` draws: times `(before + horizon,)`, the steps before, bands
+        `(horizon, quantiles)`, quantiles, and the name of the target."""
+        series = self.ids[0] if series is None else series
+        if series not in self.ids:
+            raise ValueError(f"series must be one of {checks.listed(self.ids)}, got {series!r}")
+        k = self.ids.index(series)
+        target = self.targets[0] if target is None else target
+        j = self.targets.index(checks.one_of("target", target, self.targets))
+        horizon = self.bands.shape[1]
+        last = max(3 * horizon, 2 * self.season) if last is None else checks.count("last", last)
+        before = self.series.series[k][-last:, j]
+        times = np.concatenate([self.series.times[k][-last:], self.times[k]])
+        return self.calendar.shown(times), before, self.bands[k, :, j], self.quantiles, target
 
     def __repr__(self) -> str:
         return f"{self._said()}\n{self.frame().to_string(max_rows=12, index=False)}"
@@ -162,7 +178,8 @@ def forecast(
         season=season,
         input_steps=input_steps,
         longest=max(len(one) for one in panel.series),
-        quantiles=learning.all_quantiles(levels, quantiles),
+        model=model,
+        quantiles=all_quantiles(levels, quantiles),
         steps=steps,
         seed=seed,
         verbose=verbose,
@@ -190,7 +207,7 @@ def forecast(
     )
 
 
-def plan_for(panel, calendar, horizon, *, season, input_steps, longest, **rest):
+def plan_for(panel, calendar, horizon, *, season, input_steps, longest, model, **rest):
     """The `Plan` for series of up to so many steps, and a line that says what was taken."""
     if horizon >= longest:
         raise ValueError(f"horizon must be below the {longest} steps of the data, got {horizon}")
@@ -209,10 +226,12 @@ def plan_for(panel, calendar, horizon, *, season, input_steps, longest, **rest):
         known_future=known,
         **rest,
     )
+    if model is not None:
+        plan = learning.asked_of(model, plan, len(panel.feature_names))
     rows = f"{frequency} from {calendar.name!r}" if frequency else "each row a step"
     said = (
         f"{checks.listed(panel.feature_names[:num_targets])}: {rows}, season {season}; the model "
-        f"reads {input_steps} steps"
+        f"reads {plan.input_steps} steps"
     )
     return plan, said
 

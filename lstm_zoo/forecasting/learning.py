@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_zoo import checks, precision
 from lstm_zoo.builders import build_forecaster
+from lstm_zoo.forecasting.bands import widening
 from lstm_zoo.training import fit
 
 BATCH = 32  # windows a step
@@ -17,7 +18,6 @@ PATIENCE = 200  # steps without a better validation loss
 PASS = 100  # steps, at most, from one validation to the next
 MOST_PASSES = 400
 MOST_TO_VALIDATE = 2048  # windows
-ENOUGH = 30  # windows to say for each step ahead how wide a band must be
 _BEST = "best validation loss"
 SHARE = 0.15  # of a series, to validate on
 
@@ -172,7 +172,7 @@ def fitted(series, static, ids, plan: Plan, *, model=None) -> Fitted:
         return kept
     raw = kept.quantiles(series, static, validation, widened=False)
     of_each = sizes[[k for k, _ in validation]][:, None, :]
-    widen = _widen(raw, kept.targets(series, validation), of_each, plan.quantiles)
+    widen = widening(raw, kept.targets(series, validation), of_each, plan.quantiles)
     return Fitted(**{**vars(kept), "widen": widen})
 
 
@@ -267,36 +267,22 @@ class _Bar(keras.callbacks.Callback):
         self.bar.update(self.bar.target, finalize=True)
 
 
-def _widen(raw, truth, sizes, quantiles):
-    """What to move each quantile by, in `sizes`, so that the pairs cover what they say.
+def asked_of(model, plan: Plan, features: int) -> Plan:
+    """The plan for a model that is given: what the model reads and the quantiles it forecasts.
 
-    Of each pair the scores of Romano et al. 2019, Conformalized quantile regression,
-    https://arxiv.org/abs/1905.03222, pooled over series and targets, and over steps ahead where
-    there are few windows.
+    Raises:
+        ValueError: if the model reads or forecasts something else than the plan says.
     """
-    by_step = len(truth) >= ENOUGH
-    widen = np.zeros((truth.shape[1], 1, len(quantiles)))
-    for k in range(len(quantiles) // 2):
-        low, high = raw[..., k], raw[..., -1 - k]
-        score = np.maximum(low - truth, truth - high) / sizes  # (windows, horizon, targets)
-        score = score.transpose(1, 0, 2).reshape(len(widen) if by_step else 1, -1)
-        score = np.sort(score, axis=1)
-        rank = math.ceil((score.shape[1] + 1) * (quantiles[-1 - k] - quantiles[k]))
-        move = score[:, [min(rank, score.shape[1]) - 1]]
-        widen[..., k], widen[..., -1 - k] = -move, move
-    return widen
-
-
-def all_quantiles(levels, quantiles) -> tuple[float, ...]:
-    """The quantiles to forecast, the median among them.
-
-    >>> all_quantiles((0.9, 0.5), None)
-    (0.05, 0.25, 0.5, 0.75, 0.95)
-    """
-    if quantiles is not None:
-        return tuple(sorted({*checks.rising_fractions("quantiles", quantiles), 0.5}))
-    found = {0.5}
-    for level in checks.listing("levels", levels):
-        (level,) = checks.rising_fractions("levels", [level])
-        found |= {round((1 - level) / 2, 6), round((1 + level) / 2, 6)}
-    return tuple(sorted(found))
+    several = isinstance(model.input, dict)
+    steps, width = (model.input["sequence"] if several else model.input).shape[1:]
+    of_model = getattr(model.loss, "quantiles", None)
+    plan = replace(
+        plan, input_steps=steps or plan.input_steps, quantiles=of_model or plan.quantiles
+    )
+    if 0.5 not in plan.quantiles:
+        raise ValueError(f"model must forecast the median too, got quantiles {of_model}")
+    shape = (plan.horizon, *([plan.num_targets] if plan.num_targets > 1 else []))
+    checks.shape("model's input", (None, steps, width), (None, None, features))
+    got = model.output_shape if of_model is None else model.output_shape[:-1]
+    checks.shape("model's forecast", got[1:], shape)
+    return plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from lstm_zoo.plots.style import (
     MARKERS,
     axes_for,
     colour_bar,
+    dates_below,
     legend_below,
     numbers,
     one_direction,
@@ -109,26 +111,34 @@ def plot_confusion(
 
 @styled
 def plot_forecast(
-    history: npt.ArrayLike,
-    truth: npt.ArrayLike | None,
-    prediction: npt.ArrayLike,
+    history: npt.ArrayLike | Any,
+    truth: npt.ArrayLike | None = None,
+    prediction: npt.ArrayLike | None = None,
     quantiles: Sequence[float] | None = None,
     ylabel: str = "value",
     ax: Axes | None = None,
+    *,
+    series: Any = None,
+    target: str | None = None,
+    last: int | None = None,
 ) -> Axes:
     """Draw a forecast behind the series it continues, with a band for each pair of quantiles.
 
     Args:
-        history: `(timesteps,)`, the series up to now.
+        history: `(timesteps,)`, the series up to now; or what `lz.forecast` returns, which has its
+            own prediction, quantiles, name and dates.
         truth: `(horizon,)`, what came, or None.
         prediction: `(horizon,)`, or `(horizon, len(quantiles))` with quantiles.
         quantiles: rising fractions such as `(0.1, 0.5, 0.9)`; the first and the last bound the
             widest band, and so on inwards; one in the middle is drawn as a line.
         ylabel: what the series is and its unit, such as "load (kW)".
         ax: a matplotlib Axes to draw on; a new figure if None.
+        series, target: which of those of `lz.forecast`; the first if None.
+        last: steps before the forecast to draw; None takes all of an array, and of what
+            `lz.forecast` returns three horizons or two seasons, whichever is more.
 
     Returns:
-        The Axes. Step 0 is now, the last step of the history.
+        The Axes. Step 0 is now, the last step of the history; or times are those of the data.
 
     Raises:
         ValueError: if lengths do not match, or there is not a column of the prediction for each
@@ -139,13 +149,23 @@ def plot_forecast(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['truth', 'median forecast', '10 to 90 %']
     """
+    times = None
+    if hasattr(history, "drawn"):
+        times, history, prediction, quantiles, name = history.drawn(series, target, last)
+        ylabel = name if ylabel == "value" else ylabel
+    elif last is not None:
+        history = numbers("history", history, 1)[-checks.count("last", last) :]
     history = numbers("history", history, 1)
     columns = numbers("prediction", prediction, 1 if quantiles is None else 2)
     columns = columns.reshape(len(columns), -1)
     quantiles = _rising(quantiles, columns.shape[1])
-    ahead = np.arange(1, len(columns) + 1)
+    if times is None:
+        times = np.arange(1 - len(history), len(columns) + 1)
+        xlabel = "steps from now"
+    else:
+        xlabel = "" if np.asarray(times).dtype.kind in "MO" else "step"
+    so_far, ahead = times[: len(history)], times[len(history) :]
     ax = axes_for(ax, height=3.6)
-    so_far = np.arange(1 - len(history), 1)
     ax.plot(so_far, history, color=CYCLE[0], label="truth")
     if truth is not None:
         truth = numbers("truth", truth, 1)
@@ -153,7 +173,7 @@ def plot_forecast(
             raise ValueError(
                 f"truth must be as long as prediction, {len(columns)} steps, got {len(truth)}"
             )
-        ax.plot([0, *ahead], [history[-1], *truth], color=CYCLE[0])
+        ax.plot([so_far[-1], *ahead], [history[-1], *truth], color=CYCLE[0])
     pairs = len(quantiles) // 2
     if len(quantiles) % 2:
         q = quantiles[pairs]
@@ -177,9 +197,12 @@ def plot_forecast(
             label=f"{100 * quantiles[k]:.3g} to {100 * quantiles[-1 - k]:.3g} %",
             zorder=1,
         )
-    ax.axvline(0, color="#999999", linewidth=0.8, linestyle=":")
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-    ax.set(xlabel="steps from now", ylabel=ylabel)
+    ax.axvline(so_far[-1], color="#999999", linewidth=0.8, linestyle=":")
+    if xlabel:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    else:
+        dates_below(ax)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     legend_below(ax, ncols=2)
     return ax
 

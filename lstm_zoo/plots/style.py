@@ -16,6 +16,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from lstm_zoo import checks, inspection
@@ -143,6 +144,13 @@ def colour_bar(image, ax, ticks, **where):
     bar = panels[0].figure.colorbar(image, ax=panels, pad=0.01, **where)
     bar.ax.set_yticks(ticks, map(short, ticks), fontsize=STYLE["font.size"])
     return bar
+
+
+def dates_below(ax):
+    """Few dates under the x axis, each written as short as it can be."""
+    locator = AutoDateLocator()
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def legend_below(ax, ncols):

@@ -58,6 +58,27 @@ def test_an_array_a_series_and_frames_of_the_same_numbers_have_the_same_forecast
     assert array.frame()["step"].tolist() == list(range(96, 102))
 
 
+def test_a_trained_model_is_taken_as_it_is(monthly):
+    data = pd.Series(SALES, MONTHS, name="sales")
+    again = lz.forecast(data, 6, model=monthly.model, verbose=0)
+    assert again.model is monthly.model
+    np.testing.assert_array_equal(again.values, monthly.values)
+    with pytest.raises(ValueError, match=r"model's forecast must be of shape \(5,\), got \(6,\)"):
+        lz.forecast(data, 5, model=monthly.model, verbose=0)
+
+
+def test_a_picture_has_dates_bands_and_the_last_seasons(monthly):
+    ax = lz.plots.plot_forecast(monthly)
+    known, ahead = ax.lines[:2]
+    assert known.get_xdata().tolist() == MONTHS[-24:].to_numpy().tolist()
+    np.testing.assert_array_equal(known.get_ydata(), SALES[-24:])
+    np.testing.assert_array_equal(ahead.get_ydata(), monthly.values[0, :, 0])
+    assert ax.get_ylabel() == "sales"
+    assert [text.get_text() for text in ax.get_legend().get_texts()][-1] == "5 to 95 %"
+    with pytest.raises(ValueError, match="series must be one of sales, got 'b'"):
+        lz.plots.plot_forecast(monthly, series="b")
+
+
 def test_a_table_says_what_was_forecast(monthly):
     said = repr(monthly).splitlines()
     assert said[0] == (
