@@ -87,6 +87,7 @@ def backtest(
         Vovk et al. 2005 (conformal intervals).
     """
     horizon = checks.count("horizon", horizon)
+    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
     bare = not hasattr(data, "columns") and not hasattr(data, "index") or isinstance(data, list)
     bare = bare and not isinstance(data, Mapping)
     if bare:

@@ -169,6 +169,7 @@ def forecast(
         Romano et al. 2019, Conformalized quantile regression, https://arxiv.org/abs/1905.03222.
     """
     horizon = checks.count("horizon", horizon)
+    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
     columns = {"past": past, "known_future": known_future, "static": static}
     panel, calendar = read(data, target=target, time=time, id=id, gaps=gaps, **columns)
     plan, said = plan_for(

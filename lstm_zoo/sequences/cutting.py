@@ -97,13 +97,13 @@ def _scattered(count, rng):
 
 
 def windows(
-    series: npt.ArrayLike | Sequence[npt.ArrayLike],
+    series: npt.ArrayLike | Sequence[npt.ArrayLike] | Any,
     input_steps: int,
     horizon: int,
     stride: int = 1,
     *,
-    targets: int | Sequence[int] = 0,
-    known_future: Sequence[int] = (),
+    targets: int | str | Sequence[int] | Sequence[str] = 0,
+    known_future: Sequence[int] | Sequence[str] = (),
     static: npt.ArrayLike | None = None,
     mask_value: float | None = None,
     batch_size: int = 32,
@@ -117,12 +117,14 @@ def windows(
 
     Args:
         series: `(timesteps, features)`, or `(timesteps,)` for one feature; a list of these, of any
-            lengths; or `(series, timesteps, features)`.
+            lengths; or `(series, timesteps, features)`. A frame of one series (pandas, polars, a
+            dict of columns) where `targets` names columns: its rows are put in the order of time.
+            `lz.panel` takes frames of many.
         input_steps: steps that the model reads.
         horizon: steps that follow them, which the model forecasts.
         stride: steps from the start of one window to the start of the next.
-        targets: the feature to forecast, or several.
-        known_future: features that are known for the steps ahead too.
+        targets: the feature to forecast, or several; of a frame, their names.
+        known_future: features that are known for the steps ahead too; of a frame, their names.
         static: `(series, numbers)`, what is known of each series as a whole.
         mask_value: what fills a step that is missing. No window has such a step in what is to be
             forecast, and none has only such steps before it. Give it to the builder too.
@@ -151,6 +153,10 @@ def windows(
     """
     input_steps = checks.count("input_steps", input_steps)
     horizon, stride = checks.count("horizon", horizon), checks.count("stride", stride)
+    if np.asarray(targets).dtype.kind in "UO":
+        from lstm_zoo.sequences.frames import numbered  # which stands on this module
+
+        series, targets, known_future = numbered(series, targets, known_future)
     each = _checked_series(series, input_steps, horizon)
     features = each[0].shape[1]
     chosen = _checked_features("targets", np.atleast_1d(targets), features)

@@ -77,6 +77,7 @@ def read(
     time=None,
     id=None,
     gaps="refuse",
+    mask_value=None,
 ) -> tuple[Panel, Calendar]:
     """The series of `data` and how their times go on.
 
@@ -88,7 +89,7 @@ def read(
         time: the column or the index that says when; None takes an index of dates, a column called
             "ds", or the only column of dates. Without one, each row is a step.
         id: the column that says which series; None takes one called "unique_id", or is one series.
-        gaps: "refuse", "fill" or "join", as `lz.panel` takes it.
+        gaps, mask_value: as `lz.panel` takes them.
 
     Returns:
         A `Panel`, the targets first, and a `Calendar`.
@@ -101,7 +102,6 @@ def read(
         >>> series.feature_names, calendar.name, calendar.ahead(series, 2)[0].astype(str).tolist()
         (('sales',), 'day', ['2020-02-01', '2020-02-02'])
     """
-    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
     table = _table(data, time, id)
     past, known_future = _names("past", past), _names("known_future", known_future)
     static = _names("static", static)
@@ -133,8 +133,31 @@ def read(
         *(named, who, when, calendar.name or _STEP),
         *(targets, known_future, past, static),
         gaps=gaps,
+        mask_value=mask_value,
     )
     return panel, calendar
+
+
+def numbered(frame, targets, known_future):
+    """A frame of one series as `(timesteps, features)`, and the numbers of columns that are named.
+
+    All columns but the times become features, the targets first.
+
+    >>> frame = {"ds": ["2020-01-02", "2020-01-01"], "rain": [1.0, 2.0], "sales": [3.0, 4.0]}
+    >>> values, targets, known = numbered(frame, "sales", ["rain"])
+    >>> values.tolist(), targets, known
+    ([[4.0, 2.0], [3.0, 1.0]], 0, [1])
+    """
+    table = _table(frame, None, None)
+    named, known = _names("targets", targets), _names("known_future", known_future)
+    taken = {_time(table, None, {*named, *known}), *named, *known}
+    past = [name for name in table if name not in taken]
+    panel, _ = read(frame, target=named, known_future=known, past=past)
+    if len(panel.ids) > 1:
+        raise ValueError("series must be one series, got several; lz.panel takes a frame of many")
+    numbers = list(range(len(named)))
+    [values] = panel.series
+    return values, (0 if isinstance(targets, str) else numbers), list(panel.known_future)
 
 
 def _table(data, time, id):

@@ -51,8 +51,8 @@ class Panel:
 def panel(
     table: Mapping[str, npt.ArrayLike] | Any,
     *,
-    unique_id: str = "unique_id",
-    ds: str = "ds",
+    unique_id: str | None = "unique_id",
+    ds: str | None = "ds",
     y: str = "y",
     past: Sequence[str] = (),
     known_future: Sequence[str] = (),
@@ -66,7 +66,8 @@ def panel(
         table: a pandas or polars frame, or a dict of columns.
         unique_id, ds, y: the columns that say which series, when, and how much. `ds` holds numbers,
             dates, or text in ISO 8601, such as "2020-01-31 18:00"; times with a zone come out in
-            UTC.
+            UTC. None for `unique_id` makes one series; None for `ds` takes an index of dates or the
+            only column of dates.
         past: further columns, known up to now; `known_future`: those known ahead too; `static`:
             those that stay the same within a series. Numbers, all of them.
         gaps: what to do where a series lacks steps. A step is the shortest time between two rows;
@@ -97,6 +98,12 @@ def panel(
     static, past = checks.listing("static", static), checks.listing("past", past)
     known_future = checks.listing("known_future", known_future)
     _check_gaps(gaps, mask_value)
+    if unique_id is None or ds is None:
+        from lstm_zoo.sequences.frames import read  # which stands on this module
+
+        columns_of = {"past": past, "known_future": known_future, "static": static}
+        options = {"time": ds, "id": unique_id, "gaps": gaps, "mask_value": mask_value}
+        return read(table, target=y, **columns_of, **options)[0]
     _check_names(table, [unique_id, ds, y, *known_future, *past, *static])
     _check_rows(table, [unique_id, ds, y, *known_future, *past, *static])
     who, when = columns.ids(unique_id, table[unique_id]), columns.times(ds, table[ds])
