@@ -23,9 +23,7 @@ def test_windows_of_a_frame_are_those_of_its_columns_in_the_order_of_time():
 def test_windows_of_a_frame_with_gaps_are_refused():
     with pytest.raises(ValueError, match="time must have every step of 1 hours, but 2024-01-01T04"):
         lz.windows(FRAME.drop(HOURS[3]), 5, 2, targets="load")
-    with pytest.raises(
-        ValueError, match="target must be .* mean 'load'"
-    ):
+    with pytest.raises(ValueError, match="target must be .* mean 'load'"):
         lz.windows(FRAME, 5, 2, targets="lood")
 
 
