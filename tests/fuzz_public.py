@@ -68,6 +68,7 @@ RECORD = "a record of numbers that a function returns"
 TRAINS = "trains; the recipe that it reads and `fit`, which checks all it is given, are called here"
 LEFT_OUT = {
     "forecasting.Backtest": RECORD,
+    "forecasting.Forecast": RECORD,
     "presets.Recipe": RECORD,
     "inspection.BidirectionalTrace": RECORD,
     "inspection.Checkup": RECORD,
@@ -203,7 +204,11 @@ def calls():
         "builders.stream": (3, {"model": regressor}),
         "builders.Stream": (3, {"model": regressor}),
         "forecasting.forecasting_with": (2, {"model": regressor, "input_steps": 5}),
-        "forecasting.backtest": (1, {"series": SERIES[:, 0], "horizon": 2, "start": 20}),
+        "forecasting.backtest": (1, {"data": SERIES[:, 0], "horizon": 2, "start": 20}),
+        "forecasting.forecast": (
+            20,
+            {"data": SERIES[:, 0], "horizon": 2, "season": 1, "steps": 1, "verbose": 0},
+        ),
         "Backtest.intervals": (1, {"name": "naive", "coverage": 0.5}, tested.intervals),
         "Panel.windows": (1, {"input_steps": 1, "horizon": 1}, found.windows),
         # training, presets, course

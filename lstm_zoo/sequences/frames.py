@@ -102,14 +102,15 @@ def read(
         >>> series.feature_names, calendar.name, calendar.ahead(series, 2)[0].astype(str).tolist()
         (('sales',), 'day', ['2020-02-01', '2020-02-02'])
     """
-    table = _table(data, time, id)
+    table = _table(data, _name("time", time), _name("id", id))
     past, known_future = _names("past", past), _names("known_future", known_future)
     static = _names("static", static)
     for argument, names in (("past", past), ("known_future", known_future), ("static", static)):
         for name in names:
             _column(argument, name, table)
     id = _column("id", id, table) if id is not None else (_ID if _ID in table else None)
-    taken = {id, *past, *known_future, *static, *([] if target is None else _names("", target))}
+    named = [] if target is None else _names("target", target)
+    taken = {id, *past, *known_future, *static, *named}
     time = _time(table, time, taken)
     targets = _targets(table, target, {id, time, *past, *known_future, *static})
     used = [
@@ -194,7 +195,17 @@ def _pandas_table(pandas, frame, time, id):
 
 def _names(argument, value):
     """A list of names, of one or several."""
-    return [value] if isinstance(value, (str, int)) else checks.listing(argument, value)
+    names = [value] if isinstance(value, (str, int)) else checks.listing(argument, value)
+    return [_name(argument, name) for name in names]
+
+
+def _name(argument, value):
+    """What may name a column: anything that a dict can hold."""
+    try:
+        hash(value)
+    except TypeError:
+        raise ValueError(f"{argument} must name a column, got {value!r:.80}") from None
+    return value
 
 
 def _column(argument, name, table):
