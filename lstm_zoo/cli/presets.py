@@ -9,7 +9,18 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from lstm_zoo.cli.terminal import Name, console, or_usage_error, start
+from lstm_zoo.cli.terminal import (
+    Decimal,
+    Empty,
+    Name,
+    Sep,
+    Time,
+    TimeFormat,
+    Timezone,
+    console,
+    or_usage_error,
+    start,
+)
 
 
 def list_(pattern: Annotated[str, typer.Argument(help="Of names or tasks: '*forecast*'.")] = "*"):
@@ -46,15 +57,48 @@ def evaluate(name: Name):
 
 
 def predict(
-    name: Name,
+    model: Annotated[str, typer.Argument(help="A preset, or a file of `train --data`, .keras.")],
     file: Annotated[str, typer.Argument(help="CSV: a step a row, a feature a column.")],
+    sep: Sep = None,
+    decimal: Decimal = None,
+    time: Time = None,
+    time_format: TimeFormat = None,
+    timezone: Timezone = None,
+    empty: Empty = None,
 ):
-    """Write a preset's answers for your own file to standard output, as CSV."""
+    """Write a model's answers for your own file to standard output, as CSV.
+
+    `lstm-zoo card PRESET` shows an example of a preset's file. The options are for a model of
+    `lstm-zoo train --data`; without them a file is read as the training file was.
+    """
+    reading = {
+        "sep": sep,
+        "decimal": decimal,
+        "time": time,
+        "time_format": time_format,
+        "timezone": timezone,
+        "empty": empty,
+    }
     start()
+    if model.endswith(".keras"):
+        from lstm_zoo.cli import own_data
+
+        def say(*lines):
+            for line in lines:
+                print(line, file=sys.stderr)
+
+        try:
+            frame = own_data.answers(model, file, reading, say)
+        except (ValueError, OSError) as error:
+            raise typer.BadParameter(str(error)) from None
+        frame.to_csv(sys.stdout, index=False)
+        return
+    if any(reading.values()):
+        raise typer.BadParameter("a preset reads comma-separated files; give no options")
     from lstm_zoo import presets
 
-    recipe = or_usage_error(presets.read_recipe, name)
-    answers = presets.task_of(recipe).answer(presets.load_preset(name), file)
+    recipe = or_usage_error(presets.read_recipe, model)
+    answers = presets.task_of(recipe).answer(presets.load_preset(model), file)
     writer = None
     try:
         for row in answers:

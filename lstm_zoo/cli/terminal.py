@@ -11,6 +11,14 @@ from lstm_zoo.silence import quiet
 console = Console(highlight=False)
 Name = Annotated[str, typer.Argument(help="A preset; `lstm-zoo list` has them all.")]
 
+# How a user's CSV file is read.
+Sep = Annotated[str | None, typer.Option(help="Between cells; found if not given.")]
+Decimal = Annotated[str | None, typer.Option(help="'.' or ','; found if not given.")]
+Time = Annotated[str | None, typer.Option(help="Column of times; found if there is one.")]
+TimeFormat = Annotated[str | None, typer.Option(help="'%d.%m.%Y', ...; else ISO 8601.")]
+Timezone = Annotated[str | None, typer.Option(help="Of the times: 'Europe/Berlin', ...")]
+Empty = Annotated[str | None, typer.Option(help="Empty cells: refuse, previous or 0.")]
+
 
 def start(compute=True):
     """Import TensorFlow and let it find its devices, which it does at the first operation.

@@ -9,7 +9,17 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lstm_zoo.cli.terminal import Name, console, or_usage_error, start
+from lstm_zoo.cli.terminal import (
+    Decimal,
+    Empty,
+    Sep,
+    Time,
+    TimeFormat,
+    Timezone,
+    console,
+    or_usage_error,
+    start,
+)
 from lstm_zoo.silence import quiet
 
 Out = Annotated[str, typer.Option(help="Folder for the model and the figures.")]
@@ -37,7 +47,9 @@ def demo(
 
 
 def train(
-    name: Name,
+    name: Annotated[
+        str | None, typer.Argument(help="A preset; `lstm-zoo list` has them all.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the weights and the order.")] = 0,
     cell: Annotated[str | None, typer.Option(help="In place of the recipe's: gru, ...")] = None,
     out: Out = "out",
@@ -48,31 +60,140 @@ def train(
         str | None, typer.Option(help="host:port,host:port of every process that takes part.")
     ] = None,
     index: Annotated[int | None, typer.Option(help="Which of them this one is, from 0.")] = None,
+    data: Annotated[str | None, typer.Option(help="Your CSV file, in place of a preset.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to forecast.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps to forecast.")] = None,
+    past: Annotated[str, typer.Option(help="Further columns to forecast from: a,b")] = "",
+    season: Annotated[
+        int | None, typer.Option(help="Steps of a season; else by the times.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the class of each series.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Column that says which series a row is of.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="At most, with --label.")] = 200,
+    sep: Sep = None,
+    decimal: Decimal = None,
+    time: Time = None,
+    time_format: TimeFormat = None,
+    timezone: Timezone = None,
+    empty: Empty = None,
 ):
-    """Train a preset again from its recipe, write the model and compare it with the card."""
+    """Train a preset again from its recipe, or a model on your own CSV file.
+
+    A preset is compared with its card. With --data FILE, the first line of the file names the
+    columns, and OUT/FILE.keras is written.
+
+    --target COLUMN --horizon 24 forecasts the column: a time a row; with --id, several series.
+
+    --label COLUMN tells the class of a series: with --id, the rows of one id are a series and the
+    other columns its features; without, each row is a series and the other columns its steps.
+    """
+    if (name is None) == (data is None):
+        raise typer.BadParameter("give a preset's name, or --data FILE")
+    reading = {
+        "sep": sep,
+        "decimal": decimal,
+        "time": time,
+        "time_format": time_format,
+        "timezone": timezone,
+        "empty": empty or "refuse",
+    }
+    if data is None:
+        given = [target, horizon, label, id, season, past, *list(reading.values())[:-1], empty]
+        if any(given):
+            raise typer.BadParameter("the options of a file need --data FILE")
+        _train_preset(name, seed, cell, out, checkpoints, workers, index)
+        return
+    if (target is None) == (label is None):
+        raise typer.BadParameter("--data needs --target COLUMN --horizon STEPS, or --label COLUMN")
+    if (target is None) != (horizon is None):
+        raise typer.BadParameter("--horizon goes with --target, and --target with --horizon")
+    path = pathlib.Path(out) / f"{pathlib.Path(data).stem}.keras"
+    checkpoints = checkpoints or str(path.with_suffix(".checkpoints"))
+    _writable(out)
+    start()
+    from lstm_zoo.cli import own_data
+
+    def say(*lines):
+        console.print(*lines, sep="\n", markup=False, soft_wrap=True)
+
+    try:
+        if label is None:
+            model, kind, score = own_data.train_forecaster(
+                *(data, reading, say),
+                target=target,
+                horizon=horizon,
+                past=[column for column in past.split(",") if column],
+                id=id,
+                season=season,
+                seed=seed,
+                verbose=int(console.is_terminal),
+            )
+        else:
+            with _progress() as progress:
+                model, kind, score = own_data.train_classifier(
+                    *(data, reading, say),
+                    label=label,
+                    id=id,
+                    seed=seed,
+                    epochs=epochs,
+                    checkpoints=checkpoints,
+                    callbacks=[_Bars(progress)(label, epochs)],
+                )
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from None
+    except KeyboardInterrupt:
+        _interrupted(checkpoints)
+    written, columns = own_data.write(model, kind, path)
+    own_data.forget(path.with_suffix(".checkpoints"))
+    say(score, f"wrote {written}, and {columns}, which names its columns")
+    say(f"Next: lstm-zoo predict {written} {data}")
+
+
+def _interrupted(checkpoints):
+    """End the command after Ctrl-C: say what was kept, and how to go on."""
+    if pathlib.Path(checkpoints).is_dir():
+        kept = f"{checkpoints} holds the epochs that ended; the same command goes on from there"
+    else:
+        kept = "nothing was kept; the same command starts again"
+    console.print(f"\nInterrupted: {kept}.", soft_wrap=True, markup=False)
+    raise typer.Exit(130)
+
+
+def _train_preset(name, seed, cell, out, checkpoints, workers, index):
+    """Train a preset again, write the model and compare it with the card."""
     start(compute=workers is None)
     from lstm_zoo import presets, training
+    from lstm_zoo.cli import own_data
     from lstm_zoo.presets.card import OURS, recorded
 
     recipe = or_usage_error(presets.read_recipe, name)
     _writable(out)
     strategy = or_usage_error(_strategy, workers, index)
+    own = f"{out}/{name}-{cell or 'lstm'}-{seed}.checkpoints"
+    checkpoints = checkpoints or (own if workers is None else None)
     with _progress() as progress:
         bar = _Bars(progress)(name, recipe.training["epochs"])
-        model = or_usage_error(
-            presets.train_preset,
-            name,
-            seed=seed,
-            cell=cell,
-            callbacks=bar,
-            checkpoint_dir=checkpoints,
-            strategy=strategy,
-            verbose=0,
-        )
+        try:
+            model = or_usage_error(
+                presets.train_preset,
+                name,
+                seed=seed,
+                cell=cell,
+                callbacks=bar,
+                checkpoint_dir=checkpoints,
+                strategy=strategy,
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            progress.stop()
+            _interrupted(checkpoints or "")
     if index:
         console.print("trained; process 0 writes the model")
         return
     console.print(f"wrote {training.save(model, f'{out}/{name}.keras')}", soft_wrap=True)
+    own_data.forget(own)
     for label, score in presets.evaluate_preset(name, model).items():
         console.print(f"{label}: {score:.4g}")
     scores = recorded(name)["scores"][OURS]

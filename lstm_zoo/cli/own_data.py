@@ -1,0 +1,193 @@
+"""Models trained on a user's CSV file, and their answers for another one.
+
+What a model must know of its files stands beside it, in `NAME.json`: which columns it reads.
+"""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+
+from lstm_zoo import checks
+from lstm_zoo.files import replacing
+from lstm_zoo.tables import read_table
+
+MASK = -1e9  # pads series of unequal length; no measured value
+SHARE = 0.2  # of the series of a class, to validate on
+PATIENCE = 20  # epochs without a better validation loss
+
+
+def beside(model):
+    """Where the columns of a model's file stand."""
+    return pathlib.Path(model).with_suffix(".json")
+
+
+def train_forecaster(file, reading, say, *, target, horizon, past, id, season, seed, verbose):
+    """A model that forecasts a column, what its files hold, and a line on its score."""
+    import lstm_zoo as lz
+
+    horizon = checks.count("horizon", horizon)
+    columns = {"target": target, "past": past, "id": id}
+    table = _forecast_table(file, reading, columns, say)
+    columns |= {"time": table.time, "season": season}
+    found = lz.forecast(table.frame, horizon, **columns, seed=seed, verbose=verbose)
+    columns["season"] = found.season
+    kind = {"answers": "forecast", "horizon": horizon, "columns": columns, "reading": reading}
+    return found.model, kind, f"forecasts {horizon} steps of {target!r}, season {found.season}"
+
+
+def _forecast_table(file, reading, columns, say):
+    numbers = (columns["target"], *columns["past"])
+    text = (columns["id"],) if columns["id"] else ()
+    table = read_table(file, **reading, text=text, numbers=numbers)
+    say(*table.said)
+    return table
+
+
+def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints, callbacks):
+    """A model that names the class of each series, what its files hold, and its score."""
+    import keras
+    from sklearn.model_selection import train_test_split
+
+    import lstm_zoo as lz
+
+    table = read_table(file, **reading, text=(label, *([id] if id else [])))
+    say(*table.said)
+    names, series, features = _series(file, table, id, label)
+    labels = _labels(file, table, id, label)
+    classes = sorted(set(labels))
+    if len(classes) < 2:
+        raise ValueError(f"column {label!r} of {file} must have two classes or more, got {classes}")
+    counts = [labels.count(one) for one in classes]
+    keras.utils.set_random_seed(seed)
+    x, mask_value = _array(series)
+    shape = (None if mask_value is not None else x.shape[1], x.shape[2])
+    model = lz.build_classifier(shape, classes, mask_value=mask_value)
+    labels, rows = np.array(labels, object), np.arange(len(labels))
+    validation = None
+    callbacks = list(callbacks)
+    if min(counts) > 1 and len(rows) * SHARE >= len(classes):
+        rows, held = train_test_split(rows, test_size=SHARE, stratify=labels, random_state=seed)
+        validation = (x[held], labels[held].tolist())
+        callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE))
+    lz.fit(
+        *(model, x[rows], labels[rows].tolist()),
+        validation_data=validation,
+        epochs=epochs,
+        batch_size=min(32, max(4, len(rows) // 8)),
+        seed=seed,
+        checkpoint_dir=checkpoints,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    columns = {"label": label, "id": id, "time": table.time, "features": features}
+    kind = {"answers": "class", "columns": columns, "reading": reading}
+    if validation is None:
+        return model, kind, "no score: too few series of each class to hold some out"
+    right = np.mean(np.array(lz.predict(model, x[held]), object) == labels[held])
+    most = max(counts) / len(labels)
+    score = f"accuracy on {len(held)} series held out: {right:.3f} (always the largest class: "
+    return model, kind, f"{score}{most:.3f})"
+
+
+def answers(path, file, reading, say):
+    """A frame of what a trained model says of a file."""
+    import lstm_zoo as lz
+
+    if not beside(path).is_file():
+        raise ValueError(
+            f"{beside(path)} must stand beside {path} and name its columns; "
+            "`lstm-zoo train --data` writes both"
+        )
+    kind = json.loads(beside(path).read_text(encoding="utf-8"))
+    model, columns = lz.load(path), kind["columns"]
+    asked = {name: value for name, value in reading.items() if value is not None}
+    reading = {**kind["reading"], "time": columns["time"], **asked}
+    if kind["answers"] == "forecast":
+        table = _forecast_table(file, reading, columns, say)
+        columns = {**columns, "time": table.time}
+        found = lz.forecast(table.frame, kind["horizon"], **columns, model=model, verbose=0)
+        return found.frame()
+    return _classes(model, file, reading, columns, say)
+
+
+def _classes(model, file, reading, columns, say):
+    import pandas
+
+    import lstm_zoo as lz
+
+    id = columns["id"]
+    text = (id,) if id else ()
+    table = read_table(file, **reading, text=text, numbers=tuple(columns["features"]))
+    say(*table.said)
+    names, series, _ = _series(file, table, id, columns["label"], columns["features"])
+    x, _ = _array(series, model.input_shape[1])
+    probabilities = lz.predict(model, x, probabilities=True)
+    answer = {id or "row": names, columns["label"]: lz.predict(model, x)}
+    return pandas.DataFrame({**answer, "probability": probabilities.max(axis=1)})
+
+
+def _series(file, table, id, label, features=None):
+    """The names of the series of a table, each series `(timesteps, features)`, and the features.
+
+    With `id`, a series is the rows of one id, and the other columns are its features. Without, it
+    is one row, and the other columns are its steps, all of one feature.
+    """
+    taken = (table.time, id, label)
+    if features is None:
+        features = [name for name in table.frame.columns if name not in taken]
+    if not features:
+        raise ValueError(f"{file} must have columns of numbers beside {label!r}, got none")
+    frame = table.frame
+    if id is None:
+        values = frame[features].to_numpy("float64")
+        return list(range(1, len(values) + 1)), list(values[..., None]), features
+    if table.time:
+        frame = frame.sort_values(table.time, kind="stable")
+    groups = dict(list(frame.groupby(id, sort=False)))
+    names = list(dict.fromkeys(table.frame[id]))
+    return names, [groups[name][features].to_numpy("float64") for name in names], features
+
+
+def _labels(file, table, id, label):
+    """The label of each series, which must be the same in all its rows."""
+    frame = table.frame
+    if id is None:
+        return frame[label].tolist()
+    first = frame.groupby(id, sort=False)[label].transform("first")
+    if (first != frame[label]).any():
+        row = int((first != frame[label]).to_numpy().argmax())
+        raise ValueError(
+            f"column {label!r} of {file} must stay the same within a series, got "
+            f"{frame[label][row]!r} after {first[row]!r} in line {row + 2}, of {frame[id][row]!r}"
+        )
+    return frame.drop_duplicates(id)[label].tolist()
+
+
+def _array(series, timesteps=None):
+    """Series as one array, and what pads them if their lengths differ."""
+    import lstm_zoo as lz
+
+    lengths = {len(one) for one in series}
+    if timesteps is not None and lengths != {timesteps}:
+        wrong = next(length for length in lengths if length != timesteps)
+        raise ValueError(f"the model reads series of {timesteps} rows, got one of {wrong}")
+    if len(lengths) == 1:
+        return np.stack(series).astype("float32"), None
+    return lz.pad(series, value=MASK)[0], MASK
+
+
+def write(model, kind, path):
+    """Write a model and, beside it, the columns that it reads."""
+    import lstm_zoo as lz
+
+    written = lz.save(model, path)
+    with replacing(beside(path)) as temporary:
+        pathlib.Path(temporary).write_text(json.dumps(kind, indent=2), encoding="utf-8")
+    return written, beside(path)
+
+
+def forget(checkpoints):
+    """Remove the checkpoints of a training that has ended."""
+    shutil.rmtree(checkpoints, ignore_errors=True)
