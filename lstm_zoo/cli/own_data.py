@@ -87,8 +87,8 @@ def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints
         return model, kind, "no score: too few series of each class to hold some out"
     right = np.mean(np.array(lz.predict(model, x[held]), object) == labels[held])
     most = max(counts) / len(labels)
-    score = f"accuracy on {len(held)} series held out: {right:.3f} (always the largest class: "
-    return model, kind, f"{score}{most:.3f})"
+    score = f"accuracy on {len(held)} series that also chose the epoch: {right:.3f}"
+    return model, kind, f"{score} (the largest class is {most:.3f} of all series)"
 
 
 def answers(path, file, reading, say):
