@@ -10,8 +10,8 @@ import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = """
-builders training forecasting presets inspection plots widgets layers cells recurrence datasets
-tasks sequences texts labels naming exporting weights course
+builders training tuning forecasting presets inspection plots widgets layers cells recurrence
+datasets tasks sequences texts labels naming exporting weights course
 """
 HEAD = """# The names of LSTM Zoo
 

@@ -18,6 +18,7 @@ from . import (
     tasks,
     texts,
     training,
+    tuning,
     weights,
     widgets,
 )
@@ -76,7 +77,6 @@ from .presets import (
     load_preset,
     preset_card,
     train_preset,
-    tune,
 )
 from .recurrence import (
     explain,
@@ -96,6 +96,9 @@ from .texts import (
 )
 from .training import (
     fit,
+)
+from .tuning import (
+    tune,
 )
 
 __version__: str
@@ -165,6 +168,7 @@ __all__ = [
     "training",
     "translate",
     "tune",
+    "tuning",
     "weights",
     "widgets",
     "windows",

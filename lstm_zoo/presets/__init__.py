@@ -6,7 +6,6 @@ from lstm_zoo.presets.load import load_preset
 from lstm_zoo.presets.recipe import Recipe, list_presets, read_recipe
 from lstm_zoo.presets.tasks import task_of
 from lstm_zoo.presets.train import evaluate_preset, train_preset
-from lstm_zoo.presets.tuning import tune
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "read_recipe",
     "task_of",
     "train_preset",
-    "tune",
 ]
 
 _suggest(__name__)

@@ -75,6 +75,31 @@ class Windows(keras.utils.PyDataset):
         else:
             self._order = _scattered(self.count, self._rng)
 
+    def part(self, start: int | None, stop: int | None) -> "Windows":
+        """The windows whose steps ahead all lie in `series[start:stop]`, of each series.
+
+        Raises:
+            ValueError: there are none.
+
+        Example:
+            >>> data = windows(np.arange(20.0), input_steps=3, horizon=2)
+            >>> train, validation = data.part(None, -5), data.part(-5, None)
+            >>> train[0][1].max(), validation[0][1].min()
+            (14.0, 15.0)
+        """
+        starts: list[Any] = []
+        for one, some in zip(self.series, self._starts):
+            first, last, _ = slice(start, stop).indices(len(one))
+            ahead = np.asarray(some) + self.input_steps
+            starts.append(np.asarray(some)[(ahead >= first) & (ahead + self.horizon <= last)])
+        if not any(map(len, starts)):
+            raise ValueError(
+                f"start and stop must leave a window of {self.input_steps} + {self.horizon} steps, "
+                f"got {start} and {stop} of series of {checks.span(map(len, self.series))} steps"
+            )
+        rest = (self.targets, self.known_future, self.static, self.batch_size, self.shuffle)
+        return Windows(self.series, self.input_steps, self.horizon, starts, *rest, self._rng)
+
     def arrays(self):
         """All windows at once, in order: x, or a dict of arrays, and y."""
         order, self._order = self._order, _in_order
