@@ -68,8 +68,8 @@ def predict(
 ):
     """Write a model's answers for your own file to standard output, as CSV.
 
-    `lstm-zoo card PRESET` shows an example of a preset's file. The options are for a model of
-    `lstm-zoo train --data`; without them a file is read as the training file was.
+    The options are for a model of `lstm-zoo train --data`; without them a file is read as the
+    training file was.
     """
     reading = {
         "sep": sep,
