@@ -84,8 +84,8 @@ class Windows(keras.utils.PyDataset):
         Example:
             >>> data = windows(np.arange(20.0), input_steps=3, horizon=2)
             >>> train, validation = data.part(None, -5), data.part(-5, None)
-            >>> train[0][1].max(), validation[0][1].min()
-            (14.0, 15.0)
+            >>> train[len(train) - 1][1][-1].tolist(), validation[0][1][0].tolist()
+            ([13.0, 14.0], [15.0, 16.0])
         """
         starts: list[Any] = []
         for one, some in zip(self.series, self._starts):
