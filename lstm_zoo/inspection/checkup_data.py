@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_zoo.inspection.checkup_subject import SCALE_TARGETS, Finding, check, evenly, named
+from lstm_zoo import data_faults
+from lstm_zoo.data_faults import (
+    LARGE_INPUT,
+    LARGE_TARGET,
+    LEAK,
+    LEAST_SAMPLES,
+    OVERLAP,
+    SCALE_TARGETS,
+    SMALL_INPUT,
+    SMALL_TARGET,
+)
+from lstm_zoo.inspection.checkup_subject import Finding, check, named
 
-# A glorot weight of a small layer is about 0.3: a feature of size 10 adds 3 to what a gate sees,
-# where the sigmoid is within 0.05 of 1. A feature below 0.01 moves a gate by less than 0.001.
-LARGE_INPUT, SMALL_INPUT = 10.0, 0.01
-# Adam moves a weight by about its learning rate a step (Kingma & Ba 2015, section 2.1): at 1e-3 a
-# bias needs 10,000 steps to reach 10.
-LARGE_TARGET, SMALL_TARGET = 10.0, 0.01
 # Fewer rows that end alike, or shorter runs, are also seen in data without padding.
 PADDED_ROWS, PADDED_STEPS = 0.2, 3
 # From this share on, a model that always says the same class is right nine times in ten.
 MAJORITY = 0.9
-# Beside |r| = 0.999 what is left of the target has 1/22 of its deviation. A series that goes on
-# smoothly reaches that too, at many steps alike: so a step must stand out, or leave nothing.
-LEAK, NOTHING_LEFT, LEAST_SAMPLES = 0.999, 1e-6, 20
-# Barz & Denzler 2020 found 3 % and 10 % of two test sets in their training sets, and a ranking of
-# models changed by it.
-OVERLAP = 0.01
 
 LECUN = "LeCun et al. 1998, Efficient BackProp, https://doi.org/10.1007/3-540-49430-8_2"
 MASKING = "https://keras.io/guides/understanding_masking_and_padding/"
@@ -40,10 +39,7 @@ def inputs_out_of_scale(subject):
         if values is None:
             continue
         counts = subject.counts(array) if array.ndim > 2 else np.ones(len(array), bool)
-        sizes = np.sqrt(np.mean(values[counts].astype("float64") ** 2, axis=0)).ravel()
-        sizes = np.where(sizes == 0, 1, sizes)  # a feature that is always 0 does no harm
-        worst = int(np.argmax(np.abs(np.log(sizes)))) if sizes.size else 0
-        size = float(sizes[worst]) if sizes.size else 1.0
+        worst, size = data_faults.worst_scale(values[counts])
         if SMALL_INPUT <= size <= LARGE_INPUT:
             continue
         yield Finding(
@@ -61,11 +57,7 @@ def inputs_out_of_scale(subject):
 def targets_out_of_scale(subject):
     if subject.labels is not None or subject.layer_of(SCALE_TARGETS) is not None:
         return
-    y = subject.y.astype("float64").reshape(len(subject.y), -1)
-    sizes = np.sqrt(np.mean(y**2, axis=0))
-    sizes = np.where(sizes == 0, 1, sizes)
-    worst = int(np.argmax(np.abs(np.log(sizes))))
-    size = float(sizes[worst])
+    worst, size = data_faults.worst_scale(subject.y.reshape(len(subject.y), -1))
     if not SMALL_TARGET <= size <= LARGE_TARGET:
         yield Finding(
             "targets out of scale",
@@ -159,13 +151,6 @@ def too_few_classes(subject):
         )
 
 
-def _correlations(columns, targets):
-    """`(columns, targets)` of |r|; 0 where one of the two is constant."""
-    columns, targets = (a - a.mean(axis=0) for a in (columns, targets))
-    sizes = np.sqrt(np.outer(np.sum(columns**2, axis=0), np.sum(targets**2, axis=0)))
-    return np.abs(np.divide(columns.T @ targets, sizes, out=np.zeros_like(sizes), where=sizes > 0))
-
-
 @check
 def target_in_inputs(subject):
     y = subject.y.astype("float64").reshape(len(subject.y), -1)
@@ -176,13 +161,9 @@ def target_in_inputs(subject):
             continue
         if array.shape == subject.y.shape:
             continue  # an autoencoder's target is its input
-        steps = array.shape[1] if array.ndim == 3 else 1
-        columns = array.astype("float64").reshape(len(array), -1)
-        r = _correlations(columns, y).max(axis=1).reshape(steps, -1)
-        step, feature = np.unravel_index(np.argmax(r), r.shape)
-        most, left = float(r[step, feature]), 1 - r[:, feature]
-        stands_out = np.median(left) > 10 * left[step]
-        if most > LEAK and (stands_out or left[step] < NOTHING_LEFT):
+        leak = data_faults.leak(array, y)
+        if leak is not None:
+            step, feature, most = leak
             yield Finding(
                 "target in inputs",
                 most,
@@ -199,37 +180,13 @@ def target_in_inputs(subject):
 def validation_overlaps(subject):
     if subject.validation is None:
         return
-    mine, theirs = named(subject.all_x), named(subject.validation[0])
-    rows = [{k: np.ascontiguousarray(v) for k, v in one.items()} for one in (mine, theirs)]
-    whole = {_bytes(rows[0], n) for n in range(len(subject.all_y))}
-    chosen = evenly(len(subject.validation[1]), 2048)
-    found = np.array([_bytes(rows[1], n) in whole for n in chosen])
-    what = "are training samples"
-    for name, array in rows[0].items():
-        length = max(4, array.shape[1] // 4) if array.ndim == 3 else 0
-        if not length or array.shape[1] <= length or array.dtype.kind != "f":
-            continue
-        ends = rows[1][name][chosen, -length:]
-        varied = np.array([len(np.unique(end)) >= 4 for end in ends])
-        known = {end.tobytes() for end in ends[varied]}
-        hit = set()
-        for row in array:
-            parts = (row[k : k + length].tobytes() for k in range(len(row) - length + 1))
-            hit |= known.intersection(parts)
-        shared = varied & np.array([end.tobytes() in hit for end in ends])
-        if shared.sum() > found.sum():
-            found, what = found | shared, f"end in steps that training samples hold too ({name})"
-    share = float(np.mean(found))
+    share, how = data_faults.overlap(named(subject.all_x), named(subject.validation[0]))
     if share > OVERLAP:
         yield Finding(
             "validation overlaps training",
             share,
             OVERLAP,
-            f"{share:.1%} of the validation samples {what}: the validation score is too good.",
+            f"{share:.1%} of the validation samples {how}: the validation score is too good.",
             "split by time first: lz.windows(series[:n], ...) and lz.windows(series[n:], ...)",
             "Barz & Denzler 2020, https://doi.org/10.3390/jimaging6060041",
         )
-
-
-def _bytes(arrays, n):
-    return b"".join(arrays[name][n].tobytes() for name in sorted(arrays))

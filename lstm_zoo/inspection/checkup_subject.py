@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lstm_zoo.data_faults import SCALE_INPUTS, evenly, is_one_of
 from lstm_zoo.inspection.finding import directions, layers_by_name
 from lstm_zoo.inspection.gradients import gradient_flow
 from lstm_zoo.inspection.recording import mapped_outputs, unchanged
@@ -17,14 +18,6 @@ from lstm_zoo.inspection.traces import trace
 from lstm_zoo.layer_tree import every_layer
 
 MOST_SAMPLES, MOST_GRADIENTS = 256, 32
-SCALE_INPUTS = {
-    "RunningNormalization",
-    "Normalization",
-    "BatchNormalization",
-    "LayerNormalization",
-    "WindowScale",
-}
-SCALE_TARGETS = {"TargetScale", "ScaledBack"}
 
 
 @dataclass(frozen=True)
@@ -57,11 +50,6 @@ def check(function):
     return function
 
 
-def evenly(count, most=MOST_SAMPLES):
-    """At most `most` of `count` samples, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
 def deviation(values):
     """The standard deviation over samples, as a root mean square over everything else."""
     return float(np.sqrt(np.mean(np.var(np.asarray(values, "float64"), axis=0))))
@@ -82,7 +70,7 @@ class Subject:
         self.layers = list(every_layer(model))
         self.mask_value = self._masks_by() if mask_value is None else mask_value
         self.has_mask = self._masks_by() is not None
-        chosen = evenly(len(y))
+        chosen = evenly(len(y), MOST_SAMPLES)
         self.x = keras.tree.map_structure(lambda one: one[chosen], x)
         self.y = y[chosen]
         self.skipped: list[str] = []
@@ -114,7 +102,7 @@ class Subject:
     def layer_of(self, names):
         """The first layer whose class or a base class has one of these names; None without one."""
         for layer in self.layers:
-            if names & {kind.__name__ for kind in type(layer).__mro__}:
+            if is_one_of(layer, names):
                 return layer
         return None
 

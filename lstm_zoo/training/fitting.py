@@ -2,12 +2,14 @@
 
 import datetime
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 import keras
 
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.training import distribute, replicas, sources
+from lstm_zoo.training.hints import hints
 from lstm_zoo.training.loop import Loop
 from lstm_zoo.training.progress import Progress
 from lstm_zoo.training.sets import check_sets
@@ -110,6 +112,11 @@ def fit(
         each metric, their `val_` forms, `grad_norm` (mean global norm before clipping) and
         `seconds`.
 
+    Warns:
+        UserWarning: in a line each, if arrays are far from the scale that the model is made for, if
+            an input almost determines the target, or if validation samples occur in training. For
+            all other checks of data and model see `lz.checkup`.
+
     Raises:
         ValueError: before any training, if the model is not compiled or the data does not fit it:
             wrong rank, lengths, timesteps or features, NaN or infinity, labels that are not
@@ -161,6 +168,8 @@ def fit(
     sets = _seen_by(model, sets)
     source = sources.for_training(model, sets, settings)
     build(model, source, strategy)
+    for line in hints(model, sets):
+        warnings.warn(line, stacklevel=4)  # the line that calls `fit`
     progress = Progress(model, sets, settings, writes=distribute.is_chief(strategy))
     validation = sources.for_validation(model, sets, settings)
     return Loop(model, source, validation, progress, strategy, settings).run()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
-from lstm_zoo.inspection import checkup_subject
+from lstm_zoo import data_faults
 
 RNG_SHAPE = (64, 8, 2)
 
@@ -305,8 +305,8 @@ def test_a_checkup_prints_what_it_found_in_text_and_html():
 
 
 def test_many_samples_are_chosen_evenly():
-    np.testing.assert_array_equal(checkup_subject.evenly(9, 3), [0, 4, 8])
-    assert len(checkup_subject.evenly(100_000)) == 256
+    np.testing.assert_array_equal(data_faults.evenly(9, 3), [0, 4, 8])
+    assert len(data_faults.evenly(100_000, 256)) == 256
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""What `fit` says in one line about data that a model will hardly learn from."""
+
+import keras
+import numpy as np
+
+from lstm_zoo import data_faults, layer_tree
+from lstm_zoo.training import losses
+
+_MOST_ROWS, _MOST_VALIDATION = 256, 64
+_MOST_NUMBERS = 2**24  # of an input that is searched for validation samples
+
+
+def hints(model, sets) -> list[str]:
+    """A line for each fault in arrays of training data; none for batches, which are not read.
+
+    Args:
+        model: a built, compiled `keras.Model`.
+        sets: the `Sets` that it is trained on.
+    """
+    if sets.y is None:
+        return []
+    layers = list(layer_tree.every_layer(model))
+    inputs = _inputs(model, sets.x)
+    found = [_of_inputs(layers, inputs), _of_targets(model, layers, inputs, sets.y)]
+    return [line for line in (*found, _of_validation(model, inputs, sets)) if line]
+
+
+def _inputs(model, x):
+    """Arrays of numbers by name; tokens are none."""
+    arrays = keras.tree.flatten(x)
+    tensors = losses.tensors_of(model, "inputs") or []
+    names = [one.name for one in tensors] if len(tensors) == len(arrays) > 1 else ["x"]
+    if len(names) != len(arrays):
+        names = [f"x[{n}]" for n in range(len(arrays))]
+    return {n: a for n, a in zip(names, arrays) if a.ndim > 1 and a.dtype.kind == "f"}
+
+
+def _of_inputs(layers, inputs):
+    cells = [getattr(layer, "cell", None) for layer in layers]
+    if any(data_faults.is_one_of(layer, data_faults.SCALE_INPUTS) for layer in layers) or any(
+        getattr(cell, "reads_times", False) for cell in cells
+    ):
+        return None
+    masked = {float(a.mask_value) for a in layers if isinstance(a, keras.layers.Masking)}
+    for name, array in inputs.items():
+        values = array[data_faults.evenly(len(array), _MOST_ROWS)]
+        values = values.reshape(-1, values.shape[-1])
+        values = values[~np.isin(values, list(masked)).all(axis=1)]
+        feature, size = data_faults.worst_scale(values) if len(values) else (0, 1.0)
+        if not data_faults.SMALL_INPUT <= size <= data_faults.LARGE_INPUT:
+            return (
+                f"feature {feature} of {name} has a root mean square of {size:.3g}, and the layers "
+                'start out for inputs near 1: build the model with normalise="running", or put '
+                "keras.layers.Normalization() first"
+            )
+    return None
+
+
+def _of_targets(model, layers, inputs, y):
+    of_outputs = losses.outputs_of(model, y)
+    of_each = losses.losses_of(model, [output for _, _, output in of_outputs])
+    scaled = any(data_faults.is_one_of(layer, data_faults.SCALE_TARGETS) for layer in layers)
+    for (_, target, _), loss in zip(of_outputs, of_each):
+        rows = data_faults.evenly(len(target), _MOST_ROWS)
+        values = np.asarray(target)[rows].reshape(len(rows), -1).astype("float64")
+        if not np.isfinite(values).all():
+            continue
+        column, size = data_faults.worst_scale(values)
+        small_or_large = not data_faults.SMALL_TARGET <= size <= data_faults.LARGE_TARGET
+        if small_or_large and not scaled and losses.name_of(loss) in losses.NUMBERS:
+            return (
+                f"target {column} has a root mean square of {size:.3g}, and predictions start near "
+                "0: build the model with lz.build_regressor or lz.build_forecaster, which scale "
+                "their targets, or train on (y - y.mean(0)) / y.std(0)"
+            )
+        if len(rows) < data_faults.LEAST_SAMPLES:
+            continue
+        for name, array in inputs.items():
+            if array.shape == np.shape(target):
+                continue  # an autoencoder's target is its input
+            # A task of memory may hide the target at any step; at the last one nobody wants it.
+            leak = data_faults.leak(array[rows], values)
+            if leak and (array.ndim == 2 or leak[0] == array.shape[1] - 1):
+                return (
+                    f"feature {leak[1]} of {name} almost determines the target (|r| = "
+                    f"{leak[2]:.5f}): if it is not known when the model is asked, leave it out, "
+                    f"np.delete({name}, {leak[1]}, axis=-1)"
+                )
+    return None
+
+
+def _of_validation(model, inputs, sets):
+    if not isinstance(sets.validation, tuple):
+        return None
+    theirs = _inputs(model, sets.validation[0])
+    if not inputs or inputs.keys() != theirs.keys():
+        return None
+    if sum(array.size for array in inputs.values()) > _MOST_NUMBERS:
+        return None
+    share, how = data_faults.overlap(inputs, theirs, _MOST_VALIDATION)
+    if share <= data_faults.OVERLAP:
+        return None
+    return (
+        f"{share:.0%} of the validation samples {how}, so that the validation score is too good: "
+        "split first, by time or by group, and cut windows of each part"
+    )
