@@ -36,7 +36,7 @@ from lstm_zoo.presets.card import OURS, table
 from lstm_zoo.presets.recipe import HOME
 from lstm_zoo.presets.train import run
 
-RNN = "SimpleRNN in its place, of three learning rates the best"
+RNN = "SimpleRNN, best of three learning rates"
 NEWER = dict.fromkeys(["quantization_config", "input_axes", "output_axes", "renorm_clipping"])
 NEWER |= {"renorm": False, "renorm_momentum": 0.99}
 COMPARED = ("adding", "fat", "mnist1d", "surnames")  # with it; it takes several times as long

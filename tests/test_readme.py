@@ -1,28 +1,46 @@
+import csv
 import pathlib
 import re
+import runpy
+import statistics
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "benchmarks" / "results"
+COUNTS = {11: "eleven", 19: "nineteen"}
 PAGES = [ROOT / "README.md", ROOT / "docs" / "inspection.md"]
 
 
-@pytest.mark.slow
-def test_python_example_runs_as_written_and_is_right_about_the_motions(tmp_path):
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    seeded = (
-        "import keras; keras.utils.set_random_seed(0)\n" + example
-    )  # the same weights each time
+def run(example, folder):
+    """What an example prints, with the same weights each time."""
+    seeded = "import keras; keras.utils.set_random_seed(0)\n" + example
     result = subprocess.run(
-        [sys.executable, "-c", seeded], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", seeded], cwd=folder, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    accuracy = int(re.search(r"(\d+)% of the test motions are right", result.stdout)[1])
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_the_first_example_prints_what_stands_below_it(tmp_path):
+    example, output = re.search(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL
+    ).groups()
+    assert run(example, tmp_path) == output
+
+
+@pytest.mark.slow
+def test_the_example_with_own_data_saves_a_model_that_knows_the_motions(tmp_path):
+    [example] = re.findall(r"## Your own data\n.*?```python\n(.*?)```", README, flags=re.DOTALL)
+    accuracy = int(re.search(r"(\d+)% of the test motions are right", run(example, tmp_path))[1])
     assert accuracy >= 80  # 25 by chance
     assert (tmp_path / "out" / "motions.keras").exists()
 
@@ -103,17 +121,26 @@ def test_commands_are_targets_of_the_makefile():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
-def test_every_link_to_a_file_leads_somewhere():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert len(links) > 10
-    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in README.splitlines()}
-    for link in links:
-        there = link[1:] in headings if link.startswith("#") else (ROOT / link).exists()
-        assert there, link
+def anchors(page):
+    """What links may name behind a `#`: the headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_file_or_heading_leads_somewhere():
+    for page in (ROOT / "README.md", ROOT / "docs" / "README.md"):
+        links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+        assert len(links) > 10
+        for link in links:
+            path, _, anchor = link.partition("#")
+            if "://" not in link:
+                target = page.parent / path if path else page
+                assert target.exists(), link
+                assert not anchor or anchor in anchors(target), link
 
 
 def test_the_map_has_every_folder_and_every_module_of_the_package():
-    map_of_folders = README[README.index("## The repository") : README.index("## The course")]
+    map_of_folders = README[README.index("## The repository") : README.index("## Plans")]
     linked = {link.rstrip("/") for link in re.findall(r"\]\(([^)]+)\)", map_of_folders)}
     folders = {link.split("/")[0] for link in linked}
     written = {
@@ -126,10 +153,122 @@ def test_the_map_has_every_folder_and_every_module_of_the_package():
 
 
 def test_every_name_it_mentions_is_there():
-    for name in re.findall(r"\blz\.([a-z_]+)", README):
+    for name in re.findall(r"\blz\.([a-z_0-9]+)", README):
         assert hasattr(lz, name), name
 
 
 def test_citations_name_the_version_of_the_package():
     assert f"version = {{{lz.__version__}}}" in README
     assert f"\nversion: {lz.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def measured(name):
+    """The rows of a file of measurements."""
+    lines = (RESULTS / name).read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def digits(number):
+    """As the README rounds: two digits, and no fewer than the whole number has."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def table(heading):
+    """The cells of the first table below a line that contains the words."""
+    rows = re.search(r"\n\n((?:\|.*\n)+)", README[README.index(heading) :])[1].splitlines()
+    return [[cell.strip(" *") for cell in row.strip("|").split("|")] for row in rows]
+
+
+PEERS = ("zoo", "keras", "keras-xla", "torch", "jax")
+
+
+def grid(measure):
+    """The time of each peer for each size, in the newest measurements of speed."""
+    newest = sorted(path.name for path in RESULTS.glob("*-speed.csv"))[-1]
+    times = {}
+    for row in measured(newest):
+        if row["part"] == "grid" and row["measure"] == measure and row["peer"] in PEERS:
+            times.setdefault(row["shape"], {})[row["peer"]] = float(row["min_ms"])
+    return times
+
+
+def slower(measure):
+    """How many times as long as `lz.LSTM` each other peer takes: the geometric mean."""
+    times = grid(measure)
+    return [
+        f"{statistics.geometric_mean(row[peer] / row['zoo'] for row in times.values()):.1f}"
+        for peer in PEERS[1:]
+    ]
+
+
+def test_the_table_of_training_steps_is_that_of_the_newest_measurements():
+    _, _, *rows, means = table("## Speed")
+    expected = [
+        [shape.replace("x", " × "), *(digits(times[peer]) for peer in PEERS)]
+        for shape, times in grid("train").items()
+    ]
+    assert rows == expected
+    assert means[2:] == [f"{ratio} times" for ratio in slower("train")]
+
+
+def test_the_sentences_on_prediction_are_those_of_the_newest_measurements():
+    text = README[README.index("`lz.LSTM` predicts ") : README.index("The first call is fast too.")]
+    one = grid("predict")["1x100x8x64"]
+    alone = [f"{one[peer] / one['zoo']:.1f}" for peer in PEERS[2:]]
+    assert re.findall(r"\d+\.\d", text) == slower("predict") + alone
+
+
+def test_the_times_from_start_up_and_the_memory_are_those_measured_on_24_november():
+    rows = measured("2026-11-24-speed.csv")
+    found = {(row["peer"], row["measure"]): float(row["min_ms"] or 0) / 1000 for row in rows}
+    measures = [f"fit of {epochs} epochs from cold" for epochs in (1, 5, 30)]
+    expected = [
+        [f"{found[peer, measure]:.1f} s" for peer in ("keras", "zoo", "zoo-fit")]
+        for measure in [*measures, "first prediction after it"]
+    ]
+    assert [row[1:] for row in table("Total time including start-up")[2:]] == expected
+    peaks = {row["peer"]: row["peak_mib"] for row in rows if row["shape"] == "16x10000x8x64"}
+    ours, keras = (f"{float(peaks[peer]):.0f}" for peer in ("zoo-recompute", "keras"))
+    assert f"need {ours} MiB instead of Keras's {keras}." in README.replace("\n", " ")
+
+
+def test_the_four_results_are_those_of_their_scripts():
+    _, _, fast, accurate, memory, portable = (row[1] for row in table("## Results"))
+    assert slower("train")[0] in fast
+    better = [line for line in README.splitlines() if re.match(r"\| \[`.*\| \*\*.*\|.*\|$", line)]
+    presets = lz.list_presets()
+    assert f"{len(better)} of the {len(presets)} trained models" in accurate
+    assert len(presets) - len(better) == 3  # which the sentence says in words
+    page = (ROOT / "docs" / "long_lags.md").read_text(encoding="utf-8")
+    solved, sequences, earlier = re.search(
+        r"^\| LSTM \| 1,000 \| 4,513 \| (.+) \| (.+) \| (.+) \|$", page, flags=re.MULTILINE
+    ).groups()
+    for part in (f"{solved} trainings", f"took {sequences} sequences", f"took {earlier}"):
+        assert part in memory
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = re.search(r"\| --- .*\n((?:\|.*\n)+)", page)[1].splitlines()
+    whole = [row for row in rows if row.split(" | ")[1:4] == ["yes"] * 3]
+    assert f"{len(whole)} of {len(rows)} kinds of model" in portable
+
+
+def test_it_counts_cells_data_sets_and_notebooks_right():
+    assert f"[{COUNTS[len(lz.cells.list()) - 1]}](lstm_zoo/cells)" in README  # all but the LSTM
+    assert f"{COUNTS[len(lz.datasets.names())]} data sets" in README
+    notebooks = len(list((ROOT / "notebooks").glob("*.ipynb")))
+    assert f"{COUNTS[notebooks]} notebooks" in README
+
+
+def test_the_picture_moves_and_shows_what_its_captions_say():
+    script = ROOT / "docs" / "pictures" / "adding.py"
+    picture = Image.open(script.with_suffix(".gif"))
+    assert picture.n_frames > 20
+    assert script.with_suffix(".gif").stat().st_size < 1_500_000
+    read = runpy.run_path(str(script))["read_sequence"]()
+    marks = list(read["marks"])
+    opened = read["input gate"] > 0.1
+    assert np.flatnonzero(opened).tolist() == marks
+    assert read["forget gate"].min() > 0.9
+    steps = np.abs(np.diff(read["cell state"]))
+    others = np.delete(steps, [mark - 1 for mark in marks])
+    assert min(steps[mark - 1] for mark in marks) > 5 * others.max()
+    assert read["answer"] == pytest.approx(read["truth"], abs=0.1)

@@ -1,6 +1,6 @@
-"""A preset's card: what it is, what it was trained on, how good it is and beside what.
+"""The card of a preset: its purpose, its data, its scores beside simpler models, its limits.
 
-Nothing in it is written by hand: it comes from the recipe and from the recorded run.
+The recipe and the recorded run supply everything on it; nothing is written by hand.
 """
 
 import json
@@ -25,7 +25,7 @@ def preset_card(name: str) -> str:
     """
     recipe = read_recipe(name)
     metrics = recorded(name)
-    best = "more is better" if metrics["higher_is_better"] else "less is better"
+    better, best = ("higher", max) if metrics["higher_is_better"] else ("lower", min)
     lines = [f"# {name}", "", f"{recipe.title}.", ""]
     lines += [f"- Task: {recipe.task}."]
     if "name" in recipe.data:
@@ -43,16 +43,19 @@ def preset_card(name: str) -> str:
         f"{np.median(metrics['seconds']):.0f} CPU seconds ({metrics['machine']}).",
         f"- Recorded {metrics['date']} with {metrics['versions']}.",
         "",
-        f"| {metrics['metric']}, {best} | mean | lowest to highest | trainings |",
+        f"The score is the {metrics['metric']}; {better} is better.",
+        "",
+        "| model | mean score | range | seeds |",
         "|---|---|---|---|",
     ]
     rows = [(label, [score]) for label, score in metrics["baselines"].items()]
     rows += metrics["scores"].items()
+    winner = best(np.mean(scores) for _, scores in rows)
     for label, scores in rows:
-        bold = "**" if label == OURS else ""
-        label = class_of(recipe).network(recipe) if bold else label
+        bold = "**" if np.mean(scores) == winner else ""
+        label = class_of(recipe).network(recipe) if label == OURS else label
         several = len(scores) > 1
-        spread = f"{_figure(min(scores))} to {_figure(max(scores))}" if several else ""
+        spread = _range(scores) if several else ""
         mean = f"{bold}{_figure(np.mean(scores))}{bold}"
         lines.append(f"| {label} | {mean} | {spread} | {len(scores) if several else ''} |")
     for label, values in metrics["besides"].items():
@@ -60,10 +63,10 @@ def preset_card(name: str) -> str:
             "",
             f"{label[0].upper()}{label[1:]}: {_figure(np.mean(values))} (mean of {len(values)}).",
         ]
-    lines += ["", f"The model that is loaded is that of seed 0. {verdict(metrics)}"]
+    lines += ["", f"{verdict(metrics)} `lz.load_preset` gives the model of seed 0."]
     lines += ["", f"Limits: {recipe.limits}"]
     if (HOME / name / "figure.png").is_file():
-        lines += ["", f"![What {name} does on its test data](figure.png)"]
+        lines += ["", f"![Answers of {name} on its test data](figure.png)"]
     lines += [
         "",
         "```python",
@@ -78,9 +81,9 @@ def preset_card(name: str) -> str:
 
 
 def table() -> str:
-    """All presets in one table, in Markdown: the LSTM, and the best of what stands beside it."""
+    """All presets as a table in Markdown: the LSTM's score and the best simpler model's."""
     lines = [
-        "| preset | what it does | score | LSTM, mean (lowest to highest) | best beside it |",
+        "| preset | what it does | score | LSTM | best simpler model |",
         "|---|---|---|---|---|",
     ]
     for name in list_presets():
@@ -91,14 +94,13 @@ def table() -> str:
             label: np.mean(values) for label, values in found["scores"].items() if label != OURS
         }
         best = max(others, key=lambda label: sign * others[label])
-        ours = f"{_figure(np.mean(scores))} ({_figure(min(scores))} to {_figure(max(scores))})"
-        won = sign * np.mean(scores) > sign * others[best]
-        ours, beside = (
-            (f"**{ours}**", _figure(others[best]))
-            if won
-            else (ours, f"**{_figure(others[best])}**")
-        )
+        ours, beside = _figure(np.mean(scores)), _figure(others[best])
+        if sign * np.mean(scores) > sign * others[best]:
+            ours = f"**{ours}**"
+        else:
+            beside = f"**{beside}**"
         link = f"[`{name}`](lstm_zoo/presets/{name}/card.md)"
+        ours = f"{ours} ({_range(scores)} over {len(scores)} seeds)"
         title = read_recipe(name).title
         lines.append(f"| {link} | {title} | {found['metric']} | {ours} | {beside}, {best} |")
     return "\n".join(lines)
@@ -110,7 +112,7 @@ def recorded(name):
 
 
 def verdict(metrics):
-    """Whether the LSTM is better than what stands beside it, by more than the spread over seeds."""
+    """Whether the LSTM beats the simpler models, and whether by more than its spread over seeds."""
     sign = 1 if metrics["higher_is_better"] else -1
     ours = [sign * score for score in metrics["scores"][OURS]]
     others = {label: [score] for label, score in metrics["baselines"].items()}
@@ -122,10 +124,10 @@ def verdict(metrics):
         if label not in better and max(sign * score for score in scores) >= min(ours)
     ]
     if better:
-        return f"On average better than it: {', '.join(better)}."
+        return f"Better than the LSTM on average: {', '.join(better)}."
     if close:
-        return f"Within its spread, though worse on average: {', '.join(close)}."
-    return "Each of its trainings is better than all that stand beside it."
+        return f"Worse on average, but within the LSTM's spread: {', '.join(close)}."
+    return "The LSTM beats the simpler models with every seed."
 
 
 def _settings(values):
@@ -139,5 +141,11 @@ def _shapes(metrics):
     return f"{shape} to {tuple(metrics['output_shape'])}"
 
 
+def _range(scores):
+    return f"{_figure(min(scores))}-{_figure(max(scores))}"
+
+
 def _figure(value):
-    return f"{value:.4f}" if abs(value) < 0.1 else f"{value:.3f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.4f}" if 0 < abs(value) < 0.1 else f"{value:.3f}"

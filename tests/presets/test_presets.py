@@ -73,7 +73,7 @@ def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
     recorded = card.recorded(name)
     assert len(recorded["scores"][card.OURS]) >= 5
     generated = "name" not in presets.read_recipe(name).data
-    for part in ("generated" if generated else "Licence of the data", "Limits: ", "mean"):
+    for part in ("generated" if generated else "Licence of the data", "Limits: ", "mean score"):
         assert part in text
     code = text.split("```python\n")[1].split("```")[0]
     exec(compile(code, "card", "exec"), {})
@@ -207,10 +207,11 @@ def test_the_verdict_says_who_is_better():
         scores = {card.OURS: ours, **others}
         return card.verdict({"higher_is_better": True, "scores": scores, "baselines": {"a": 0.5}})
 
-    assert "better than all" in verdict([0.8, 0.9], rnn=[0.6, 0.7])
-    assert "On average better than it: rnn" in verdict([0.8, 0.9], rnn=[0.9, 0.95])
-    assert "Within its spread, though worse on average: rnn" in verdict([0.8, 0.9], rnn=[0.7, 0.85])
-    assert "better than it: a" in verdict([0.4, 0.4])
+    assert "beats the simpler models with every seed" in verdict([0.8, 0.9], rnn=[0.6, 0.7])
+    assert "Better than the LSTM on average: rnn" in verdict([0.8, 0.9], rnn=[0.9, 0.95])
+    close = verdict([0.8, 0.9], rnn=[0.7, 0.85])
+    assert "Worse on average, but within the LSTM's spread: rnn" in close
+    assert "Better than the LSTM on average: a" in verdict([0.4, 0.4])
 
 
 def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path, monkeypatch):

@@ -82,7 +82,7 @@ class Anomaly(Task):
         return {
             "farthest from the mean": self._found(np.abs(test - train.mean())),
             "largest step": self._found(np.abs(np.diff(test, prepend=test[0]))),
-            "window least like any of the training part": self._found(far),
+            "window farthest from any training window": self._found(far),
         }
 
     def answer(self, model, path):

@@ -110,7 +110,7 @@ class Words(Classification):
             counts = CountVectorizer(analyzer="char_wb", ngram_range=(1, longest))
             linear = make_pipeline(counts, LogisticRegression(max_iter=2000))
             linear.fit(read(self.data.x_train), self.data.y_train)
-            name = "letters" if longest == 1 else "groups of one to three letters"
+            name = "letters" if longest == 1 else "1- to 3-letter groups"
             score = linear.score(read(self.data.x_test), self.data.y_test)
             found[f"linear model on counts of {name}"] = score
         return found

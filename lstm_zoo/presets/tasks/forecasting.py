@@ -225,7 +225,7 @@ class HybridForecasting(DailyForecasting):
         x, _ = self.test
         usual = np.exp((np.log(x[..., 0]) @ self.smoothing)[..., None] + self.errors_of_smoothing)
         ours, theirs = map(self._interval_score, (model.predict(x, verbose=0), usual))
-        what = "interval score, of that with the usual quantiles of the smoothing's errors"
+        what = "interval score relative to intervals from the quantiles of the smoothing's errors"
         return super().scores(model) | {what: ours / theirs}
 
     def _interval_score(self, forecasts):
