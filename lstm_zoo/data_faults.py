@@ -26,9 +26,10 @@ SCALE_INPUTS = {
     "Normalization",
     "BatchNormalization",
     "LayerNormalization",
+    "Rescaling",
     "WindowScale",
 }
-SCALE_TARGETS = {"TargetScale", "ScaledBack"}
+SCALE_TARGETS = {"TargetScale", "ScaledBack", "Rescaling"}
 
 
 def evenly(count, most):
@@ -39,6 +40,11 @@ def evenly(count, most):
 def is_one_of(layer, names):
     """Whether a layer's class or a base class has one of these names."""
     return not names.isdisjoint(kind.__name__ for kind in type(layer).__mro__)
+
+
+def scales_targets(layer):
+    """Whether a layer may bring outputs to the scale of the targets."""
+    return is_one_of(layer, SCALE_TARGETS) or getattr(layer, "invert", False)
 
 
 def worst_scale(values):

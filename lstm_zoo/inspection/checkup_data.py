@@ -11,11 +11,10 @@ from lstm_zoo.data_faults import (
     LEAK,
     LEAST_SAMPLES,
     OVERLAP,
-    SCALE_TARGETS,
     SMALL_INPUT,
     SMALL_TARGET,
 )
-from lstm_zoo.inspection.checkup_subject import Finding, check, named
+from lstm_zoo.inspection.checkup_subject import Finding, check, deviation, named
 
 # Fewer rows that end alike, or shorter runs, are also seen in data without padding.
 PADDED_ROWS, PADDED_STEPS = 0.2, 3
@@ -38,7 +37,9 @@ def inputs_out_of_scale(subject):
         values = subject.scaled(array)
         if values is None:
             continue
-        counts = subject.counts(array) if array.ndim > 2 else np.ones(len(array), bool)
+        counts = ~np.isnan(values).any(axis=-1)  # a trace has NaN where a step is masked
+        if array.ndim > 2 and values.shape[:2] == array.shape[:2]:
+            counts &= subject.counts(array)
         worst, size = data_faults.worst_scale(values[counts])
         if SMALL_INPUT <= size <= LARGE_INPUT:
             continue
@@ -55,8 +56,13 @@ def inputs_out_of_scale(subject):
 
 @check
 def targets_out_of_scale(subject):
-    if subject.labels is not None or subject.layer_of(SCALE_TARGETS) is not None:
+    if subject.labels is not None or any(map(data_faults.scales_targets, subject.layers)):
         return
+    forecast = subject.forecast
+    if forecast is not None and deviation(subject.y - forecast) <= deviation(subject.y):
+        bias = np.abs(np.mean(subject.y - forecast))
+        if bias <= deviation(subject.y):
+            return  # the predictions are at the targets already
     worst, size = data_faults.worst_scale(subject.y.reshape(len(subject.y), -1))
     if not SMALL_TARGET <= size <= LARGE_TARGET:
         yield Finding(

@@ -107,7 +107,10 @@ class Subject:
         return None
 
     def scaled(self, array):
-        """What the first scaling layer makes of an input; None if training has still to set it."""
+        """An input as the first scaling layer, or the first recurrent layer behind it, sees it.
+
+        None if that is not known, or if training has yet to set the scale.
+        """
         layer, seen = self.layer_of(SCALE_INPUTS), []
         if layer is None:
             return array
@@ -119,7 +122,8 @@ class Subject:
         with unchanged(self.recurrent.values()), mapped_outputs([layer], note):
             self.model(self.x, training=False)
         if not seen or seen[0][0].shape != array.shape:
-            return array
+            reads = next(iter(self.traces.values()), None)
+            return None if reads is None else reads.inputs
         before, after = seen[0]
         return None if np.array_equal(before, after) else after
 

@@ -59,7 +59,7 @@ def _of_inputs(layers, inputs):
 def _of_targets(model, layers, inputs, y):
     of_outputs = losses.outputs_of(model, y)
     of_each = losses.losses_of(model, [output for _, _, output in of_outputs])
-    scaled = any(data_faults.is_one_of(layer, data_faults.SCALE_TARGETS) for layer in layers)
+    scaled = any(map(data_faults.scales_targets, layers))
     for (_, target, _), loss in zip(of_outputs, of_each):
         rows = data_faults.evenly(len(target), _MOST_ROWS)
         values = np.asarray(target)[rows].reshape(len(rows), -1).astype("float64")

@@ -139,8 +139,8 @@ def test_units_that_never_change_are_found():
 
 
 def test_a_memory_shorter_than_the_sequence_is_found():
-    x, y = data(shape=(64, 30, 2))
-    model = model_of(lz.LSTM(4, kernel_initializer="zeros", recurrent_initializer="zeros"), 30)
+    x, y = data(shape=(64, 40, 2))
+    model = model_of(lz.LSTM(4, kernel_initializer="zeros", recurrent_initializer="zeros"), 40)
     kernel, recurrent, bias = model.layers[0].get_weights()
     kernel[:, 8:12] = np.random.default_rng(0).normal(size=(2, 4))  # the candidate sees the input
     model.layers[0].set_weights([kernel, recurrent, bias])  # the forget gate stays sigmoid(1)
@@ -345,3 +345,21 @@ def test_missing_targets_are_no_fault_where_the_loss_leaves_them_out_and_are_tol
     found = lz.checkup(model, x, y)
     assert names(found) == []
     assert found.skipped == ("3 samples whose y has NaN",)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(set(lz.presets.list_presets()) - {"sunspots"}))
+def test_a_shipped_preset_is_sound(name):
+    task = lz.presets.task_of(lz.presets.read_recipe(name))
+    x, y = task.training_part()[:2]
+    found = names(lz.checkup(lz.presets.load_preset(name), x, y))
+    # Its forget gates let go after 16 of 98 wavelengths, and a linear model is better (see its card).
+    assert found == (["short memory"] if name == "fat" else [])
+
+
+@pytest.mark.long
+def test_the_preset_for_sunspots_reads_less_than_it_is_given():
+    task = lz.presets.task_of(lz.presets.read_recipe("sunspots"))
+    x, y = task.training_part()[:2]
+    found = names(lz.checkup(lz.presets.load_preset("sunspots"), x, y))
+    assert found == ["short memory", "vanishing gradients"]
