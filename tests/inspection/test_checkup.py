@@ -353,7 +353,7 @@ def test_a_shipped_preset_is_sound(name):
     task = lz.presets.task_of(lz.presets.read_recipe(name))
     x, y = task.training_part()[:2]
     found = names(lz.checkup(lz.presets.load_preset(name), x, y))
-    # Its forget gates let go after 16 of 98 wavelengths, and a linear model is better (see its card).
+    # It forgets after 16 of 98 wavelengths, and its card says that a linear model is better.
     assert found == (["short memory"] if name == "fat" else [])
 
 
