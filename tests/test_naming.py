@@ -215,7 +215,7 @@ FIT = [
     ([[99]] * 4, MOODS, "x must be a list of texts .* from 0 to 7"),
     ([], MOODS, "x must be a list of texts"),
     (TEXTS, ["happy", "sad", "sat", "sad"], "y must be among happy, sad, got 'sat' in row 2; did"),
-    (TEXTS, MOODS[:3], "x and y must be equally long, got 4 and 3"),
+    (TEXTS, MOODS[:3], "x and y must have the same number of samples, got 4 and 3"),
     (TEXTS, [[mood] for mood in MOODS], r"y must have one label in each row, got \['happy'\]"),
 ]
 

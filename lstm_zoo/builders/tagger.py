@@ -94,7 +94,7 @@ class ChainTagger(keras.Model):
         """Mean over the sequences of the negative log likelihood, and the regularizers."""
         if sample_weight is not None and len(sample_weight.shape) > 1:
             raise ValueError(
-                "sample_weight must be (samples,): a CRF has one loss for a whole sequence, "
+                "sample_weight must be (samples,) because a CRF has one loss per sequence, "
                 f"got shape {tuple(sample_weight.shape)}"
             )
         surprise = -self.crf.log_likelihood(y_pred, _labels(y, y_pred), get_keras_mask(y_pred))

@@ -1,4 +1,4 @@
-"""fit(): one `tf.function` training step, on CPU, GPU or several replicas; safe to interrupt."""
+"""`fit`: trains a model on a CPU, a GPU or several replicas, and resumes interrupted runs."""
 
 from lstm_zoo.files import replacing
 from lstm_zoo.saving import load, save

@@ -1,6 +1,6 @@
-"""The state of callbacks in a checkpoint: attributes that are numbers, text, arrays, or of these.
+"""The state of callbacks in a checkpoint: numbers, text, arrays, and lists or dicts of them.
 
-A checkpoint holds JSON and arrays by name. JSON says for each value what it was: {"value": 1.5},
+A checkpoint holds JSON and named arrays. The JSON gives the kind of each value: {"value": 1.5},
 {"tuple": [...]}, or {"array": NAME} for an array stored under that name.
 """
 
@@ -11,7 +11,7 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def keys(callbacks) -> list[str]:
-    """A name for each callback: its class, and a number among those of this class."""
+    """A name for each callback: its class and a running number, such as "EarlyStopping-1"."""
     names: list[str] = []
     seen: dict[str, int] = {}
     for callback in callbacks:
@@ -22,23 +22,23 @@ def keys(callbacks) -> list[str]:
 
 
 def state_of(callback) -> dict:
-    """A copy of the attributes of a callback that can be stored."""
+    """A copy of those attributes of a callback that a checkpoint can hold."""
     if isinstance(callback, (keras.callbacks.History, keras.callbacks.ProgbarLogger)):
         return {}
     skipped = ("params", "_model", "model", "validation_data")
     if hasattr(callback, "monitor_op"):
-        skipped += ("min_delta",)  # whose sign Keras turns when it is first used, in each process
+        skipped += ("min_delta",)  # Keras flips its sign at first use in each process
     storable = {n: v for n, v in vars(callback).items() if n not in skipped and _is_plain(v)}
     return {name: _copied(value) for name, value in storable.items()}
 
 
 def changed(now: dict, before: dict) -> dict:
-    """The attributes that are new or have another value."""
+    """The attributes that are new or have a new value."""
     return {n: v for n, v in now.items() if n not in before or not _same(v, before[n])}
 
 
 def packed(value, name: str, arrays: dict):
-    """`value` as JSON; its arrays go into `arrays` under names that start with `name`."""
+    """`value` as JSON; adds its arrays to `arrays` under names that start with `name`."""
     if isinstance(value, dict):
         return {"dict": {k: packed(v, f"{name}/{k}", arrays) for k, v in value.items()}}
     if isinstance(value, (list, tuple)):
@@ -51,7 +51,7 @@ def packed(value, name: str, arrays: dict):
 
 
 def unpacked(stored, arrays: dict):
-    """The value that `packed` was given."""
+    """The value that was passed to `packed`."""
     [(form, content)] = stored.items()
     return _UNPACK[form](content, arrays)
 

@@ -1,7 +1,8 @@
-"""Writes and reads checkpoints. A training resumes from the newest that is not damaged.
+"""Writes and reads checkpoints. Training resumes from the newest undamaged checkpoint.
 
-A checkpoint is a folder `checkpoint-NUMBER` in TensorFlow's own format (`tf.train.list_variables`
-reads it), whose checksums reveal damage. `write` makes a temporary folder and then renames it.
+A checkpoint is a folder `checkpoint-NUMBER` in TensorFlow's own format, which
+`tf.train.list_variables` reads and whose checksums reveal damage. `write` makes a temporary folder
+and then renames it.
 """
 
 import json
@@ -14,11 +15,11 @@ import numpy as np
 from lstm_zoo import files
 from lstm_zoo.backend import tf
 
-KEPT = 2  # the newest, and the one before it in case the newest gets damaged
-_STATE = "state"  # the name of the JSON beside the arrays
+KEPT = 2  # the newest checkpoint, and the previous one in case the newest gets damaged
+_STATE = "state"  # the name of the JSON entry next to the arrays
 
 
-# What TensorFlow's reader raises for a file that is cut short, changed, empty or missing.
+# TensorFlow's reader raises these for a truncated, changed, empty or missing file.
 _UNREADABLE = (
     *((tf.errors.OpError,) if tf else ()),
     *(RuntimeError, KeyError, IndexError, OSError, TypeError, UnicodeDecodeError),
@@ -30,7 +31,7 @@ class Damaged(Exception):
 
 
 def write(folder: pathlib.Path, arrays: dict[str, np.ndarray], state: dict) -> None:
-    """Add a checkpoint, and remove those that are older than the `KEPT` newest."""
+    """Add a checkpoint, and remove all but the newest `KEPT` checkpoints."""
     number = 1 + max((_number(path) for path in _all(folder)), default=0)
     tensors = {_STATE: np.array(json.dumps(state).encode())} | arrays
     with files.replacing(folder / f"checkpoint-{number:06d}") as temporary:
@@ -46,22 +47,22 @@ def write(folder: pathlib.Path, arrays: dict[str, np.ndarray], state: dict) -> N
 
 
 def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
-    """The arrays and the state of the newest checkpoint that is not damaged; None without one.
+    """The arrays and the state of the newest undamaged checkpoint; None if there is none.
 
     Args:
         folder: the folder of the checkpoints.
-        shapes: the arrays that a checkpoint must hold, and their shapes.
+        shapes: the names and shapes of the arrays that a checkpoint must hold.
 
     Raises:
-        ValueError: if the newest is that of a model whose variables have other shapes.
+        ValueError: if the newest checkpoint is from a model whose variables have other shapes.
     """
     for path in _all(folder):
         try:
             return _read(path, shapes)
         except Damaged as problem:
             warnings.warn(
-                f"{path} is damaged ({problem}): going on from the checkpoint before it, "
-                "from the start if there is none",
+                f"{path} is damaged ({problem}): resuming from the checkpoint before it, "
+                "or from the start if there is none",
                 RuntimeWarning,
                 stacklevel=7,  # the line that calls `fit`
             )
@@ -69,7 +70,7 @@ def read_newest(folder: pathlib.Path, shapes: dict[str, tuple]):
 
 
 def clean(folder: pathlib.Path) -> None:
-    """Remove what processes left that were killed while they wrote a checkpoint."""
+    """Remove temporary files of processes that were killed while writing a checkpoint."""
     files.remove_leftovers(folder)
 
 
@@ -80,14 +81,14 @@ def _read(path, shapes):
         stored = {name: tuple(s) for name, s in reader.get_variable_to_shape_map().items()}
         if {name: stored.get(name) for name in shapes} != shapes:
             raise ValueError(
-                f"checkpoint_dir holds {path.name} of another model: its variables have other "
-                "shapes; give another folder, or build the model it was made with"
+                f"checkpoint_dir holds {path.name} of another model, whose variables have other "
+                "shapes; pass another folder, or build the same model as before"
             )
         arrays = {name: reader.get_tensor(name) for name in stored if name != _STATE}
     except _UNREADABLE as problem:
         raise Damaged(str(problem).splitlines()[0][:200]) from problem
     except json.JSONDecodeError as problem:
-        raise Damaged(f"its state is no JSON: {problem}") from problem
+        raise Damaged(f"its state is not valid JSON: {problem}") from problem
     for name in shapes:
         if name.startswith("weights/") and not np.all(np.isfinite(arrays[name].astype("float64"))):
             raise Damaged("its weights are not finite")

@@ -7,22 +7,22 @@ import numpy as np
 from lstm_zoo import checks, precision
 from lstm_zoo.training import losses
 
-_CHUNK = 2**24  # numbers to check at once: a memory-mapped array is never whole in memory
+_CHUNK = 2**24  # numbers to check at once, so that a memory-mapped array is never loaded whole
 
 
 def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
-    """Check that `model` can be trained on arrays.
+    """Check that `model` can be trained on the arrays `x` and `y`.
 
     Args:
         model: a compiled `keras.Model`.
-        x, y: arrays, or lists or dicts of them, as `fit` takes them.
-        prefix: put before the names of `x` and `y` in a message, such as "validation ".
+        x, y: arrays, or lists or dicts of arrays, as for `fit`.
+        prefix: written before "x" and "y" in error messages, such as "validation ".
 
     Returns:
         `x` and `y`, with NumPy arrays in place of data frames, lists and tensors.
 
     Raises:
-        ValueError: as `fit` does, if the arrays do not fit the model.
+        ValueError: if the arrays do not fit the model, with the same message as `fit`.
     """
     check_compiled(model)
     name_x, name_y = f"{prefix}x", f"{prefix}y"
@@ -41,7 +41,8 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
     for name, array, _ in arrays[1:] + targets:
         if len(array) != samples:
             raise ValueError(
-                f"{arrays[0][0]} and {name} must be equally long, got {samples} and {len(array)}"
+                f"{arrays[0][0]} and {name} must have the same number of samples, "
+                f"got {samples} and {len(array)}"
             )
     checked = [
         _checked_target(name, array, tensor, loss, widest, fit=not prefix)
@@ -51,20 +52,20 @@ def check_data(model: keras.Model, x, y, prefix: str = "") -> tuple:
 
 
 def named_targets(model, name, value, wanted):
-    """`value` with arrays at its leaves, and a list of `(name, array, output of the model)`."""
+    """`value` with its leaves as arrays, and a list of `(name, array, output of the model)`."""
     return _named_arrays(
         name, value, losses.tensors_of(model, "outputs"), getattr(model, "output_names", ()), wanted
     )
 
 
 def check_compiled(model):
-    """Refuse a model without loss and optimizer."""
+    """Refuse a model that is not compiled."""
     if not getattr(model, "compiled", False):
         raise ValueError("model must be compiled: call model.compile(optimizer, loss) first")
 
 
 def gives_batches(value) -> bool:
-    """Whether `value` is a dataset, a PyDataset, a loader or a generator: not arrays."""
+    """Whether `value` yields batches (a dataset, PyDataset, loader or generator), not arrays."""
     if isinstance(value, keras.utils.PyDataset) or hasattr(value, "__next__"):
         return True
     loader = hasattr(value, "dataset") and hasattr(value, "batch_size")  # torch's DataLoader
@@ -72,7 +73,7 @@ def gives_batches(value) -> bool:
 
 
 def described(value) -> str:
-    """The type of `value`, with its article, for a message."""
+    """The type of `value` with "a" before it, for an error message."""
     if hasattr(value, "element_spec"):
         return "a tf.data.Dataset"
     if _is_several(value):
@@ -81,20 +82,21 @@ def described(value) -> str:
 
 
 def float_type(model) -> str:
-    """The type that floats are converted to: float64 if the model computes in it, else `floatx`."""
+    """The dtype that floats are cast to: float64 if the model computes in it, else `floatx`."""
     return "float64" if model.compute_dtype == "float64" else keras.config.floatx()
 
 
 def _named_arrays(name, value, tensors, names, wanted):
-    """`value` with arrays at its leaves, and a list of `(name, array, tensor)` of all leaves.
+    """`value` with its leaves as arrays, and a list of `(name, array, tensor)` of all leaves.
 
-    `tensors` are the model's inputs or outputs, for which the arrays are, and `names` are theirs.
+    `tensors` are the matching inputs or outputs of the model, and `names` their names.
     """
     if value is None:
         raise ValueError(f"{name} must be one array {wanted}, got None")
     if gives_batches(value):
         raise ValueError(
-            f"{name} must be one array {wanted}, got {described(value)}; as x, it gives x and y"
+            f"{name} must be one array {wanted}, got {described(value)}; "
+            "pass batches of (x, y) as x, without y"
         )
     several = isinstance(value, dict) or (
         isinstance(value, (list, tuple)) and len(tensors or ()) > 1 or _is_several(value)
@@ -108,7 +110,7 @@ def _named_arrays(name, value, tensors, names, wanted):
         return array, [(name, array, tensors and tensors[0])]
     if not several:
         raise ValueError(
-            f"{name} must be a list or a dict of {len(tensors)} arrays, as the model has, "
+            f"{name} must be a list or a dict of {len(tensors)} arrays to fit the model, "
             f"got {described(value)}"
         )
     if isinstance(value, dict):
@@ -116,7 +118,9 @@ def _named_arrays(name, value, tensors, names, wanted):
     if len(value) != len(tensors):
         if len(tensors) == 1:
             raise ValueError(f"{name} must be one array {wanted}, got {described(value)}")
-        raise ValueError(f"{name} must hold {len(tensors)} arrays, as the model, got {len(value)}")
+        raise ValueError(
+            f"{name} must hold {len(tensors)} arrays to fit the model, got {len(value)}"
+        )
     arrays = [_array(f"{name}[{n}]", one, wanted) for n, one in enumerate(value)]
     named = [
         (f"{name}[{n}]", array, tensor) for n, (array, tensor) in enumerate(zip(arrays, tensors))
@@ -130,7 +134,7 @@ def _by_name(name, value, tensors, wanted):
         raise ValueError(f"{name} must be one array {wanted}, got a dict without {missing[0]!r}")
     if missing:
         raise ValueError(
-            f"{name} must have {checks.listed(map(repr, tensors))}, as the model, "
+            f"{name} must have the model's keys {checks.listed(map(repr, tensors))}, "
             f"got {checks.listed(map(repr, value))}"
         )
     arrays = {key: _array(f"{name}[{key!r}]", value[key], wanted) for key in sorted(tensors)}
@@ -143,8 +147,8 @@ def _array(name, value, wanted):
         array = value.to_numpy() if hasattr(value, "to_numpy") else np.asanyarray(value)
     except (ValueError, TypeError) as problem:
         raise ValueError(
-            f"{name} must be one array {wanted}, got a {type(value).__name__} of parts of unequal "
-            "shape; pad sequences to one length and mask them"
+            f"{name} must be one array {wanted}, got a {type(value).__name__} of arrays of unequal "
+            "shape; lz.pad pads sequences to one length"
         ) from problem
     if array.ndim == 0:
         raise ValueError(f"{name} must be one array {wanted}, got {described(value)}")
@@ -164,13 +168,13 @@ def _check_input(name, x, tensor, widest):
             raise ValueError(f"{name} must be (samples, timesteps, features), got shape {x.shape}")
         sizes = ", ".join("any" if size is None else str(size) for size in shape[1:])
         raise ValueError(
-            f"{name} must be (samples, {sizes}), as the model's input, got shape {x.shape}"
+            f"{name} must be (samples, {sizes}) to fit the model's input, got shape {x.shape}"
         )
     if len(x) == 0:
         raise ValueError(f"{name} must hold at least one sample, got none")
     if shape and shape[0] and len(x) % shape[0]:
         raise ValueError(
-            f"{name} must hold whole batches of {shape[0]} samples, as the model's input, "
+            f"{name} must hold a multiple of {shape[0]} samples, the model's batch size, "
             f"got {len(x)} samples"
         )
     axes = ("timesteps", "features") if shape and len(shape) == 3 else ()
@@ -178,7 +182,7 @@ def _check_input(name, x, tensor, widest):
         if wanted is not None and x.shape[axis] != wanted:
             what = axes[axis - 1] if axes else f"numbers in axis {axis}"
             raise ValueError(
-                f"{name} must have {wanted} {what}, as the model's input, got {x.shape[axis]}"
+                f"{name} must have {wanted} {what} to fit the model's input, got {x.shape[axis]}"
             )
     if tensor is None or str(tensor.dtype) != "string":
         check_numbers(name, x, widest)
@@ -210,7 +214,7 @@ def _check_shape(name, y, wanted, labels, quantiles):
         sizes = ["samples", *("timesteps" if size is None else str(size) for size in wanted)]
         comma = "," if len(sizes) == 1 else ""
         raise ValueError(
-            f"{name} must be ({', '.join(sizes)}{comma}), as the model's output, "
+            f"{name} must be ({', '.join(sizes)}{comma}) to fit the model's output, "
             f"got shape {y.shape}"
         )
 
@@ -228,8 +232,10 @@ def _labels(name, y, num_classes, ignored, fit):
         hint = (
             " with NaN; give steps without a label the label -1, and compile with "
             "keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)"
+            if gaps
+            else "; lz.encode_labels turns other labels into integers"
         )
-        raise ValueError(f"{name} must hold integer labels, got {y.dtype}{hint if gaps else ''}")
+        raise ValueError(f"{name} must hold integer labels, got {y.dtype}{hint}")
     used = labels if ignored is None else labels[labels != ignored]
     if used.size == 0:
         raise ValueError(f"{name} must hold at least one label that is not ignored")
@@ -244,12 +250,12 @@ def _labels(name, y, num_classes, ignored, fit):
 
 
 def check_numbers(name, array, widest="float64", may_miss=None):
-    """Refuse an array of other things than numbers, and numbers not finite in the `widest` type.
+    """Refuse an array that does not hold numbers, or numbers that are not finite as `widest`.
 
-    For targets, `may_miss` says whether NaN may stand for a missing one; for others it is None.
+    For targets, `may_miss` tells whether NaN may mark a missing target; otherwise it is None.
     """
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        raise ValueError(f"{name} must hold numbers, got {array.dtype}")
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
     if array.dtype.kind in "biu":
         return
     narrows = array.dtype == "float64" and widest != "float64"
@@ -264,12 +270,11 @@ def check_numbers(name, array, widest="float64", may_miss=None):
         if largest and not wrong and chunk.size:
             most = max(most, float(np.max(np.abs(chunk), initial=0.0, where=~gaps)))
     if wrong:
-        hint = "; lz.builders.ObservedLoss leaves out NaN" if may_miss is False else ""
+        hint = "; lz.builders.ObservedLoss ignores NaN targets" if may_miss is False else ""
         raise ValueError(f"{name} must be finite, got {wrong} NaN or infinite values{hint}")
     if missing and missing == array.size:
         raise ValueError(f"{name} must hold at least one target that is not NaN")
     if largest and most > largest:
         raise ValueError(
-            f"{name} must be finite as {widest}, which ends at {largest:.3g}, "
-            f"got {most:.3g}; scale it"
+            f"{name} must not exceed {largest:.3g}, the largest {widest}, got {most:.3g}; scale it"
         )

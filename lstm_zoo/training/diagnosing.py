@@ -1,4 +1,4 @@
-"""Finds the first value that is not finite, and says what to try."""
+"""Finds the first value that is not finite, and suggests what to try."""
 
 import keras
 import numpy as np
@@ -10,20 +10,20 @@ unpack = keras.utils.unpack_x_y_sample_weight
 
 
 def diagnosis(model, batch, loss: float, norm: float) -> str:
-    """Say what in a model is not finite on a batch, and what to try."""
+    """Describe which part of a model is not finite on a batch, and what to try."""
     x, y, weight = unpack(keras.tree.map_structure(_tensor, batch))
     may_miss = any(map(losses.leaves_out_missing, keras.tree.flatten(model.loss)))
     if not all(map(_finite, keras.tree.flatten((x, None if may_miss else y, weight)))):
-        return "the batch itself holds NaN or infinity: look at the data"
+        return "the batch itself holds NaN or infinity: check the data"
     broken = [w.path for w in model.weights if not _finite(w.value)]
     if broken:
-        return f"the weights {broken[0]} hold NaN or infinity: build the model anew"
+        return f"the weights {broken[0]} hold NaN or infinity: build the model again"
     advice = (
         "try a lower learning rate, a smaller clipnorm, or data scaled to about 1; "
-        'on_nan="skip" leaves such steps out'
+        'on_nan="skip" skips such steps'
     )
     if model.dtype_policy.name == "mixed_float16":
-        advice += "; float16 ends at 65504: mixed_bfloat16 does not"
+        advice += "; float16 overflows above 65504, mixed_bfloat16 does not"
     layer = _first_layer(model, x)
     if layer:
         return f"layer {layer!r} is the first whose output is NaN or infinite: {advice}"
@@ -33,18 +33,18 @@ def diagnosis(model, batch, loss: float, norm: float) -> str:
     if variable:
         layer = variable.rsplit("/", 1)[0]
         return f"the gradient of layer {layer!r} ({variable}) is not finite: {advice}"
-    return f"the norm of the whole gradient is {norm}, though each layer's is finite: {advice}"
+    return f"each layer's gradient is finite but the global norm is {norm}: {advice}"
 
 
 def _first_layer(model, x):
-    """The first layer whose output is not finite; None if the model's graph is not known."""
+    """The first layer whose output is not finite; None if the model's graph is unknown."""
     if not getattr(model, "inputs", None):
         return None
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     try:
         outputs = [layer.output for layer in layers]
         values = keras.Model(model.inputs, outputs)(x, training=True)
-    except (AttributeError, ValueError):  # a layer that is called twice has two outputs
+    except (AttributeError, ValueError):  # a layer called twice has two outputs
         return None
     for layer, value in zip(layers, values if isinstance(values, list) else [values]):
         if not all(map(_finite, keras.tree.flatten(value))):
@@ -53,7 +53,7 @@ def _first_layer(model, x):
 
 
 def _last_gradient(model, x, y, weight):
-    """The variable nearest to the output whose gradient is not finite, where the fault began."""
+    """The variable nearest to the output whose gradient is not finite: the likely origin."""
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         loss = model.compute_loss(x, y, model(x, training=True), weight)

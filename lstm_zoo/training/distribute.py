@@ -11,7 +11,7 @@ from lstm_zoo.backend import needs_tensorflow, tf
 
 @needs_tensorflow
 def workers(addresses: Sequence[str] | str | None = None, index: int | None = None):
-    """Make the strategy for one of several processes that train a model together.
+    """Make the strategy for training one model with several processes.
 
     Call this before TensorFlow computes anything. Build the model under the strategy's scope and
     give the strategy to `fit`. Each process runs the same program with the same addresses and its
@@ -20,14 +20,14 @@ def workers(addresses: Sequence[str] | str | None = None, index: int | None = No
     Args:
         addresses: `host:port` of every process, as a list or separated by commas; None reads the
             environment variable `TF_CONFIG`, which clusters set.
-        index: the index of this process in `addresses`, from 0 on.
+        index: the index of this process in `addresses`, starting at 0.
 
     Returns:
         `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        ValueError: if an address is not `host:port` or occurs twice, if there is none, or if
-            `index` is not the index of one of them.
+        ValueError: if an address is not `host:port` or occurs twice, if there is no address, or if
+            `index` is not a valid index into `addresses`.
 
     Example:
         >>> from lstm_zoo.training import distribute
@@ -39,19 +39,22 @@ def workers(addresses: Sequence[str] | str | None = None, index: int | None = No
         config = cluster(addresses, index)
         os.environ["TF_CONFIG"] = json.dumps(config)
     elif "TF_CONFIG" not in os.environ:
-        raise ValueError("addresses must be given, or the environment variable TF_CONFIG be set")
+        raise ValueError(
+            "addresses must be a list of host:port if the environment variable TF_CONFIG is not "
+            "set, got None"
+        )
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def cluster(addresses: Sequence[str] | str, index: int | None) -> dict:
-    """The content of the environment variable `TF_CONFIG` for one of several processes.
+    """The value of the environment variable `TF_CONFIG` for one of several processes.
 
     Args:
         addresses: `host:port` of every process.
-        index: the index of this process in `addresses`, from 0 on.
+        index: the index of this process in `addresses`, starting at 0.
 
     Returns:
-        A dict, which `TF_CONFIG` holds as JSON.
+        A dict; `TF_CONFIG` holds it as JSON.
 
     Raises:
         ValueError: as `workers` does.
@@ -70,19 +73,21 @@ def cluster(addresses: Sequence[str] | str, index: int | None) -> dict:
                 f"addresses must be host:port, such as 10.0.0.1:12345, got {address!r}"
             )
     if not listed or len(set(listed)) < len(listed):
-        raise ValueError(f"addresses must be of different processes, got {checks.listed(listed)}")
+        raise ValueError(
+            f"addresses must be a list of different addresses, got {checks.listed(listed)}"
+        )
     index = checks.count("index", index, least=0, below=len(listed))
     return {"cluster": {"worker": listed}, "task": {"type": "worker", "index": index}}
 
 
 def is_chief(strategy) -> bool:
-    """Whether this process is the one that writes files, as a single process always is."""
+    """Whether this process writes the files; a single process always does."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_type or resolver.task_id in (0, None)
 
 
 def strategy_of(model, strategy):
-    """The strategy that a model was built under; it must be trained with the same."""
+    """The strategy that a model was built under; `strategy` must be None or the same."""
     built_under = model.distribute_strategy
     if strategy is None or strategy is built_under:
         return built_under

@@ -1,4 +1,4 @@
-"""`fit`: train a model."""
+"""`fit` trains a model."""
 
 import datetime
 import pathlib
@@ -49,66 +49,67 @@ def fit(
 
     `fit` does what `model.fit(x, y)` does. It also checks the data first, clips gradients (Pascanu
     et al. 2013), which recurrent nets need, and records the gradient norm. It keeps the weights of
-    the epoch with the lowest validation loss, stops before a step whose numbers are not finite, and
+    the epoch with the lowest validation loss, stops if a loss or gradient is not finite, and
     resumes an interrupted run.
 
     Args:
-        model: a compiled `keras.Model`. If its class has a `train_step` of its own, that trains
-            it; clipping and the gradient norm are then up to the model.
-        x: finite numbers, `(samples, timesteps, features)` or of the shape of the model's input;
-            for several inputs a list or a dict of such arrays. For a model that was built with
-            `vocabulary=` a list of texts or of lists of words, which are padded and masked. Or
-            something that gives batches `(x, y)` or `(x, y, sample_weight)`: a `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a generator, a loader; then `y` and `sample_weight` must not be
-            given, and `batch_size` has no effect on training.
+        model: a compiled `keras.Model`. If its class overrides `train_step`, `fit` calls that
+            method, which then has to clip gradients and report their norm itself.
+        x: one of three forms. Arrays of finite numbers, `(samples, timesteps, features)` or the
+            shape of the model's input; several inputs need a list or a dict of arrays. Texts or
+            lists of words, if the model was built with `vocabulary=`; `fit` pads and masks them.
+            Batches `(x, y)` or `(x, y, sample_weight)` from a `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, a generator or a data loader; then leave out `y` and
+            `sample_weight`. `batch_size` does not change such batches.
         y: `(samples,)` integer labels for a classifier, or strings if it was built with class
-            names; else `(samples, outputs)`, finite; for a model with an output at every step
-            `(samples, timesteps)` or `(samples, timesteps, outputs)`, for a tagger with class names
-            a list of strings for each sequence; a list or a dict of them for several outputs. NaN
-            is a missing target if the loss is a `lz.builders.ObservedLoss`; otherwise it is
-            refused.
-        sample_weight: `(samples,)`, or `(samples, timesteps)` for an output at every step: how much
-            each counts in the loss. For a `lz.builders.ObservedLoss` it may have the shape of `y`.
-        class_weight: a dict from class, its number or its name, to the weight of its samples, or of
-            its steps for labels at every step; other classes have weight 1. "balanced" lets all
-            classes weigh as much, by n / (classes * count) as scikit-learn does; masked steps do
-            not count. Not for numbers, a CRF, or several labels at once.
-        validation_data: `(x, y)` or `(x, y, sample_weight)` to measure each epoch on, or batches in
-            any form that `x` may have.
-        validation_split: the fraction of `x` and `y`, from their end, to measure on instead.
-        validation_steps: batches of the validation data to measure on; None takes all.
-        validation_batch_size: samples per batch of the validation data; None takes `batch_size`.
-        validation_freq: epochs from one validation to the next.
-        epochs: passes through the data.
-        initial_epoch: how many of them were done before.
-        batch_size: samples per step; if the model's input has a fixed batch size, that size.
-        steps_per_epoch: batches in an epoch, which continues where the one before ended; None makes
-            an epoch of one pass. Required for data without end.
-        shuffle: whether each epoch has the samples in another order; of a `PyDataset`, the batches.
+            names; otherwise finite numbers `(samples, outputs)`. A model with an output at every
+            step needs `(samples, timesteps)` or `(samples, timesteps, outputs)`; a tagger built
+            with class names takes a list of strings for each sequence. Several outputs need a list
+            or a dict of targets. NaN marks a missing target if the loss is a
+            `lz.builders.ObservedLoss`; other losses refuse it.
+        sample_weight: the weight of each sample in the loss, `(samples,)`; or of each step,
+            `(samples, timesteps)`, if the model has an output at every step. With a
+            `lz.builders.ObservedLoss` it may have the shape of `y`.
+        class_weight: a dict from a class, as a number or a name, to the weight of its samples (or
+            of its steps, if every step has a label); other classes have weight 1. "balanced" gives
+            all classes the same total weight, n / (classes * count) as in scikit-learn; masked
+            steps do not count. Only for classifiers with one label per sample or step, without CRF.
+        validation_data: `(x, y)` or `(x, y, sample_weight)` to evaluate after each epoch, or
+            batches in any form that `x` may have.
+        validation_split: the fraction of `x` and `y`, from their end, to evaluate on instead.
+        validation_steps: number of validation batches to use; None uses all.
+        validation_batch_size: samples per validation batch; None uses `batch_size`.
+        validation_freq: validate after every n-th epoch.
+        epochs: passes through the data, including those before `initial_epoch`.
+        initial_epoch: number of epochs already done.
+        batch_size: samples per step. If the model's input has a fixed batch size, it must be that.
+        steps_per_epoch: batches per epoch; the next epoch continues where this one ended. None
+            makes each epoch one pass through the data. Required if the data has no end.
+        shuffle: whether to reorder the samples in each epoch (the batches, for a `PyDataset`).
         clipnorm: largest global norm of a step's gradient; None does not clip.
-        on_nan: what to do with a step whose loss or gradient is NaN or infinite: "stop" ends the
-            training before it; "skip" drops it and counts it in the history's `skipped`.
-        jit_compile: whether XLA compiles the step; "auto" decides as `keras.Model.fit` does: on a
-            GPU, if every layer of the model can be compiled. With several replicas XLA is not used.
-        callbacks: a `keras.callbacks.Callback`, a list of them, or None; setting
-            `model.stop_training` is honoured.
-        seed: determines the order of the samples. None takes one from Python's `random`, which
-            `keras.utils.set_random_seed` seeds. For a model with a stateful layer, samples keep
-            their order, and each epoch starts from states of zero.
-        checkpoint_dir: folder for checkpoints, written after each epoch: variables, history, random
-            state, and the attributes of callbacks that are numbers, text or arrays. If the folder
-            holds a checkpoint, training resumes from it, to bit for bit the same end; a run that a
-            callback has ended stays ended. Data in batches must come in the same order again.
-        checkpoint_every: steps (an int) or time (a `datetime.timedelta`) from one checkpoint to the
-            next within an epoch.
-        strategy: the `tf.distribute.Strategy` under whose scope the model was built; None takes
-            that one. Several replicas give the numbers of one, except for the masks of dropout.
-            Each of several processes gets the same data and takes its share
-            (`training.distribute`).
+        on_nan: what to do when the loss or gradient of a step is NaN or infinite. "stop" raises an
+            error before the step; "skip" drops the step and counts it as `skipped` in the history.
+        jit_compile: whether XLA compiles the step. "auto" decides as `keras.Model.fit` does: on a
+            GPU, if every layer can be compiled. Several replicas never use XLA.
+        callbacks: a `keras.callbacks.Callback`, a list of them, or None. A callback can stop the
+            training by setting `model.stop_training`.
+        seed: determines the order of the samples. None draws a seed from Python's `random`, which
+            `keras.utils.set_random_seed` seeds. A model with a stateful layer gets the samples in
+            their own order, and its states are reset to zero before each epoch.
+        checkpoint_dir: folder for checkpoints, written after each epoch. They hold the variables,
+            history and random state, and the attributes of callbacks that are numbers, text or
+            arrays. If the folder holds a checkpoint, training resumes from it and ends with
+            bit-for-bit the same weights; a run that a callback stopped does not continue. Batches
+            must come in the same order as before.
+        checkpoint_every: also write a checkpoint after this many steps (an int) or this much time
+            (a `datetime.timedelta`) within an epoch.
+        strategy: the `tf.distribute.Strategy` that the model was built under; None uses it too.
+            Several replicas compute the same numbers as one, except for dropout masks. With several
+            processes, pass each the same data; each trains on its share (`training.distribute`).
         verbose: 1 shows a progress bar, 2 one line per epoch, 0 nothing.
 
     Returns:
-        `keras.callbacks.History`; its `history` has a list with one value per epoch for `loss`,
+        `keras.callbacks.History`. Its `history` holds a list with one value per epoch for `loss`,
         each metric, their `val_` forms, `grad_norm` (mean global norm before clipping) and
         `seconds`.
 
@@ -118,14 +119,13 @@ def fit(
             all other checks of data and model see `lz.checkup`.
 
     Raises:
-        ValueError: before any training, if the model is not compiled or the data does not fit it:
-            wrong rank, lengths, timesteps or features, NaN or infinity, labels that are not
-            integers or outside the classes, one class only, no samples; if `checkpoint_dir` holds a
-            training with another model, data, seed or setting; or if Keras's backend is not
-            TensorFlow.
-        FloatingPointError: if a loss or a gradient is NaN or infinite. The message says in which
-            layer and step, and what to try. The model has the last good weights, `model.history`
-            the epochs so far.
+        ValueError: before training starts, if the model is not compiled, or the data does not fit
+            it: wrong rank, lengths, timesteps or features, NaN or infinity, labels that are not
+            integers or outside the classes, only one class, no samples; if `checkpoint_dir` holds a
+            run with another model, data, seed or setting; or if Keras's backend is not TensorFlow.
+        FloatingPointError: if a loss or a gradient is NaN or infinite. The message names the layer
+            and the step, and suggests what to try. The model keeps the last good weights, and
+            `model.history` holds the epochs so far.
 
     Example:
         >>> import lstm_zoo as lz
@@ -176,17 +176,20 @@ def fit(
 
 
 def _seen_by(model, sets):
-    """The sets, after a model that scales its targets has looked at them."""
+    """The sets, after a model that scales its targets has adapted to them."""
     adapt = getattr(model, "adapt_targets", None)
     return sets if adapt is None else sets._replace(x=adapt(sets.x, sets.y))
 
 
 def _strategy(model, strategy, settings):
-    """The strategy to train under, or a `ValueError` if `fit` can't train the model under it."""
+    """The strategy to train under; raises a `ValueError` if `fit` can't train the model with it."""
     check_own_ways(model)
     strategy = distribute.strategy_of(model, strategy)
     replicas.check(model, strategy)
     by_time = isinstance(settings.checkpoint_every, datetime.timedelta)
     if by_time and strategy.cluster_resolver is not None:
-        raise ValueError("checkpoint_every must be steps where several processes train")
+        raise ValueError(
+            "checkpoint_every must be a number of steps if several processes train, "
+            f"got {settings.checkpoint_every!r}"
+        )
     return strategy

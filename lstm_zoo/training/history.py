@@ -1,4 +1,4 @@
-"""The `History` that `fit` returns: Keras's, which a notebook shows as a table."""
+"""The `History` that `fit` returns: a Keras `History` that a notebook shows as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lstm_zoo import display
 
 
 class History(keras.callbacks.History):
-    """The curves of a training: `history` has a list for each name, with one value per epoch.
+    """The curves of a training. `history` maps each name to a list with one value per epoch.
 
     Example:
         >>> history = History()
@@ -24,7 +24,7 @@ class History(keras.callbacks.History):
             for name, values in self._curves().items()
             if not name.endswith("grad_norm")
         )
-        return f"History({self._length()}: {', '.join(curves) or 'no curve'})"
+        return f"History({self._length()}: {', '.join(curves) or 'no curves'})"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -39,7 +39,7 @@ class History(keras.callbacks.History):
         return display.table(f"History of {self._length()}", head, rows)
 
     def _curves(self):
-        """The curves that have one number per epoch."""
+        """The curves with one number per epoch."""
         curves = {name: v for name, v in self.history.items() if v and np.ndim(v[0]) == 0}
         return {name: v for name, v in curves.items() if name != "seconds"}
 

@@ -7,14 +7,14 @@ import re
 import keras
 import numpy as np
 
-_SAMPLED = 2**26  # bytes; of a larger array so many are read, in blocks spread evenly
+_SAMPLED = 2**26  # bytes to read of a larger array, in evenly spread blocks
 _BLOCKS = 1024
 
 
 def of_training(model, sets, settings) -> dict:
-    """Digests of what a run must share with the one whose checkpoint it resumes.
+    """Digests of the model, data and settings, which must be equal to resume a checkpoint.
 
-    Names and the learning rate of the model do not count.
+    The model's names and its learning rate do not count.
     """
     return {
         "model": _digest(_architecture(model)),
@@ -39,7 +39,7 @@ def learning_rate(model):
 
 
 def _of_data(data):
-    """A digest of the values of arrays, and of the type of anything else."""
+    """A digest of the values in arrays, or of the type of any other data."""
     digest = hashlib.blake2b(digest_size=16)
     for leaf in keras.tree.flatten(data):
         digest.update(_of_leaf(leaf))
@@ -47,14 +47,14 @@ def _of_data(data):
 
 
 def refuse_others(folder, stored: dict, now: dict) -> None:
-    """Raise a `ValueError` that names what differs from the training in a folder."""
+    """Raise a `ValueError` if the training in a folder differs, and name the difference."""
     for what, value in now.items():
         then = stored.get(what)
         if then != value:
             shown = "" if isinstance(value, str) else f": {then} then, {value} now"
             raise ValueError(
-                f"checkpoint_dir {str(folder)!r} holds another training: its {what} differs"
-                f"{shown}; give another folder, or what it was made with"
+                f"checkpoint_dir {str(folder)!r} holds another training: the {what} changed"
+                f"{shown}; pass another folder, or the same {what} as before"
             )
 
 
@@ -82,7 +82,7 @@ def _architecture(model):
 
 
 def _nameless(config):
-    """A configuration with numbers for names, which depend on what a process has built before."""
+    """A configuration with its names numbered; Keras's own depend on earlier layers."""
     text = json.dumps(config, sort_keys=True, default=repr)
     names = dict.fromkeys(re.findall(r'"name": ("(?!(?:mixed_)?b?float\d)[^"]+")', text))
     order = {name: f'"#{number}"' for number, name in enumerate(names)}
@@ -90,7 +90,7 @@ def _nameless(config):
 
 
 def _config(value):
-    """The configurations of Keras objects, such as losses by the name of an output."""
+    """The configurations of Keras objects, such as a dict of losses."""
     if isinstance(value, (dict, list, tuple)):
         return keras.tree.map_structure(_config, value)
     if hasattr(value, "get_config"):

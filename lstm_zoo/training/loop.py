@@ -12,13 +12,13 @@ from lstm_zoo.training.validation import Validation, batch_size_of, numbers
 
 
 class Loop:
-    """Trains a model on the batches of a source, from where its `Progress` stands.
+    """Trains a model on the batches of a source, starting from a `Progress`.
 
     Args:
-        model: built, with its optimizer and metrics.
+        model: a model whose optimizer and metrics are built too.
         source: the `Source` of the training set.
-        validation: the `Source` to measure epochs on, or None.
-        progress: how far the training has come.
+        validation: the `Source` of the validation set, or None.
+        progress: the state of the training so far.
         strategy: the `tf.distribute.Strategy` to train under.
         settings: the `Settings` of the training.
     """
@@ -26,8 +26,8 @@ class Loop:
     def __init__(self, model, source, validation, progress, strategy, settings):
         self.model, self.source, self.progress = model, source, progress
         self.strategy, self.settings = strategy, settings
-        self.has_own_step = step.has_own_step(model)  # its logs are those of all batches so far
-        # With "auto" Keras has decided when the model was compiled.
+        self.has_own_step = step.has_own_step(model)  # its logs cover all batches so far
+        # For "auto", Keras decided when the model was compiled.
         use_xla = model.jit_compile if settings.jit_compile == "auto" else settings.jit_compile
         signature = source.signature()
         self.train_step = step.make_step(model, signature, strategy, use_xla, settings.clipnorm)
@@ -43,8 +43,8 @@ class Loop:
         callbacks, history = self._callbacks()
         model.stop_training = False
         callbacks.on_train_begin()
-        # `keras.callbacks.BackupAndRestore` tells the model only by this attribute how many epochs
-        # were done before.
+        # `keras.callbacks.BackupAndRestore` stores the number of finished epochs only in this
+        # attribute.
         progress.epoch = max(progress.epoch, getattr(model, "_initial_epoch", None) or 0)
         progress.begin(callbacks.callbacks)
         history.history, logs = progress.history, None
@@ -59,7 +59,7 @@ class Loop:
                 replicas.reset_states(self.stateful_layers)
             callbacks.on_epoch_begin(epoch)
             if resumed:
-                progress.restore()  # callbacks have begun this epoch once before
+                progress.restore()  # callbacks already began this epoch in the earlier run
             start = time.perf_counter() - progress.sums.get("seconds", 0.0)
             logs_of_epoch, whole = self._train(epoch, callbacks, start)
             if not logs_of_epoch:  # a generator has no more batches
@@ -83,7 +83,7 @@ class Loop:
         return history
 
     def _callbacks(self):
-        """Keras's list of the callbacks, and the `History` among them."""
+        """A `keras.callbacks.CallbackList`, and the `History` in it."""
         callbacks, verbose = self.settings.callbacks, self.settings.verbose
         if not any(isinstance(one, keras.callbacks.History) for one in callbacks):
             callbacks = [*callbacks, History()]
@@ -99,14 +99,14 @@ class Loop:
         return listed, history
 
     def _average(self):
-        """Set the weights to the averages that the optimizer keeps, if it keeps any."""
+        """Set the weights to the optimizer's moving averages, if it keeps any."""
         optimizer = self.model.optimizer
         if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
             with self.strategy.scope():
                 optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def _averaged(self):
-        """The weights that `_average` sets; those of the model stay as they are."""
+        """The weights that `_average` would set; the model does not change."""
         before = [w.numpy() for w in self.model.weights]
         self._average()
         averaged = [w.numpy() for w in self.model.weights]
@@ -114,7 +114,7 @@ class Loop:
         return averaged
 
     def _train(self, epoch, callbacks, start):
-        """Train on the batches of an epoch: its logs, and whether the epoch came to its end."""
+        """Train for one epoch; returns its logs and whether it reached its end."""
         model, progress = self.model, self.progress
         if progress.step == 0:
             progress.sums = dict.fromkeys(("loss", "samples", "norm", "norms", "skipped"), 0)
@@ -142,13 +142,13 @@ class Loop:
         return self._logs_of_epoch(epoch), whole
 
     def _add(self, logs, samples):
-        """Take a step into the epoch's logs, its loss weighted by its samples."""
+        """Add a step to the epoch's logs; its loss is weighted by its number of samples."""
         sums = self.progress.sums
         if not self.has_own_step:
             sums["loss"] += logs["loss"] * samples
             sums["samples"] += samples
             logs["loss"] = sums["loss"] / sums["samples"]
-            if math.isfinite(logs["grad_norm"]):  # float16 skips those that overflow
+            if math.isfinite(logs["grad_norm"]):  # loss scaling skips steps that overflow
                 sums["norm"] += logs["grad_norm"]
                 sums["norms"] += 1
         sums["logs"] = logs
@@ -156,7 +156,10 @@ class Loop:
     def _logs_of_epoch(self, epoch):
         sums, logs = self.progress.sums, dict(self.progress.sums["logs"])
         if sums["skipped"] and not logs:
-            raise FloatingPointError(f"no step of epoch {epoch + 1} had a finite loss and gradient")
+            raise FloatingPointError(
+                f"no step of epoch {epoch + 1} had a finite loss and gradient; "
+                "try a lower learning rate, or scale the data to about 1"
+            )
         if not logs:
             return logs
         if sums["norms"]:
@@ -175,7 +178,7 @@ class Loop:
         return scales and float(optimizer.dynamic_scale) > 1
 
     def _drop(self, epoch, batch, logs):
-        """Count a step that is not finite as skipped, or stop with good weights."""
+        """Skip a step that is not finite, or restore good weights and raise an error."""
         sums, progress = self.progress.sums, self.progress
         sums["skipped"] += 1
         if self.settings.on_nan == "skip" and not self.has_own_step:
@@ -183,13 +186,13 @@ class Loop:
         loss, norm = logs.get("loss", math.nan), logs.get("grad_norm", math.nan)
         why = diagnosis(self.model, batch, loss, norm)
         quantity = "the loss" if not math.isfinite(loss) else "the gradient"
-        kept = "those before the step"
+        kept = "from before this step"
         if progress.best is not None:
             self.model.set_weights(progress.best)
-            kept = "those of the lowest validation loss"
+            kept = "from the epoch with the lowest validation loss"
         elif self._at_epoch_start is not None and (self.has_own_step or not math.isfinite(loss)):
             self.model.set_weights(self._at_epoch_start)
-            kept = "those before the epoch"
+            kept = "from before this epoch"
         raise FloatingPointError(
             f"{quantity} is not finite in step {progress.step + 1} of epoch {epoch + 1} "
             f"(loss {loss:.4g}, gradient norm {norm:.4g}): {why}. "

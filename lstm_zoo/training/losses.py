@@ -1,4 +1,4 @@
-"""What a model's losses expect as targets, and the shape of the values they average."""
+"""The targets that a model's losses expect, and the shape of the values they average."""
 
 import inspect
 
@@ -21,7 +21,7 @@ _MEANS = NUMBERS | ONE_HOT | BINARY | {"cosine_similarity", "kl_divergence"}  # 
 
 
 def name_of(loss) -> str:
-    """Keras's name of a loss in any form that `compile` takes; "" if it is not known."""
+    """Keras's name for a loss, given in any form that `compile` takes; "" if unknown."""
     if isinstance(loss, str):
         loss = keras.losses.get(loss)
     of_missing = getattr(loss, "loss", None) if leaves_out_missing(loss) else None
@@ -39,7 +39,7 @@ def is_sparse(loss) -> bool:
 
 
 def is_known(loss) -> bool:
-    """Whether a loss is Keras's or ours, which compare targets with outputs one to one."""
+    """Whether a loss comes from Keras or this package: it compares targets with outputs 1:1."""
     if isinstance(loss, str):
         return True
     module = getattr(loss if inspect.isfunction(loss) else type(loss), "__module__", "")
@@ -57,14 +57,14 @@ def leaves_out_missing(loss) -> bool:
 
 
 def needs_targets(model) -> bool:
-    """Whether training needs targets; a model's own step or loss may not."""
+    """Whether training needs targets. A custom step or loss may not."""
     own = (getattr(getattr(model, n), "__func__", None) for n in ("train_step", "compute_loss"))
     usual = (keras.Model.train_step, keras.Model.compute_loss)
     return model.loss is not None or all(o is u for o, u in zip(own, usual))
 
 
 def losses_of(model, outputs) -> list:
-    """The losses of given outputs of a model, each None where it is not known."""
+    """The loss of each given output of a model; None if it is unknown."""
     loss = model.loss
     if not isinstance(loss, (dict, list, tuple)):
         return [loss] * len(outputs)
@@ -76,9 +76,9 @@ def losses_of(model, outputs) -> list:
 
 
 def values_shape(model, loss, y_shape, output):
-    """The shape of a loss's values before their mean, for targets of a given shape.
+    """The shape of a loss's values before averaging, for targets of a given shape.
 
-    A weight can be given to each of these values. None if the shape is not known.
+    Each of these values can have a weight. None if the shape is unknown.
     """
     if getattr(model, "scores_whole_sequences", False):
         return tuple(y_shape[:1])
@@ -94,7 +94,7 @@ def values_shape(model, loss, y_shape, output):
 
 
 def tensors_of(model, attribute):
-    """The "inputs" or "outputs" of a model, or None if they are not known before it is called."""
+    """The "inputs" or "outputs" of a model, or None if they are unknown until it is called."""
     try:
         found = getattr(model, attribute, None)
     except (AttributeError, ValueError):  # a model that is not built has none
@@ -105,8 +105,8 @@ def tensors_of(model, attribute):
 def outputs_of(model, y):
     """The targets of each output as `(key, targets, output)`.
 
-    The key is that of a dict or the index in a list; for one array it is None. The output is None
-    if the model's outputs are not known before it is called.
+    The key is the key of a dict, the index in a list, or None for a single array. The output is
+    None if the model's outputs are unknown until it is called.
     """
     known, names = tensors_of(model, "outputs") or [], getattr(model, "output_names", ())
     if isinstance(y, dict):
@@ -119,9 +119,10 @@ def outputs_of(model, y):
 
 
 def like_outputs(model, y, expanded=lambda targets: targets[..., None]):
-    """Targets with a last axis of width one where the output has one at each step.
+    """Targets with a last axis of size one if the output has one value per step.
 
-    Without that axis Keras drops the output's and averages over time, before any mask or weight.
+    Without that axis Keras drops the output's last axis and averages over time, before it applies
+    masks and weights.
     """
     if y is None:
         return None

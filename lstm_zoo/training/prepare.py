@@ -1,4 +1,4 @@
-"""Makes of a batch what a training step takes."""
+"""Turns a batch into the arguments of a training step."""
 
 import keras
 
@@ -9,7 +9,7 @@ pack = keras.utils.pack_x_y_sample_weight
 
 
 class Prepare:
-    """`(x, y, sample_weight)` of a batch: targets of the outputs' shape, weights of the loss's."""
+    """Turns a batch into `(x, y, sample_weight)`, shaped like the model's outputs and losses."""
 
     def __init__(self, name, model, class_weight=None):
         self.name, self.model, self.class_weight = name, model, class_weight
@@ -17,12 +17,12 @@ class Prepare:
     def __call__(self, batch):
         x, y, weight = self._unpacked(batch)
         y = losses.like_outputs(self.model, y)
-        name = f"sample_weight of a batch of {self.name}"
+        name = f"sample_weight in a batch of {self.name}"
         weight = sample_weights.weighed(self.model, name, y, weight, self.class_weight)
         return pack(x, y, weight)
 
     def type_of(self, spec):
-        """The type of batches whose type is `spec`, to build a model with: weights don't matter."""
+        """The type of prepared batches, to build a model with; weights do not matter here."""
         x, y, _ = self._unpacked(spec)
         return pack(x, losses.like_outputs(self.model, y, _with_last_axis))
 
@@ -31,8 +31,8 @@ class Prepare:
             batch = tuple(batch)
         if isinstance(batch, tuple) and len(batch) > 3:
             raise ValueError(
-                f"{self.name} must give batches (x, y) or (x, y, sample_weight), "
-                f"got one of {len(batch)} parts"
+                f"{self.name} must yield batches (x, y) or (x, y, sample_weight), "
+                f"got a batch of {len(batch)} parts"
             )
         return keras.utils.unpack_x_y_sample_weight(batch)
 

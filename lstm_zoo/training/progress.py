@@ -1,4 +1,4 @@
-"""How far a training has come, in memory and in its checkpoints, if it writes any."""
+"""The progress of a training, in memory and in its checkpoints."""
 
 import datetime
 import random
@@ -10,25 +10,26 @@ from lstm_zoo.training import callback_state, checkpoint, identity
 
 
 class Progress:
-    """The epoch and the step in it, the history, the best weights and the state of callbacks.
+    """The current epoch and step, the history, the best weights and the state of callbacks.
 
-    A new one stands at the start, or where the newest checkpoint in `settings.checkpoint_dir` does.
+    Starts from the newest checkpoint in `settings.checkpoint_dir`, if there is one.
 
     Args:
-        model: built, with its optimizer and metrics.
+        model: a model whose optimizer and metrics are built too.
         sets: the `Sets` to train on.
         settings: the `Settings` of the training.
         writes: whether this process writes the checkpoints.
 
     Raises:
-        ValueError: if the folder is none, or holds checkpoints of another training.
+        ValueError: if `settings.checkpoint_dir` is not a folder, or holds checkpoints of another
+            training.
     """
 
     def __init__(self, model, sets, settings, *, writes):
         self.model, self.writes = model, writes
         self.folder, self.every = settings.checkpoint_dir, settings.checkpoint_every
         self.epoch, self.step, self.stopped = 0, 0, False
-        self.sums = {}  # of the epoch in progress
+        self.sums = {}  # over the current epoch
         self.history = {}
         self.best = None  # the model's weights at the lowest validation loss
         self.seed = settings.seed
@@ -51,14 +52,14 @@ class Progress:
         return checkpoint.read_newest(self.folder, shapes)
 
     def _resume(self):
-        """Take over the numbers of the checkpoint, or refuse one of another training."""
+        """Load the state from the checkpoint, or refuse a checkpoint of another training."""
         arrays, state = self._stored
         rates = [state["rate"], state["rate_now"]]  # callbacks may have changed it
         if self.learning_rate not in rates:
             raise ValueError(
-                f"checkpoint_dir {str(self.folder)!r} holds another training: its learning rate "
-                f"differs: {_shown(rates[0])} then, {_shown(self.learning_rate)} now; give another "
-                "folder, or what it was made with"
+                f"checkpoint_dir {str(self.folder)!r} holds another training: the learning rate "
+                f"changed: {_shown(rates[0])} then, {_shown(self.learning_rate)} now; pass another "
+                "folder, or compile with the same learning rate as before"
             )
         stored = {**state["of"], "seed": state["seed"]}
         identity.refuse_others(self.folder, stored, {**self.identity, "seed": self.seed})
@@ -69,13 +70,13 @@ class Progress:
         self.best = best or None
 
     def begin(self, callbacks):
-        """Note the state of callbacks when a training starts; restore that of a resumed one."""
+        """Record the callbacks' state at the start, or restore it for a resumed training."""
         self.callbacks = callbacks
         self._at_start = [callback_state.state_of(callback) for callback in callbacks]
         self.restore()
 
     def restore(self):
-        """Set variables, callbacks and random numbers to what the checkpoint holds."""
+        """Restore variables, callbacks and random state from the checkpoint."""
         if not self._stored:
             return
         arrays, state = self._stored
@@ -114,7 +115,7 @@ class Progress:
             self.best = weights()
 
     def save(self):
-        """Write a checkpoint. Each of several processes must call this; one of them writes."""
+        """Write a checkpoint. Every process must call this, but only one of them writes."""
         if not self.folder:
             return
         arrays = {name: v.numpy() for name, v in self._variables().items()}
@@ -140,7 +141,7 @@ class Progress:
         self._saved_at = time.monotonic()
 
     def _pack_callbacks(self, arrays):
-        """What the training has changed of each callback; its arrays go into `arrays`."""
+        """The attributes of each callback that training changed; adds arrays to `arrays`."""
         of_callbacks = {}
         keys = callback_state.keys(self.callbacks)
         for key, callback, at_start in zip(keys, self.callbacks, self._at_start):
@@ -152,7 +153,7 @@ class Progress:
         return of_callbacks
 
     def _variables(self):
-        """Every variable that training changes, by a name that is the same in each process."""
+        """Every variable that training changes, under a name that is equal in each process."""
         model, named, seen = self.model, {}, set()
         optimizer = model.optimizer.variables if model.optimizer is not None else []
         groups = (
@@ -174,8 +175,8 @@ def _check_folder(folder):
         raise ValueError(f"checkpoint_dir must be a folder, got the file {str(folder)!r}")
     if (folder / "checkpoint.npz").exists():
         raise ValueError(
-            f"checkpoint_dir {str(folder)!r} holds a checkpoint.npz of lstm_zoo 0.1, "
-            "which does not say what it is of; finish it there, or give another folder"
+            f"checkpoint_dir {str(folder)!r} holds a checkpoint.npz of lstm_zoo 0.1, which this "
+            "version cannot resume; pass another folder, or finish that training with version 0.1"
         )
 
 

@@ -1,9 +1,9 @@
-"""A training step on several replicas that gives the numbers of a step on one.
+"""A training step on several replicas that computes the same numbers as on one device.
 
-Every replica gets the same batches in the same order and computes its share of the samples of each.
-The replicas then exchange their predictions, so that each has the loss and the metrics of the whole
-batch, whatever these average over. The gradient of a replica is that with respect to its own
-predictions; the sum over the replicas is the gradient of one device.
+All replicas get the same batches in the same order. Each replica computes its share of the samples
+of a batch. The replicas then exchange their predictions, so that each computes the loss and the
+metrics of the whole batch, whatever these average over. Each replica differentiates with respect to
+its own predictions only; the sum over all replicas is the gradient on one device.
 """
 
 import contextlib
@@ -16,34 +16,35 @@ from lstm_zoo.backend import counted_as, get_keras_mask, set_keras_mask, tf
 
 
 def check(model, strategy):
-    """Refuse layers and optimizers that give other numbers on several replicas than on one."""
+    """Refuse layers and optimizers that compute other numbers on several replicas than on one."""
     if strategy.num_replicas_in_sync == 1:
         return
     for optimizer in _each(model.optimizer):
         for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
             if getattr(optimizer, name, None) is not None:
                 raise ValueError(
-                    f"strategy must have one replica where an optimizer has {name}, which Keras "
-                    f"has for one alone, got {optimizer.name!r} with {getattr(optimizer, name)}"
+                    f"strategy must have one replica if an optimizer uses {name}, which Keras "
+                    f"supports on one only, got {optimizer.name!r} with {getattr(optimizer, name)}"
                 )
     stateful = stateful_layers(model)
     if stateful:
         raise ValueError(
-            "strategy must have one replica where a layer is stateful: each would keep the states "
-            f"of its own rows, got {stateful[0].name!r} and {strategy.num_replicas_in_sync}"
+            "strategy must have one replica if a layer is stateful, because each replica would "
+            f"keep the states of other samples, got layer {stateful[0].name!r} and "
+            f"{strategy.num_replicas_in_sync} replicas"
         )
     for layer in layers_of(model):
         keras_s = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         if keras_s and not (layer.synchronized or hasattr(layer, "of_all_replicas")):
             raise ValueError(
-                "strategy must have one replica where a layer takes the statistics of its own "
+                "strategy must have one replica if a layer uses the statistics of its own "
                 f"replica's samples, got {layer.name!r}, a keras.layers.BatchNormalization; "
-                "lstm_zoo.layers.BatchNormalization takes those of all"
+                "lstm_zoo.layers.BatchNormalization uses those of all replicas"
             )
         if getattr(layer, "activity_regularizer", None) is not None:
             raise ValueError(
-                "strategy must have one replica where a layer has an activity_regularizer, "
-                f"which sums over its own replica's samples, got {layer.name!r}"
+                "strategy must have one replica if a layer has an activity_regularizer, "
+                f"which sums over its own replica's samples only, got layer {layer.name!r}"
             )
 
 
@@ -54,7 +55,7 @@ def reset_states(layers):
 
 
 def layers_of(model):
-    """A model, its layers, and those of models in it."""
+    """A model and all its layers, including those of nested models."""
     layers = [model]
     for layer in layers:
         layers += getattr(layer, "layers", [])
@@ -62,29 +63,30 @@ def layers_of(model):
 
 
 def stateful_layers(model):
-    """The layers of a model, and of models in it, that carry states from batch to batch."""
+    """The layers that carry states from batch to batch, including those of nested models."""
     return [layer for layer in layers_of(model) if getattr(layer, "stateful", False)]
 
 
 class Share(typing.NamedTuple):
     """The samples of a batch that one replica computes.
 
-    Each replica has at least one. If there are fewer samples than replicas, each computes all.
+    Each replica has at least one sample. If there are fewer samples than replicas, each replica
+    computes all of them.
     """
 
-    start: typing.Any  # index of the first
-    size: typing.Any  # how many
+    start: typing.Any  # index of the first sample
+    size: typing.Any  # number of samples
     batch_size: typing.Any  # samples in the whole batch
     copies: typing.Any  # how many replicas compute each sample
 
     @property
     def stop(self):
-        """The index after the last."""
+        """The index after the last sample."""
         return self.start + self.size
 
     @property
     def weight(self):
-        """What the replica's mean counts in that over all samples; all replicas' add up to 1."""
+        """The weight of this replica's mean in the mean of the batch; the weights add up to 1."""
         return tf.cast(self.size / (self.batch_size * self.copies), "float32")
 
 
@@ -93,10 +95,10 @@ class Split:
 
     def __init__(self, strategy):
         self.strategy = strategy
-        self.largest = 0  # batch so far; padded to one size, batches are traced once
+        self.largest = 0  # batch so far; padding to one size avoids retracing
 
     def __call__(self, batch):
-        """The batch, padded with copies of its last sample, and the share of each replica."""
+        """The batch, padded with copies of its last sample, and each replica's share."""
         replicas = self.strategy.num_replicas_in_sync
         batch = _on_leaves(np.asarray, batch)
         samples = len(keras.tree.flatten(batch)[0])
@@ -129,10 +131,10 @@ def own(data, share):
 
 
 def predictions(model, x, share, training):
-    """A model's outputs for a whole batch, of which this replica computes its share.
+    """A model's outputs for a whole batch; this replica computes its own share of them.
 
-    A gradient goes to the replica's own samples alone. It is multiplied so that a loss that counts
-    with the share's weight gives them the gradient of the whole batch.
+    Gradients flow only to the replica's own samples. They are scaled so that a loss multiplied by
+    the share's weight gives these samples the gradient of the whole batch.
     """
     with counted_as(1 / tf.cast(share.copies, "float32")):
         outputs = model(own(x, share), training=training)
@@ -140,7 +142,7 @@ def predictions(model, x, share, training):
 
 
 def _joined(output, share):
-    """An output of all replicas, and its mask."""
+    """An output joined from all replicas, with its mask."""
     after = share.batch_size - share.stop
 
     def placed(tensor):
@@ -163,12 +165,12 @@ def _joined(output, share):
 
 @contextlib.contextmanager
 def of_whole_batches(optimizer, strategy):
-    """Tell Keras, while a step is traced, that each replica has the loss of the whole batch.
+    """Make Keras treat each replica's loss as that of the whole batch while a step is traced.
 
-    Keras divides losses by the number of replicas, for it expects each to have the loss of its own
-    samples; there is no public way to tell it otherwise. And an optimizer clips on every replica
-    before it adds up: one n-th of the gradient must be clipped to one n-th of the norm. Replicas
-    are threads that take turns, so the block is around `strategy.run` and not inside it.
+    Keras divides losses by the number of replicas, because it expects each replica to have the loss
+    of its own samples; no public setting changes this. An optimizer also clips on every replica
+    before it adds up the gradients, so 1/n of the gradient must be clipped to 1/n of the norm.
+    Replicas are threads that take turns, so this block encloses `strategy.run`.
     """
     from keras.src.losses import loss
 
@@ -194,18 +196,18 @@ def of_whole_batches(optimizer, strategy):
 
 
 def _each(optimizer):
-    """The optimizers that an optimizer consists of."""
+    """The optimizers inside a wrapping optimizer, or the optimizer itself."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return getattr(optimizer, "optimizers", [optimizer])
 
 
 def sum_of_all(tensors):
-    """The sums over the replicas, in each of them."""
+    """The sums over all replicas, available on each replica."""
     return tf.distribute.get_replica_context().all_reduce("sum", tensors)
 
 
 def first(strategy, value):
-    """The value of one replica, where all have the same."""
+    """The value of one replica, if all have the same."""
     return strategy.experimental_local_results(value)[0]
 
 

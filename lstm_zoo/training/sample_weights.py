@@ -1,4 +1,4 @@
-"""How much each sample counts, or each timestep of one: `sample_weight` and `class_weight`."""
+"""The weight of each sample or timestep in the loss: `sample_weight` and `class_weight`."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lstm_zoo.training.data import check_numbers, named_targets
 
 
 def check_weights(model, sample_weight, class_weight, y, samples, prefix=""):
-    """The weights of a loss's values, for several outputs a tree of them; None if all are 1."""
+    """The weights of a loss's values (a tree of them for several outputs); None if all are 1."""
     name = f"{prefix}sample_weight"
     if sample_weight is not None:
         sample_weight, arrays = named_targets(model, name, sample_weight, "(samples,)")
@@ -16,12 +16,13 @@ def check_weights(model, sample_weight, class_weight, y, samples, prefix=""):
             check_numbers(called, array)
             if len(array) != samples:
                 raise ValueError(
-                    f"x and {called} must be equally long, got {samples} and {len(array)}"
+                    f"x and {called} must have the same number of samples, "
+                    f"got {samples} and {len(array)}"
                 )
             if (array < 0).any():
                 raise ValueError(f"{called} must not be negative, got {array.min()}")
         if not any(np.any(array) for _, array, _ in arrays):
-            raise ValueError(f"{name} must not be 0 for all samples")
+            raise ValueError(f"{name} must be above 0 for at least one sample")
     return weighed(model, name, y, sample_weight, class_weight)
 
 
@@ -40,17 +41,19 @@ def weighed(model, name, y, sample_weight, class_weight):
 
 
 def _one_target(model, y):
-    """Key, targets, output and loss of the one output whose classes have weights."""
+    """The key, targets, output and loss of the model's only output, for `class_weight`."""
     targets = [] if y is None else losses.outputs_of(model, y)
     if len(targets) != 1:
-        raise ValueError("class_weight needs a model with one output and its y")
+        raise ValueError(
+            f"class_weight needs y and a model with one output, got {len(targets)} targets"
+        )
     [(key, y, output)] = targets
     [loss] = losses.losses_of(model, [output])
     return key, y, output, loss
 
 
 def _as_values(model, name, targets, sample_weight):
-    """Sample weights repeated to the shape of the loss's values, for each output."""
+    """The sample weights of each output, repeated to the shape of its loss's values."""
     of_each = losses.losses_of(model, [output for _, _, output in targets])
     weights = []
     for (key, y, output), loss in zip(targets, of_each):
@@ -68,7 +71,7 @@ def _as_values(model, name, targets, sample_weight):
 
 
 def _of_output(sample_weight, key):
-    """The weights of one output, from those of all outputs."""
+    """The weights of one output, taken from the weights of all outputs."""
     if isinstance(sample_weight, dict):
         return sample_weight.get(key) if key is not None else next(iter(sample_weight.values()))
     if isinstance(sample_weight, (list, tuple)):
@@ -77,10 +80,10 @@ def _of_output(sample_weight, key):
 
 
 def aligned(name, weight, values, loss, model):
-    """Weights repeated to the shape of the loss's values, from the first axis on.
+    """Weights repeated to the shape of the loss's values; the first axes are aligned.
 
-    Keras aligns the last axes. If a batch has as many samples as a sequence has steps, it takes
-    weights of samples for weights of steps.
+    Keras aligns the last axes instead. If a batch has as many samples as a sequence has steps, it
+    mistakes the weights of samples for weights of steps.
     """
     weight = np.asarray(weight)
     given = weight.shape
@@ -100,20 +103,20 @@ def aligned(name, weight, values, loss, model):
 def _why(loss, model):
     """Why a loss has fewer values than there are targets, and what to do."""
     if getattr(model, "scores_whole_sequences", False):
-        return ": a CRF has one loss for a whole sequence"
+        return ": a CRF has one loss per sequence, not per step"
     name = losses.name_of(loss)
     if name in losses.NUMBERS and not losses.leaves_out_missing(loss) and name != "quantile_loss":
         return (
-            f": {name} is a mean over the last axis of y; "
-            f'loss=lz.builders.ObservedLoss("{name}") weighs each target'
+            f": {name} averages over the last axis of y; to weight each target, compile with "
+            f'lz.builders.ObservedLoss("{name}")'
         )
     return ""
 
 
 def balanced(model, x, y) -> dict[int, float]:
-    """The weight of each class by which all classes weigh as much: n / (classes * count).
+    """A weight for each class that gives all classes the same total: n / (classes * count).
 
-    Counted are the targets of `y`, without masked steps and those that the loss ignores.
+    Masked steps and targets that the loss ignores do not count.
     """
     key, y, output, loss = _one_target(model, y)
     labels, _ = _labels(model, np.asarray(y), loss, output)
@@ -129,7 +132,7 @@ def balanced(model, x, y) -> dict[int, float]:
 
 
 def weights_of_classes(model, class_weight, y, loss, output):
-    """The weight of the class of each value of the loss, 1 where the class has none."""
+    """The class weight of each value of the loss; 1 for classes that are not listed."""
     labels, classes = _labels(model, y, loss, output)
     beyond = [label for label in class_weight if classes is not None and label >= classes]
     if beyond:
@@ -140,11 +143,11 @@ def weights_of_classes(model, class_weight, y, loss, output):
 
 
 def _labels(model, y, loss, output):
-    """The class of each value of a loss, and the number of classes, or None if not known."""
+    """The class of each value of a loss, and the number of classes, or None if unknown."""
     if getattr(model, "scores_whole_sequences", False):
         raise ValueError(
-            "class_weight must be None for a CRF, whose loss is that of whole sequences of labels; "
-            "weigh sequences by sample_weight of shape (samples,)"
+            "class_weight must be None for a CRF, which has one loss per sequence; "
+            "pass sample_weight of shape (samples,) instead"
         )
     name = losses.name_of(loss)
     rank = len(output.shape) if output is not None else None
@@ -157,8 +160,8 @@ def _labels(model, y, loss, output):
         return _binary(y, rank, width, name), 2
     if name:
         raise ValueError(
-            f"class_weight must be None where y is no class, got the loss {name}; "
-            "give sample_weight instead"
+            f"class_weight must be None if y holds no classes, got the loss {name}; "
+            "pass sample_weight instead"
         )
     return _labels_of_unknown(y, rank, width)
 
@@ -167,28 +170,31 @@ def _binary(y, rank, width, name):
     """Labels 0 and 1 for a model with one output at each place."""
     if width is None and y.ndim > 1 and y.shape[-1] > 1:
         raise ValueError(
-            "y must end in an axis of 1 beside class_weight where the model's output is not known, "
-            f"got shape {y.shape}: its last axis may be timesteps or classes"
+            "y must have a last axis of size 1 with class_weight, because the shape of the model's "
+            f"output is unknown, got shape {y.shape}: its last axis may be timesteps or classes"
         )
     if (width or 1) > 1:
         raise ValueError(
-            f"class_weight must be None where a sample can be of several classes, got {name} "
-            f"and {width} outputs; give sample_weight instead"
+            f"class_weight must be None if a sample can have several labels, got {name} "
+            f"and {width} outputs; pass sample_weight instead"
         )
     labels = _without_last(y, rank)
     if (labels < 0).any():
-        raise ValueError(f"y must hold classes from 0 on beside class_weight, got {labels.min()}")
+        raise ValueError(
+            f"y must hold classes that start at 0 with class_weight, got {labels.min()}; "
+            "lz.encode_labels makes them"
+        )
     return labels
 
 
 def _without_last(y, rank):
-    """Labels without a last axis of width one, unless that axis is time."""
+    """Labels without a last axis of size one, unless that axis is time."""
     one = y.ndim > 1 and y.shape[-1] == 1
     return y[..., 0] if one and (rank is None or y.ndim == rank) else y
 
 
 def _labels_of_unknown(y, rank, width):
-    """The labels for a user's own loss, whose y is whole numbers or rows of probabilities."""
+    """The labels for a custom loss, where y holds integers or rows of probabilities."""
     one_hot = y.ndim > 1 and y.shape[-1] > 1 and (rank is None or (y.ndim == rank and width > 1))
     if one_hot:
         labels, fits = y.argmax(axis=-1), (y >= 0).all() and np.allclose(y.sum(axis=-1), 1)
@@ -197,7 +203,7 @@ def _labels_of_unknown(y, rank, width):
         fits = not (labels % 1).any()
     if not fits:
         raise ValueError(
-            "class_weight needs y that holds classes, whole numbers or one-hot rows; "
-            "give sample_weight instead"
+            "class_weight needs classes in y, as integers or one-hot rows; "
+            "pass sample_weight instead"
         )
     return labels, None

@@ -1,4 +1,4 @@
-"""The training set and the validation set that `fit` gets, checked."""
+"""Checks the training set and the validation set that are passed to `fit`."""
 
 import typing
 
@@ -11,18 +11,18 @@ from lstm_zoo.training.sample_weights import balanced, check_weights
 
 
 class Sets(typing.NamedTuple):
-    """What to train on, and what to measure each epoch on."""
+    """The data to train on, and the data to evaluate each epoch on."""
 
-    x: typing.Any  # arrays; or what gives batches, and then `y` and `sample_weight` are None
+    x: typing.Any  # arrays, or a source of batches; then `y` and `sample_weight` are None
     y: typing.Any
     sample_weight: typing.Any
-    validation: typing.Any  # `(x, y, sample_weight)`, what gives batches, or None
+    validation: typing.Any  # `(x, y, sample_weight)`, a source of batches, or None
 
 
 def check_sets(
     model, x, y, sample_weight, *, validation_data, validation_split, batch_size, class_weight
 ):
-    """The `Sets` that a model can be trained on, or a `ValueError` that says what is wrong."""
+    """The `Sets` for a model; raises a `ValueError` if the data does not fit it."""
     if gives_batches(x):
         _refuse_beside_batches(y=y, sample_weight=sample_weight, validation_split=validation_split)
         _refuse_names_of_classes(class_weight)
@@ -36,7 +36,7 @@ def check_sets(
     sample_weight = check_weights(model, sample_weight, class_weight, y, samples)
     validation_split = checks.fraction("validation_split", validation_split, below_one=True)
     if validation_split and validation_data is not None:
-        raise ValueError("give validation_data or validation_split, not both")
+        raise ValueError("validation_data and validation_split must not both be given: pass one")
     if validation_split:
         sets = _split((x, y, sample_weight), samples, validation_split)
     else:
@@ -46,7 +46,7 @@ def check_sets(
 
 
 def _checked(model, x, y, prefix=""):
-    """Arrays that fit the model: texts and names of classes become numbers."""
+    """Arrays that fit the model; converts texts and class names to numbers."""
     check_compiled(model)
     x = naming.numbers_of(model, f"{prefix}x", x)
     return check_data(model, x, naming.classes_of(model, f"{prefix}y", y, x), prefix)
@@ -55,7 +55,7 @@ def _checked(model, x, y, prefix=""):
 def _refuse_names_of_classes(class_weight):
     if class_weight == "balanced" or any(isinstance(key, str) for key in class_weight or ()):
         raise ValueError(
-            "class_weight must be None or a dict from class numbers to weights where x gives "
+            "class_weight must be None or a dict from class numbers to weights if x yields "
             f"batches, got {class_weight!r}"
         )
 
@@ -64,15 +64,17 @@ def _refuse_beside_batches(**arguments):
     for name, value in arguments.items():
         given = value if name != "validation_split" else value or None
         if given is not None:
-            raise ValueError(f"{name} must not be given where x gives batches")
+            raise ValueError(
+                f"{name} must not be given if x yields batches: the batches must contain it"
+            )
 
 
 def _split(arrays, samples, fraction):
-    """The last samples become the validation set."""
+    """Split off the last samples as the validation set."""
     kept = int(samples * (1 - fraction))
     if kept in (0, samples):
         raise ValueError(
-            f"validation_split must leave samples on both sides, got {fraction} "
+            f"validation_split must leave at least one sample in both sets, got {fraction} "
             f"of {samples} samples"
         )
 
@@ -97,8 +99,11 @@ def _check_validation(model, data):
 
 
 def _check_fixed_batch(model, batch_size):
-    """Refuse another batch size than that of the model's input, if it has a fixed one."""
+    """Refuse a batch size that differs from the fixed batch size of the model's input, if any."""
     shape = getattr(model, "input_shape", None) if model.built else None
     size = shape[0] if isinstance(shape, tuple) and shape else None
     if isinstance(size, (int, np.integer)) and size != batch_size:
-        raise ValueError(f"batch_size must be {size}, as the model's input, got {batch_size}")
+        raise ValueError(
+            f"batch_size must be {size}, the fixed batch size of the model's input, "
+            f"got {batch_size}"
+        )

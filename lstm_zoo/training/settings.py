@@ -1,4 +1,4 @@
-"""The settings of a training: the arguments of `fit` beside the model and its data, checked."""
+"""Checks the settings of a training: all arguments of `fit` except the model and its data."""
 
 import dataclasses
 import datetime
@@ -14,9 +14,9 @@ from lstm_zoo import checks
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to train. A wrong value raises a `ValueError` that names its argument.
+    """The checked settings of a training. A wrong value raises a `ValueError` that names it.
 
-    `fit` says what each setting means.
+    `fit` documents each setting.
     """
 
     batch_size: int
@@ -43,19 +43,19 @@ class Settings:
         vars(self).update(_within_limits(self.epochs, self.steps_per_epoch))
 
     def to_resume(self) -> str:
-        """The settings that a run must share with the one whose checkpoint it resumes."""
+        """The settings that must be equal for a run to resume a checkpoint."""
         names = ("batch_size", "steps_per_epoch", "shuffle", "clipnorm", "on_nan")
         names += ("class_weight", "validation_freq")
         return repr([getattr(self, name) for name in names])
 
 
 def _optional(check):
-    """A check that lets None pass."""
+    """A check that accepts None too."""
     return lambda argument, value: None if value is None else check(argument, value)
 
 
 def _check_checkpoint_every(argument, value):
-    """A number of steps, or a time."""
+    """A number of steps, or a `datetime.timedelta`."""
     if isinstance(value, datetime.timedelta):
         if value.total_seconds() <= 0:
             raise ValueError(f"{argument} must be a time above 0, got {value!r}")
@@ -82,7 +82,7 @@ def _check_jit_compile(argument, value):
 
 
 def _check_callbacks(argument, value):
-    """A list of callbacks, from one, several, None or a `keras.callbacks.CallbackList`."""
+    """A list of callbacks, from a callback, a list, None or a `keras.callbacks.CallbackList`."""
     if isinstance(value, keras.callbacks.CallbackList):
         return list(value.callbacks)
     if isinstance(value, keras.callbacks.Callback):
@@ -97,7 +97,7 @@ def _check_callbacks(argument, value):
 
 
 def _check_class_weight(argument, value):
-    """A dict from class, a number or a name, to weight; or "balanced"."""
+    """A dict from a class, as a number or a name, to its weight; or "balanced"."""
     if isinstance(value, str) and value == "balanced":
         return value
     if not isinstance(value, dict) or not value:
@@ -117,7 +117,7 @@ def _check_class_weight(argument, value):
 
 
 _from_zero = functools.partial(checks.count, least=0)
-_CHECKS = {  # the first wrong one is reported
+_CHECKS = {  # in this order; the first failure is raised
     "batch_size": checks.count,
     "checkpoint_every": _optional(_check_checkpoint_every),
     "epochs": checks.count,
@@ -138,7 +138,7 @@ _CHECKS = {  # the first wrong one is reported
 
 
 def _within_limits(epochs, steps_per_epoch):
-    """Both, no larger than `keras.config` allows for trial runs."""
+    """Both arguments, limited to what `keras.config` allows for trial runs."""
     most, most_steps = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
     if most and most < epochs:
         warnings.warn(f"keras.config limits epochs to {most}", stacklevel=_CALLER)

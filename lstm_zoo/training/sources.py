@@ -1,7 +1,7 @@
-"""Where batches come from: arrays, a PyDataset, or batches such as those of a tf.data.Dataset.
+"""Sources of batches: arrays, a PyDataset, or an iterable such as a tf.data.Dataset.
 
-Batches of arrays and of a PyDataset have numbers, so that a resumed training starts at any of them.
-Other batches are drawn and dropped up to there.
+A resumed training starts at any batch of arrays or of a PyDataset by its index. From an iterable it
+draws and drops the batches before that one.
 """
 
 import itertools
@@ -18,24 +18,24 @@ pack = keras.utils.pack_x_y_sample_weight
 
 
 class Source:
-    """Gives batches, in epochs.
+    """Yields batches, epoch by epoch.
 
     Args:
-        steps: batches of an epoch, which continues where the one before ended; with None an epoch
-            is one pass through the data.
-        steps_in_pass: batches of one pass, or None if that is not known.
+        steps: batches per epoch; the next epoch continues where this one ended. None makes each
+            epoch one pass through the data.
+        steps_in_pass: batches in one pass, or None if unknown.
     """
 
     def __init__(self, steps, steps_in_pass):
         self.steps, self.steps_in_pass = steps, steps_in_pass
-        self.steps_per_epoch = steps or steps_in_pass  # None if not known before an epoch ends
+        self.steps_per_epoch = steps or steps_in_pass  # None if unknown before an epoch ends
 
     def epoch(self, number, seed, first=0):
-        """The batches of an epoch from number `first` on, in an order that `seed` determines."""
+        """The batches of an epoch, starting at index `first`; `seed` determines their order."""
         raise NotImplementedError
 
     def to_validate(self):
-        """The batches to measure an epoch on."""
+        """The batches to evaluate an epoch on."""
         raise NotImplementedError
 
     def sample(self):
@@ -43,14 +43,14 @@ class Source:
         raise NotImplementedError
 
     def signature(self):
-        """The type of every batch, or None where batches differ in more than their length."""
+        """The type of every batch, or None if batches differ in more than their length."""
 
     def described(self) -> str:
-        """What gives the batches, with its article."""
+        """The object that yields the batches, with "a" before it, for an error message."""
         raise NotImplementedError
 
     def needs_steps(self, epochs) -> str:
-        """Why the steps of an epoch must be given; "" where a pass can be an epoch."""
+        """Why `steps` is required; "" if an epoch can be one pass."""
         return ""
 
 
@@ -99,12 +99,12 @@ class Arrays(Source):
 
 
 class PyDataset(Source):
-    """Batches of a `keras.utils.PyDataset`, whose order is shuffled as Keras shuffles it."""
+    """Batches of a `keras.utils.PyDataset`, shuffled as Keras shuffles them."""
 
     def __init__(self, dataset, *, shuffle, prepare, steps=None):
         self.dataset, self.shuffle, self.prepare = dataset, shuffle, prepare
         super().__init__(steps, dataset.num_batches)
-        self._begun = self._ended = 0  # passes whose begin or end the dataset was told of
+        self._begun = self._ended = 0  # calls of on_epoch_begin and on_epoch_end
         self._first = None
         self._begin()
 
@@ -112,7 +112,7 @@ class PyDataset(Source):
         start = number * self.steps_per_epoch
         for step in range(start + first, start + self.steps_per_epoch):
             passes, batch = divmod(step, self.steps_in_pass or step + 1)
-            while self._ended < passes:  # a resumed run tells of the passes before it, too
+            while self._ended < passes:  # a resumed run repeats the calls of earlier passes
                 self._end()
             self._begin()
             yield self.prepare(self.dataset[self._order(passes, seed)[batch]])
@@ -154,7 +154,7 @@ class PyDataset(Source):
 
 
 class Batches(Source):
-    """What gives batches only from its start on: a dataset, a loader, a generator."""
+    """Batches of a dataset, loader or generator, which can only be read from the start."""
 
     def __init__(self, batches, *, prepare, steps=None):
         self.batches, self.prepare = batches, prepare
@@ -162,12 +162,12 @@ class Batches(Source):
         super().__init__(steps, _length(batches))
         self._peeked = None
         self._started = 0  # passes
-        self._running = None  # where epochs have `steps`, one iterator goes through all of them
+        self._running = None  # with `steps`, all epochs share one iterator
         self._drawn = 0
 
     def epoch(self, number, seed, first=0):
         if self.steps is None:
-            while self._started < number:  # a dataset that shuffles does so at each start
+            while self._started < number:  # a dataset may reshuffle at each start
                 self._start()
             yield from map(self.prepare, itertools.islice(self._start(), first, None))
             return
@@ -180,18 +180,18 @@ class Batches(Source):
             yield self.prepare(batch)
 
     def to_validate(self):
-        """The first batches; of a generator, the next."""
+        """The first batches; the next ones of a generator."""
         batches = map(_arrays, self.batches) if self.once else self._start()
         return map(self.prepare, itertools.islice(batches, self.steps))
 
     def sample(self):
-        """The first batch; of a dataset only its type, so that nothing is drawn from it."""
+        """The first batch. For a dataset only its type, so that no batch is drawn."""
         if hasattr(self.batches, "element_spec"):
             return self.prepare.type_of(self.batches.element_spec)
         if self._peeked is None:
             first = next(iter(self.batches), None)
             if first is None:
-                raise ValueError("x must give at least one batch, got none")
+                raise ValueError("x must yield at least one batch, got none")
             self._peeked = _arrays(first)
             if self.once:
                 self.batches = itertools.chain([first], self.batches)
@@ -204,7 +204,7 @@ class Batches(Source):
         cardinality = getattr(self.batches, "cardinality", None)
         if cardinality is not None and int(cardinality()) == tf.data.INFINITE_CARDINALITY:
             return "has no end"
-        return "can be gone through once" if self.once and epochs > 1 else ""
+        return "can be read only once" if self.once and epochs > 1 else ""
 
     def _start(self):
         self._started += 1
@@ -234,7 +234,7 @@ def for_training(model, sets, settings) -> Source:
 
 
 def for_validation(model, sets, settings) -> Source | None:
-    """The batches to measure epochs on, if there are any."""
+    """The batches to evaluate epochs on, if there are any."""
     data, steps = sets.validation, settings.validation_steps
     if data is None:
         return None
@@ -259,7 +259,7 @@ def _of_batches(model, value, prepare, steps, shuffle=False):
 
 
 def _with_steps(source, name, argument, epochs):
-    """The source, if it is known where its epochs end."""
+    """The source, if its epochs have an end."""
     why = source.needs_steps(epochs)
     if why and source.steps is None:
         raise ValueError(f"{argument} must be given: {name} is {source.described()}, which {why}")

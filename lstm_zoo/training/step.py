@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, clip, apply, in one `tf.function`; one of validation."""
+"""A training step (forward, backward, clip, apply) and a validation step, as `tf.function`s."""
 
 import inspect
 import warnings
@@ -13,18 +13,18 @@ unpack = keras.utils.unpack_x_y_sample_weight
 
 
 def make_step(model, signature, strategy, jit_compile, clipnorm):
-    """A function of a batch that trains the model on it and returns its logs.
+    """A function that trains the model on a batch and returns its logs.
 
     A step whose loss or gradient is not finite changes no weight, metric or state of the model. If
-    the model has a `train_step` of its own, that trains it. If all batches have the type
-    `signature`, the step is traced once for batches of any length.
+    the model overrides `train_step`, that method trains it. If all batches have the type
+    `signature`, the step is traced only once, for batches of any length.
     """
     if has_own_step(model):
         if strategy.num_replicas_in_sync > 1:
             return _on_every_replica(model, model.train_step, strategy)
         return _compiled(model, model.train_step, signature, jit_compile)
     if not model.trainable_variables:
-        text = "the model has no trainable weights: no step changes it"
+        text = "the model has no trainable weights, so training does not change it"
         warnings.warn(text, stacklevel=6)  # the line that calls `fit`
     backward, apply = _backward_and_apply(model, clipnorm, strategy.num_replicas_in_sync)
     kept = [v for v in model.non_trainable_variables if _is_float(v)] + model.metrics_variables
@@ -39,7 +39,7 @@ def make_step(model, signature, strategy, jit_compile, clipnorm):
         return _compiled(model, step, signature, jit_compile)
 
     def step_of_all(data, share):
-        # Keras's optimizers can't be called in a branch within a replica.
+        # Keras's optimizers can't be called in a conditional branch on a replica.
         with not_differentiated(), replicas.of_whole_batches(model.optimizer, strategy):
             before = strategy.run(lambda: [tf.identity(v.value) for v in kept])
             logs, finite, gradients = strategy.run(backward, args=(data, share))
@@ -54,10 +54,10 @@ def make_step(model, signature, strategy, jit_compile, clipnorm):
 
 
 def make_test_step(model, signature, strategy, jit_compile):
-    """A function of a batch that updates the model's metrics with it and returns their values.
+    """A function that updates the model's metrics with a batch and returns their values.
 
-    On one device the loss is the mean over all batches so far, on several replicas that of the
-    batch.
+    The loss is the mean over all batches so far on one device, and the loss of this batch on
+    several replicas.
     """
     if strategy.num_replicas_in_sync == 1:
         return _compiled(model, model.test_step, signature, jit_compile)
@@ -81,28 +81,28 @@ def make_test_step(model, signature, strategy, jit_compile):
 
 
 def has_own_step(model, name="train_step") -> bool:
-    """Whether a model overrides Keras's `train_step`, or another method of that kind."""
+    """Whether a model overrides Keras's `train_step`, or the method `name`."""
     return getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)
 
 
 def check_own_ways(model):
-    """Refuse a model without an optimizer, and one that overrides how Keras calls its steps."""
+    """Refuse a model without an optimizer, or one that overrides how Keras calls its steps."""
     for name in ("make_train_function", "make_test_function"):
         if has_own_step(model, name):
             raise ValueError(
-                f"model must not have a {name} of its own, which fit does not call: "
-                "move it to train_step or test_step, or call model.fit"
+                f"model must not override {name}, because fit does not call it: "
+                "override train_step or test_step instead, or call model.fit"
             )
     if model.optimizer is None and not has_own_step(model):
         raise ValueError("model must be compiled with an optimizer, got None")
 
 
 def build(model, source, strategy):
-    """Make every variable of the model, its optimizer and its metrics, before a step is traced.
+    """Create all variables of the model, its optimizer and its metrics before a step is traced.
 
-    This happens in a graph that never runs: no stateful layer changes its states, no metric counts
-    a sample, and no random number is used up. Variables that are mirrored on several replicas can't
-    be made in a graph; there `build` calls the model on one batch.
+    This happens in a graph that never runs, so that no stateful layer changes its states, no metric
+    counts a sample, and no random number is drawn. Variables that are mirrored on several replicas
+    can't be created in a graph; for them `build` calls the model on one batch.
     """
     sample, signature = source.sample(), source.signature()
 
@@ -125,7 +125,7 @@ def build(model, source, strategy):
 
 
 def _has_several_losses(model):
-    """Whether several outputs have losses, each of which Keras gives a metric of its own."""
+    """Whether several outputs have losses; Keras then adds a metric for each loss."""
     return isinstance(model.loss, (dict, list, tuple)) or len(getattr(model, "outputs", ())) > 1
 
 
@@ -140,7 +140,7 @@ def _compiled(model, step, signature, jit_compile):
 
 
 def _on_every_replica(model, step, strategy):
-    """A model's own step, which each replica runs on its share of the samples; mean logs."""
+    """A custom step, run by each replica on its share of the samples; averages the logs."""
 
     def of_replica(data, share):
         logs = step(replicas.own(replicas.whole(data, share), share))
@@ -154,17 +154,17 @@ def _on_every_replica(model, step, strategy):
 
 
 def _of_whole_batch(model, step, strategy):
-    """A function of a batch, of a step that takes the batch and each replica's share in it."""
+    """Wraps a step that takes a batch and each replica's share as a function of the batch."""
     run = step if model.run_eagerly else tf.function(step)
     split = replicas.Split(strategy)
     return lambda batch: run(*split(batch))
 
 
 def _backward_and_apply(model, clipnorm, num_replicas):
-    """Two functions: one computes the gradient of a batch, one lets the optimizer apply it.
+    """Two functions: `backward` computes the gradient of a batch, `apply` updates the weights.
 
-    In between, the step finds out whether loss and gradient are finite. Each of several replicas
-    gives the optimizer an equal share of the whole gradient.
+    Between the two, the step checks that the loss and the gradient are finite. Each replica passes
+    an equal share of the whole gradient to the optimizer.
     """
     optimizer, weights = model.optimizer, model.trainable_variables
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -179,9 +179,9 @@ def _backward_and_apply(model, clipnorm, num_replicas):
             loss = _loss(model, x, y, prediction, sample_weight, training=True)
             if share is not None:
                 loss *= tf.cast(share.weight, loss.dtype)
-            scaled_loss = optimizer.scale_loss(loss)  # against underflow in float16
+            scaled_loss = optimizer.scale_loss(loss)  # prevents underflow in float16
         gradients = tape.gradient(scaled_loss, [w.value for w in weights])
-        # The gradient of a token that occurs twice is a sum, which counts once in the norm.
+        # The gradients of a repeated token are summed before they enter the norm.
         gradients = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
         if share is not None:
             *known, loss = replicas.sum_of_all([*_known(gradients), loss])
@@ -192,7 +192,7 @@ def _backward_and_apply(model, clipnorm, num_replicas):
             most = min(clipnorm, float(norm.dtype.max))
             shrink = most / tf.maximum(norm, most)
             gradients = [g if g is None else g * tf.cast(shrink, g.dtype) for g in gradients]
-        # If a loss scale is too high, the optimizer skips the step and halves the scale.
+        # If the loss scale is too high, the optimizer skips the step and halves the scale.
         finite = tf.reduce_all(tf.math.is_finite(loss)) & (scales | tf.math.is_finite(norm))
         logs = model.compute_metrics(x, y, prediction, sample_weight=sample_weight)
         return {**logs, "loss": tf.reduce_mean(loss), "grad_norm": norm}, finite, gradients
@@ -206,7 +206,7 @@ def _backward_and_apply(model, clipnorm, num_replicas):
 
 
 def _known(gradients):
-    """The gradients of the variables on which the loss depends."""
+    """The gradients of those variables that the loss depends on."""
     return [g for g in gradients if g is not None]
 
 
@@ -238,7 +238,7 @@ def _open_ended(leaf):
 
 
 def _example(sample):
-    """A batch of tensors, with zeros where only its type is known."""
+    """A batch of tensors; zeros if only its type is known."""
 
     def example(leaf):
         if not isinstance(leaf, tf.TensorSpec):

@@ -1,4 +1,4 @@
-"""Frees graphs that TensorFlow would otherwise keep as long as the process runs."""
+"""Frees graphs that TensorFlow would otherwise keep until the process ends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from lstm_zoo.backend import tf
 
 if tf is not None:
-    # The gradients of operations by name; TensorFlow has no public way to remove one.
+    # The gradients of operations by name; TensorFlow has no public way to remove a gradient.
     from tensorflow.python.framework.ops import gradient_registry
 
 
@@ -15,8 +15,8 @@ def not_differentiated() -> Iterator[None]:
     """Remove the gradients that the block registers, so that its graph can be freed.
 
     A Keras optimizer adds up the replicas' gradients in a `tf.custom_gradient`. TensorFlow never
-    removes that from its registry, and with it keeps the graph of the whole step: 3 MB for each
-    call of `fit`. A training step itself is never differentiated.
+    removes that function from its registry, which keeps the graph of the whole step in memory: 3 MB
+    for each call of `fit`. Removal is safe, because a training step is never differentiated.
     """
     if tf.executing_eagerly():
         yield
@@ -26,13 +26,13 @@ def not_differentiated() -> Iterator[None]:
         graphs.append(outer)
     known = set(registered)
     yield
-    for name in registered.keys() - known:  # another thread may have added some too
+    for name in registered.keys() - known:  # another thread may have added gradients too
         if _is_of(graphs, registered[name]["type"]):
             del registered[name]
 
 
 def _is_of(graphs, function):
-    """Whether a function, or one that it calls, has tensors of these graphs in its closure."""
+    """Whether a function, or a function in its closure, holds tensors of these graphs."""
     for cell in getattr(function, "__closure__", None) or ():
         value = cell.cell_contents
         if isinstance(value, list) and any(getattr(t, "graph", None) in graphs for t in value):

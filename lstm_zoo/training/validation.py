@@ -1,4 +1,4 @@
-"""Measures a model on the validation data after an epoch."""
+"""Evaluates a model on the validation data after an epoch."""
 
 import keras
 
@@ -13,12 +13,12 @@ class Validation:
         self.model, self.source = model, source
         self.test_step = step.make_test_step(model, source.signature(), strategy, use_xla)
         self.stateful_layers = replicas.stateful_layers(model)
-        # Else a step's loss is the mean over all batches so far.
+        # Otherwise a step reports the mean loss over all batches so far.
         several = strategy.num_replicas_in_sync > 1
         self.loss_is_of_batch = several and not step.has_own_step(model, "test_step")
 
     def run(self, callbacks) -> dict:
-        """The logs, under names that start with `val_`."""
+        """Evaluate the model; returns the logs, with names that start with `val_`."""
         model = self.model
         model.stop_evaluating = False
         callbacks.on_test_begin()
@@ -40,12 +40,12 @@ class Validation:
 
 
 def numbers(logs) -> dict:
-    """Logs as floats, and lists for metrics of several numbers, for JSON and for callbacks."""
-    # A metric's result may be a variable of several replicas.
+    """Logs as floats, or lists if a metric has several numbers, for JSON and for callbacks."""
+    # A metric's result may be a variable that is mirrored on several replicas.
     arrays = {name: tf.convert_to_tensor(value).numpy() for name, value in logs.items()}
     return {name: float(a) if a.ndim == 0 else a.tolist() for name, a in arrays.items()}
 
 
 def batch_size_of(batch) -> int:
-    """How many samples a batch has."""
+    """The number of samples in a batch."""
     return len(next(leaf for leaf in keras.tree.flatten(batch) if leaf is not None))

@@ -62,7 +62,7 @@ def test_fit_with_balanced_weights_is_fit_with_these_weights_by_number_or_name()
 
 def test_balanced_weights_are_refused_where_no_class_can_be_counted():
     numbers = lz.build_regressor((5, 2), lstm_units=2)
-    with pytest.raises(ValueError, match="class_weight must be None where y is no class"):
+    with pytest.raises(ValueError, match="class_weight must be None if y holds no classes"):
         lz.fit(numbers, X, np.arange(8.0), class_weight="balanced", verbose=0)
     crf = lz.build_tagger((5, 2), 2, crf=True, lstm_units=2)
     with pytest.raises(ValueError, match="class_weight must be None for a CRF"):

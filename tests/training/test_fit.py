@@ -206,9 +206,9 @@ def test_fixed_batch_size_is_asked_for():
     inputs = keras.Input(batch_shape=(4, 6, 3))
     model = keras.Model(inputs, keras.layers.Dense(1)(lz.LSTM(4, stateful=True)(inputs)))
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="batch_size must be 4, as the model's input, got 8"):
+    with pytest.raises(ValueError, match="batch_size must be 4, the fixed batch size .*got 8"):
         lz.fit(model, X, TARGETS, batch_size=8)
-    with pytest.raises(ValueError, match="x must hold whole batches of 4 samples, .*got 18"):
+    with pytest.raises(ValueError, match="x must hold a multiple of 4 samples, .*got 18"):
         lz.fit(model, X[:18], TARGETS[:18], batch_size=4)
 
 
@@ -466,20 +466,20 @@ def with_value(array, value):
     [
         (X[:, 0], LABELS, r"x must be \(samples, timesteps, features\), got shape \(20, 3\)"),
         (X[:0], LABELS[:0], "x must hold at least one sample"),
-        (X, LABELS[:-1], "x and y must be equally long, got 20 and 19"),
-        (X[:, :4], LABELS, "x must have 6 timesteps, as the model's input, got 4"),
-        (X[..., :2], LABELS, "x must have 3 features, as the model's input, got 2"),
+        (X, LABELS[:-1], "x and y must have the same number of samples, got 20 and 19"),
+        (X[:, :4], LABELS, "x must have 6 timesteps to fit the model's input, got 4"),
+        (X[..., :2], LABELS, "x must have 3 features to fit the model's input, got 2"),
         (with_value(X, np.nan), LABELS, "x must be finite, got 1 NaN or infinite values"),
         (with_value(X, np.inf), LABELS, "x must be finite, got 1 NaN or infinite values"),
-        (X.astype(str), LABELS, "x must hold numbers, got <U"),
-        (X, LABELS / 2, "y must hold integer labels, got float64"),
+        (X.astype(str), LABELS, "x must hold numbers, got dtype <U"),
+        (X, LABELS / 2, "y must hold integer labels, got float64; lz.encode_labels"),
         (X, LABELS + 1, "y must hold labels from 0 to 2, got 1 to 3"),
         (X, LABELS - 1, "y must hold labels from 0 to 2, got -1 to 1"),
         (X, LABELS * 0 + 1, "y must hold at least two classes, got only class 1"),
         (
             X,
             np.eye(3)[LABELS],
-            r"y must be \(samples,\), as the model's output, got shape \(20, 3\)",
+            r"y must be \(samples,\) to fit the model's output, got shape \(20, 3\)",
         ),
     ],
 )
@@ -495,9 +495,9 @@ def test_bad_data_is_named(x, y, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ((batch for batch in [X]), LABELS, "y must not be given where x gives batches"),
+        ((batch for batch in [X]), LABELS, "y must not be given if x yields batches"),
         (X, (batch for batch in [X]), "y must be one array .*got a generator"),
-        ([X[0], X[1, :3]], [0, 1], "x must be one array .*parts of unequal shape; pad"),
+        ([X[0], X[1, :3]], [0, 1], "x must be one array .*of unequal shape; lz.pad"),
         ({"a": X}, LABELS, "x must be one array .*got a dict"),
         ([X, X], LABELS, "x must be one array .*got a list of 2 arrays"),
         (X, None, r"y must be one array \(samples, ...\), got None"),
@@ -517,9 +517,9 @@ def test_other_backends_are_told_so(monkeypatch):
 def test_bad_targets_and_bad_validation_data_are_named():
     with pytest.raises(ValueError, match="y must be finite, got 1 NaN"):
         lz.fit(regressor(), X, with_value(TARGETS, np.nan))
-    with pytest.raises(ValueError, match="validation x and validation y must be equally long"):
+    with pytest.raises(ValueError, match="validation x and validation y must have the same number"):
         lz.fit(regressor(), X, TARGETS, validation_data=(X, TARGETS[:3]))
-    with pytest.raises(ValueError, match=r"y must be \(samples, 1\), as the model's output"):
+    with pytest.raises(ValueError, match=r"y must be \(samples, 1\) to fit the model's output"):
         lz.fit(regressor(), X, np.zeros((20, 2)))
 
 

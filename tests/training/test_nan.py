@@ -68,7 +68,9 @@ def test_layer_that_overflows_is_named_and_the_best_weights_kept():
 def test_input_that_float32_cannot_hold_is_refused():
     wide = X.astype("float64")
     wide[3, 0, 0] = 1e39
-    with pytest.raises(ValueError, match="x must be finite as float32, .*got 1e.39; scale it"):
+    with pytest.raises(
+        ValueError, match="x must not exceed .*, the largest float32, got 1e.39; scale it"
+    ):
         lz.fit(regressor(), wide, Y)
 
 

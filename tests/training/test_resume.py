@@ -130,14 +130,17 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
     sgd = regressor()
     sgd.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), sgd.loss, metrics=["mean_absolute_error"])
     for options, what in (
-        ({"seed": 4}, "its seed differs: 3 then, 4 now"),
-        ({"y": flipped}, "its data differs"),
-        ({"x": more[0], "y": more[1]}, "its data differs"),
-        ({"validation_data": (X, Y)}, "its validation data differs"),
-        ({"batch_size": 4}, "its settings differs"),
-        ({"model": regressor(learning_rate=0.5)}, "its learning rate differs: 0.001 then, 0.5 now"),
-        ({"model": tanh}, "its model differs"),
-        ({"model": sgd}, "its optimizer differs"),
+        ({"seed": 4}, "the seed changed: 3 then, 4 now"),
+        ({"y": flipped}, "the data changed"),
+        ({"x": more[0], "y": more[1]}, "the data changed"),
+        ({"validation_data": (X, Y)}, "the validation data changed"),
+        ({"batch_size": 4}, "the settings changed"),
+        (
+            {"model": regressor(learning_rate=0.5)},
+            "the learning rate changed: 0.001 then, 0.5 now",
+        ),
+        ({"model": tanh}, "the model changed"),
+        ({"model": sgd}, "the optimizer changed"),
     ):
         with pytest.raises(ValueError, match=what):
             train(tmp_path, **options)

@@ -141,7 +141,9 @@ def test_weights_of_a_chain_are_those_of_sequences(models):
 
 
 def test_weights_of_steps_of_a_chain_are_refused_by_keras_s_fit_too(models):
-    with pytest.raises(ValueError, match=r"sample_weight must be \(samples,\): a CRF has one loss"):
+    with pytest.raises(
+        ValueError, match=r"sample_weight must be \(samples,\) because a CRF has one loss"
+    ):
         models["chain"].fit(X, TAGS, sample_weight=BY_STEP, verbose=0)
 
 
@@ -169,8 +171,8 @@ def test_weighted_metrics_count_steps():
     [
         ("classifier", (N, T), r"shape \(6,\), got \(6, 6\)"),
         ("tagger", (N, T + 1), r"shape \(6,\) or \(6, 6\), got \(6, 7\)"),
-        ("chain", (N, T), r"shape \(6,\), got \(6, 6\): a CRF has one loss for a whole sequence"),
-        ("forecaster", (N, T), r'"mean_absolute_error"\) weighs each target'),
+        ("chain", (N, T), r"shape \(6,\), got \(6, 6\): a CRF has one loss per sequence"),
+        ("forecaster", (N, T), r'compile with lz.builders.ObservedLoss\("mean_absolute_error"\)'),
         ("quantiles", (N, 2), r"shape \(6,\) or \(6, 6\), got \(6, 2\)"),
         ("targets", (N, T, 2), r"shape \(6,\) or \(6, 6\), got \(6, 6, 2\)"),
     ],
@@ -269,7 +271,7 @@ def test_weights_of_classes_are_refused_where_y_has_none(models, name, message, 
 
 def test_weights_of_classes_are_refused_for_several_at_once():
     bits = RNG.integers(0, 2, (N, T, 3))
-    with pytest.raises(ValueError, match="None where a sample can be of several classes"):
+    with pytest.raises(ValueError, match="None if a sample can have several labels"):
         lz.fit(binary(3), X, bits, class_weight=CLASS_WEIGHT)
     with pytest.raises(ValueError, match="class_weight must name classes from 0 to 1, got 2"):
         lz.fit(binary(), X, BITS, class_weight={2: 3.0})
@@ -393,7 +395,7 @@ def test_what_is_not_a_missing_target_is_refused(models, y, message):
 
 
 def test_missing_targets_without_the_loss_are_refused_with_its_name(models):
-    with pytest.raises(ValueError, match="ObservedLoss leaves out NaN"):
+    with pytest.raises(ValueError, match="ObservedLoss ignores NaN targets"):
         lz.fit(models["forecaster"], X, WITH_GAPS["observed"])
     with pytest.raises(ValueError, match="loss must be one of .*, got 'categorical_crossentropy'"):
         ObservedLoss("categorical_crossentropy")

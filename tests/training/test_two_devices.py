@@ -51,9 +51,9 @@ def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("stateful", "strategy must have one replica where a layer is stateful"),
+        ("stateful", "strategy must have one replica if a layer is stateful"),
         ("normalises", "a keras.layers.BatchNormalization; lstm_zoo.layers.BatchNormalization"),
-        ("activity", "strategy must have one replica where a layer has an activity_regularizer"),
+        ("activity", "strategy must have one replica if a layer has an activity_regularizer"),
         ("gradient_accumulation_steps", "an optimizer has gradient_accumulation_steps"),
         ("ema_overwrite_frequency", "an optimizer has ema_overwrite_frequency"),
         ("elsewhere", "strategy must be the one that the model was built under"),

@@ -133,7 +133,7 @@ def test_several_inputs_and_outputs_are_trained():
     both(two_and_two(), two_and_two(), x, y, batch_size=8, shuffle=False, validation_data=(x, y))
     with pytest.raises(ValueError, match=r"y\['label'\] must hold labels from 0 to 2, got 1 to 3"):
         lz.fit(two_and_two(), x, {**y, "label": LABELS + 1})
-    with pytest.raises(ValueError, match="x must have 'a', 'b', as the model, got 'a'"):
+    with pytest.raises(ValueError, match="x must have the model's keys 'a', 'b', got 'a'"):
         lz.fit(two_and_two(), {"a": X}, y)
 
 
@@ -190,7 +190,10 @@ def test_steps_an_epoch_go_on_where_the_last_ended():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sample_weight": WEIGHTS[:3]}, "x and sample_weight must be equally long, got 20 and 3"),
+        (
+            {"sample_weight": WEIGHTS[:3]},
+            "x and sample_weight must have the same number of samples, got 20 and 3",
+        ),
         ({"sample_weight": -WEIGHTS}, "sample_weight must not be negative"),
         (
             {"class_weight": [1, 2]},
@@ -200,7 +203,7 @@ def test_steps_an_epoch_go_on_where_the_last_ended():
         ({"validation_split": 1.0}, "validation_split must be a fraction"),
         (
             {"validation_split": 0.3, "validation_data": (X, LABELS)},
-            "or validation_split, not both",
+            "validation_data and validation_split must not both be given",
         ),
         ({"shuffle": "batch"}, "shuffle must be True or False, got 'batch'"),
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a whole number of at least 1"),
