@@ -1,4 +1,4 @@
-"""Whole models: recurrent layers that extract, Dense layers that select."""
+"""Functions that build whole models: recurrent layers read a sequence, Dense layers answer."""
 
 from lstm_zoo.builders.autoencoder import anomaly_scores, build_autoencoder
 from lstm_zoo.builders.classifier import build_classifier

@@ -1,4 +1,4 @@
-"""A model that gives back what it reads, and how badly it does so: an anomaly score."""
+"""A model that reconstructs its input; the reconstruction error is an anomaly score."""
 
 from collections.abc import Sequence
 
@@ -23,27 +23,27 @@ def build_autoencoder(
     normalise=None,
     **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
-    """A compiled model that squeezes a sequence into one vector and gives the sequence back.
+    """Build a model that compresses a sequence into one vector and reconstructs the sequence.
 
-    Train it on `model.fit(x, x)`, of usual sequences; `lz.anomaly_scores` then says how unusual
-    others are.
+    Train it on normal sequences with `model.fit(x, x)`; `lz.anomaly_scores` then scores how unusual
+    other sequences are.
 
     Args:
         input_shape: `(timesteps, features)`; `timesteps` may be None.
-        lstm_units: units of each recurrent layer that reads; the last is the size of the vector.
-            The layers that write mirror these sizes.
-        bidirectional: whether each layer that reads goes over the sequence from both ends; those
-            that write go in one direction.
-        normalise: training samples `(samples, timesteps, features)`, by whose mean and deviation
-            the input is scaled, and the output back again; None leaves the data as it is.
+        lstm_units: units of each recurrent layer of the encoder; the last is the size of the
+            vector. The decoder mirrors these sizes.
+        bidirectional: whether each layer of the encoder reads the sequence in both directions; the
+            decoder runs forwards only.
+        normalise: training samples `(samples, timesteps, features)`. The model scales its input by
+            their mean and standard deviation, and scales its output back. None does not scale.
         loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
-        A compiled `keras.Model`: `(batch, timesteps, features)` to the same.
+        A compiled `keras.Model`: `(batch, timesteps, features)` to the same shape.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_autoencoder((50, 3)).output_shape
@@ -63,7 +63,7 @@ def build_autoencoder(
     again = recurrent(again, units[::-1], shared, prefix="writing")
     again = keras.layers.Dense(inputs.shape[-1], name="reconstruction")(again)
     if normalise is not None:
-        # The inverse of the layer in front, whose numbers it has.
+        # Undoes the normalisation of the input, with the same mean and variance.
         scale = next(of for of in keras.Model(inputs, x).layers if of.name == "normalise")
         again = keras.layers.Normalization(
             **{k: scale.get_config()[k] for k in ("mean", "variance")}, invert=True, name="scale"
@@ -74,7 +74,7 @@ def build_autoencoder(
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class RepeatLike(keras.layers.Layer):
-    """A vector at each step of a sequence, with that sequence's mask.
+    """Repeats a vector at each step of a sequence, and passes on that sequence's mask.
 
     Call arguments:
         inputs: the vector `(batch, width)` and the sequence `(batch, timesteps, features)`.
@@ -100,19 +100,20 @@ class RepeatLike(keras.layers.Layer):
 
 
 def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32) -> np.ndarray:
-    """How badly an autoencoder gives back each step: the mean squared error over the features.
+    """The reconstruction error of an autoencoder at each step: mean squared error over features.
 
     Args:
-        model: of `build_autoencoder`, or any whose output is like its input.
+        model: from `build_autoencoder`, or any model whose output has the shape of its input.
         x: `(samples, timesteps, features)`.
-        batch_size: samples at a time.
+        batch_size: samples per batch.
 
     Returns:
-        `(samples, timesteps)`; NaN at masked steps. Take `np.nanmean(scores, axis=1)` for a score
-        of each sequence.
+        `(samples, timesteps)`; NaN at masked steps. `np.nanmean(scores, axis=1)` scores each
+        sequence.
 
     Raises:
-        ValueError: if `x` is no such array, `model` is none, or gives something else back.
+        ValueError: if `x` has another shape, if `model` is not a `keras.Model`, or if its output
+            has another shape than `x`.
 
     Example:
         >>> anomaly_scores(build_autoencoder((4, 2), lstm_units=3), np.zeros((5, 4, 2))).shape
@@ -126,7 +127,10 @@ def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32
     precision.check_single("x", [x])
     again = model.predict(x, batch_size=batch_size, verbose=0)
     if again.shape != x.shape:
-        raise ValueError(f"model must give back what it reads, {x.shape}, got {again.shape}")
+        raise ValueError(
+            f"model must have an output of its input's shape {x.shape}, got {again.shape}; "
+            "lz.build_autoencoder builds such a model"
+        )
     scores = np.mean((again - x) ** 2, axis=-1)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Masking):

@@ -1,4 +1,4 @@
-"""The classes of a model: how many there are, or their names, and the layer that tells them."""
+"""The classes of a model: their number, their names, and the layer that predicts them."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,10 @@ Classes = int | Sequence[str] | Sequence[Sequence[str]]
 
 
 def counted_and_named(num_classes) -> tuple[int, tuple[str, ...] | None]:
-    """How many classes there are, and their names or None.
+    """The number of classes, and their names or None.
 
-    Names, each given once, keep their order. Labels, of which some repeat, are sorted.
+    Class names, each listed once, keep their order. If some repeat, they are labels of samples, and
+    the classes are sorted.
 
     >>> counted_and_named(["low", "high"]), counted_and_named([["b", "a"], ["b"]])
     ((2, ('low', 'high')), (2, ('a', 'b')))
@@ -23,7 +24,7 @@ def counted_and_named(num_classes) -> tuple[int, tuple[str, ...] | None]:
         return checks.count("num_classes", num_classes, least=2), None
     if not holds_texts(num_classes):
         raise ValueError(
-            "num_classes must be a whole number, or the names of the classes or the labels as "
+            "num_classes must be a whole number, a list of class names, or a list of labels as "
             f"strings, got {num_classes!r:.80}"
         )
     nested = not isinstance(next(iter(num_classes)), str)
@@ -33,12 +34,12 @@ def counted_and_named(num_classes) -> tuple[int, tuple[str, ...] | None]:
     if nested or len(names) < len(labels):
         names = tuple(sorted(names))
     if len(names) < 2:
-        raise ValueError(f"num_classes must name two classes or more, got only {names[0]!r}")
+        raise ValueError(f"num_classes must name at least two classes, got only {names[0]!r}")
     return len(names), names
 
 
 def probabilities(x, num_classes: int, names, activation: str = "softmax"):
-    """A probability for each class, by a layer that keeps the names of the classes if they have."""
+    """The probability of each class, from a layer that keeps the class names, if any."""
     options = {"activation": activation, "name": "probabilities"}
     if names is None:
         return keras.layers.Dense(num_classes, **options)(x)

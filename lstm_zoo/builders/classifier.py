@@ -1,4 +1,4 @@
-"""A model that tells which class a sequence belongs to."""
+"""A model that classifies a sequence."""
 
 from collections.abc import Sequence
 
@@ -27,36 +27,36 @@ def build_classifier(
     normalise_summary: bool = True,
     **options: Unpack[TokenOptions],
 ) -> keras.Model:
-    """A compiled model that tells which class a sequence belongs to.
+    """Build a model that classifies a sequence.
 
-    Stacked recurrent layers read the sequence; what they give at all steps, or at the last, makes
-    one vector; Dense layers turn it into class probabilities.
+    Stacked recurrent layers read the sequence. Their hidden states are pooled into one vector, and
+    Dense layers turn this vector into class probabilities.
 
     Args:
-        num_classes: 2 or more. Labels are integers from 0 to `num_classes - 1`;
-            `lz.encode_labels` makes them from names, booleans or one-hot rows. Or the names of the
-            classes in the order of these integers, or all training labels as strings: then the
-            model keeps the names, `lz.fit` takes labels as strings, and `lz.predict` gives names.
-        pooling: "last" takes the last hidden state, "mean" and "max" those of the hidden states of
-            all steps, "attention" a mean of them whose weights are learnt. Masked steps count for
-            nothing. None takes "max" where `timesteps` is given, for the last state is a poor
-            summary of a long series, and "last" where lengths vary, as in 0.1.0.
-        output: "softmax"; "sigmoid" for two classes by the probability of class 1 alone; or
-            "multilabel" for a probability of each class on its own, with targets
+        num_classes: the number of classes, 2 or more. Labels are then integers from 0 to
+            `num_classes - 1`; `lz.encode_labels` makes them from names, booleans or one-hot rows.
+            Or pass a list of class names in the order of these integers, or all training labels as
+            strings. The model then keeps the names: `lz.fit` takes labels as strings, and
+            `lz.predict` returns names.
+        pooling: "last" uses the last hidden state; "mean", "max" and "attention" combine the hidden
+            states of all steps, "attention" by a mean with learned weights. Masked steps are
+            ignored. None is "max" if `timesteps` is given, because the last state summarises long
+            series poorly, and "last" if lengths vary, as in 0.1.0.
+        output: "softmax" for a probability of each class; "sigmoid" for two classes and only the
+            probability of class 1; "multilabel" for independent classes, with targets
             `(batch, num_classes)` of zeros and ones.
-        normalise_summary: whether the vector that `pooling` gives is brought to mean 0 and
-            deviation 1 over its units (`keras.layers.LayerNormalization`): small sets are then
-            learnt in fewer steps.
-        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy that fits
-            `output`, and the accuracy.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        normalise_summary: whether to scale the pooled vector to mean 0 and standard deviation 1
+            (`keras.layers.LayerNormalization`); small data sets then need fewer training steps.
+        loss, metrics: as for `keras.Model.compile`; None uses the cross-entropy that fits `output`,
+            and the accuracy.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
-        A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_classes)`, with
-        `output="sigmoid"` to `(batch, 1)`.
+        A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_classes)`, or to
+        `(batch, 1)` with `output="sigmoid"`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> model = build_classifier((None, 12), num_classes=9, mask_value=0.0)
@@ -71,7 +71,7 @@ def build_classifier(
     num_classes, names = counted_and_named(num_classes)
     output = checks.one_of("output", output, OUTPUTS)
     if output == "sigmoid" and num_classes != 2:
-        raise ValueError(f"num_classes must be 2 where output is 'sigmoid', got {num_classes}")
+        raise ValueError(f"num_classes must be 2 if output is 'sigmoid', got {num_classes}")
     shared = Options(**options)
     inputs, x = sequence_input(input_shape, shared, normalise=normalise)
     if pooling is None:

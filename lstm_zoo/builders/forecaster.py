@@ -1,4 +1,4 @@
-"""A model that continues a series, with or without quantiles and covariates."""
+"""A model that forecasts a series, with optional quantiles and covariates."""
 
 import math
 from collections.abc import Sequence
@@ -32,39 +32,40 @@ def build_forecaster(
     normalise=None,
     **options: Unpack[SequenceOptions],
 ) -> keras.Model:
-    """A compiled model that continues a series for `horizon` steps, all of them at once.
+    """Build a model that forecasts the next `horizon` steps of a series at once.
 
-    It takes raw numbers and answers in their units. Each window is brought to mean 0 and deviation
-    1. The forecast is the value one season before, plus a linear map of the window, plus what the
-    recurrent layers add; before training only the first part is not zero.
+    The model takes raw numbers and forecasts in their units. It scales each window to mean 0 and
+    standard deviation 1. The forecast is the value one season earlier, plus a linear map of the
+    window, plus the output of the recurrent layers; before training only the first term is not
+    zero.
 
-    What is known of the past beside the target (weather, price) stands among the features of the
-    input. `lz.windows` cuts series into what this model takes.
+    Other past observations (weather, price) are further features of the input. `lz.windows` cuts
+    series into the arrays that this model takes.
 
     Args:
-        input_shape: `(timesteps, features)` of the past that it sees; the targets come first.
+        input_shape: `(timesteps, features)` of the past window; the targets are the first features.
         horizon: steps to forecast, 1 or more.
         quantiles: None for one forecast, trained on the mean absolute error; or rising fractions
             such as `(0.1, 0.5, 0.9)` for a forecast of each, trained on the quantile loss.
-        num_targets: how many features to forecast, the first ones of the input.
-        known_future: how many features are known for the steps ahead (calendar, plans). The model
+        num_targets: number of features to forecast, the first ones of the input.
+        known_future: number of features whose future values are known (calendar, plans). The model
             then takes a second input, "known_future", and a recurrent layer reads it.
-        static: how many numbers are known of a series as a whole; input "static".
-        season: steps after which the series repeats itself, such as 12 for months or 24 for hours;
-            None starts from the last value.
-        scale_windows: False leaves windows as they are, and forecasts come from the recurrent
-            layers alone. None is True, unless `normalise` is given or the cell reads times.
-        loss, metrics: as `keras.Model.compile` takes them; None takes what `quantiles` says.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        static: number of features that are constant for a series; they become the input "static".
+        season: period of the series in steps, such as 12 for months or 24 for hours; None starts
+            from the last value.
+        scale_windows: False does not scale windows, and only the recurrent layers make the
+            forecast. None is True, unless `normalise` is given or the cell reads times.
+        loss, metrics: as for `keras.Model.compile`; None chooses them to fit `quantiles`.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
-        A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, horizon)`, with an axis
-        more for several targets and one more for quantiles, in this order. Targets have the first
-        two or three. With `known_future` or `static` it takes a dict of "sequence" and these,
-        `(batch, horizon, known_future)` and `(batch, static)`.
+        A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, horizon)`. Several
+        targets add an axis, and quantiles add another after it; `y` has no axis for quantiles. With
+        `known_future` or `static`, the input is a dict of "sequence", "known_future" of shape
+        `(batch, horizon, known_future)`, and "static" of shape `(batch, static)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_forecaster((336, 1), horizon=48, quantiles=(0.1, 0.5, 0.9)).output_shape
@@ -112,13 +113,16 @@ def build_forecaster(
 
 def _check_scaling(scale_windows, normalise, season):
     if scale_windows and normalise is not None:
-        raise ValueError("normalise must be None where scale_windows is true")
+        raise ValueError(
+            f"normalise must be None if scale_windows is true, got {normalise!r:.40}; "
+            "pass scale_windows=False to use it"
+        )
     if season is not None and not scale_windows:
-        raise ValueError(f"season must be None where windows are not scaled, got {season!r}")
+        raise ValueError(f"season must be None if windows are not scaled, got {season!r}")
 
 
 def _for_each(forecast, of_quantiles):
-    """A forecast, the same one for each quantile."""
+    """A forecast, repeated for each quantile."""
     if not of_quantiles:
         return forecast
     shape = (*forecast.shape[1:], 1)
@@ -133,14 +137,15 @@ def _check_targets(num_targets, features):
 
 
 def _with_static(x, static):
-    """The summary beside the numbers of the series as a whole, and the input of these."""
+    """The summary joined with the static features, and the input for these features."""
     numbers = keras.Input((static,), name="static")
     return keras.layers.Concatenate(name="with_static")([x, numbers]), numbers
 
 
 def _with_known_future(x, horizon, known_future, cell, units):
-    """For each step ahead the summary beside what is known of it, read by a recurrent layer; and
-    the input of what is known."""
+    """A recurrent layer's states at each future step, and the input for the known features.
+
+    It reads the summary joined with the known features of each step."""
     known = keras.Input((horizon, known_future), name="known_future")
     x = keras.layers.RepeatVector(horizon, name="for_each_step_ahead")(x)
     x = keras.layers.Concatenate(name="with_known_future")([x, known])
@@ -148,8 +153,10 @@ def _with_known_future(x, horizon, known_future, cell, units):
 
 
 def _forecast(x, horizon, num_targets, of_quantiles, step_by_step, from_zero):
-    """The head: steps ahead, then targets and quantiles if several, from one vector for all steps
-    or from one for each. It starts `from_zero` where something else is added to it."""
+    """The head: `(batch, horizon)`, with axes for several targets and for quantiles.
+
+    It reads one vector for all steps, or one for each step if `step_by_step`. With `from_zero` its
+    output is zero before training, because it is added to another forecast."""
     shape = (horizon,) if num_targets == 1 else (horizon, num_targets)
     if of_quantiles:
         shape = (*shape, len(of_quantiles.quantiles))

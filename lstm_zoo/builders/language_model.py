@@ -1,4 +1,4 @@
-"""A model that says which token comes next, and text drawn from it."""
+"""A model that predicts the next token, and a function that samples text from it."""
 
 from collections.abc import Sequence
 
@@ -24,25 +24,24 @@ def build_language_model(
     mask_zero: bool = False,
     **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
-    """A compiled model that says, at each step, which token comes next.
+    """Build a model that predicts the next token at each step.
 
-    Train it on `x = tokens[:, :-1]`, `y = tokens[:, 1:]`; draw from it with `lz.sample`.
+    Train it on `x = tokens[:, :-1]`, `y = tokens[:, 1:]`; then `lz.sample` draws text from it.
 
     Args:
-        vocabulary_size: how many tokens there are (characters, words); they are numbered from 0.
-        timesteps: length of the sequences; None where it varies.
-        embedding_dim: features of a token.
+        vocabulary_size: number of different tokens (characters, words), numbered from 0.
+        timesteps: length of the sequences; None if it varies.
+        embedding_dim: size of the embedding of a token.
         mask_zero: whether token 0 is padding.
-        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy and the
-            accuracy.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        loss, metrics: as for `keras.Model.compile`; None uses the cross-entropy and the accuracy.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
-        A compiled `keras.Model`: whole numbers `(batch, timesteps)` to probabilities
+        A compiled `keras.Model`: integer tokens `(batch, timesteps)` to probabilities
         `(batch, timesteps, vocabulary_size)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_language_model(96).output_shape
@@ -71,23 +70,23 @@ def sample(
     top_k: int | None = None,
     seed: int | None = None,
 ) -> np.ndarray:
-    """Tokens that a language model draws one after another, with its state carried along.
+    """Draw tokens from a language model one by one, carrying its state along.
 
     Args:
-        model: one of `build_language_model`, or any that gives at each step the probabilities of
-            the next token and can be streamed.
-        prompt: `(timesteps,)` tokens that it reads first, at least one; or `(batch, timesteps)`.
-        length: how many tokens to draw.
-        temperature: below 1 keeps nearer to the likeliest token, above 1 strays further; 0 takes
-            the likeliest always.
-        top_k: draw from the `top_k` likeliest tokens alone; None from all.
-        seed: of the draws; None for others each time.
+        model: from `build_language_model`, or any model that outputs the probabilities of the next
+            token at each step and works with `lz.stream`.
+        prompt: tokens to read first, at least one: `(timesteps,)` or `(batch, timesteps)`.
+        length: number of tokens to draw.
+        temperature: below 1 favours likely tokens, above 1 draws more varied tokens; 0 always takes
+            the likeliest token.
+        top_k: draw only from the `top_k` likeliest tokens; None draws from all.
+        seed: seed of the draws; None draws differently each time.
 
     Returns:
         `(length,)` or `(batch, length)` int32.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> sample(build_language_model(5, lstm_units=3), [1, 2], length=4, top_k=1).shape
@@ -106,7 +105,7 @@ def sample(
     if batch.dtype.kind not in "iu" or batch.min() < 0 or batch.max() >= vocabulary_size:
         raise ValueError(
             f"prompt must hold whole numbers from 0 to {vocabulary_size - 1}, "
-            f"got {batch.min()} to {batch.max()}, {batch.dtype}"
+            f"got {batch.min()} to {batch.max()} of dtype {batch.dtype}"
         )
     rng = checks.generator("seed", seed)
     reader = stream(model, batch_size=len(batch))
@@ -129,5 +128,5 @@ def _draw(probabilities, temperature, top_k, rng):
     if top_k is not None:
         least = np.sort(scores, axis=-1)[:, [-top_k]]
         scores = np.where(scores < least, -np.inf, scores)
-    # The largest of scores plus Gumbel noise is a draw from their softmax.
+    # Adding Gumbel noise to scores and taking the largest draws from their softmax.
     return (scores + rng.gumbel(size=scores.shape)).argmax(axis=-1)

@@ -1,4 +1,4 @@
-"""Losses for quantiles, and for targets of which some are missing."""
+"""Losses for quantiles and for missing targets."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from keras import ops
 from lstm_zoo import checks
 from lstm_zoo.backend import get_keras_mask
 
-# Each is a mean over the last axis of one value a target, or just these values.
+# Each returns one value per target, or the mean of these values over the last axis.
 _COMPARISONS = {
     "mean_squared_error": keras.losses.mean_squared_error,
     "mean_absolute_error": keras.losses.mean_absolute_error,
@@ -33,22 +33,23 @@ _SHORT = {
 class QuantileLoss(keras.losses.Loss):
     r"""Mean over the quantiles :math:`q` of :math:`\max(q e, (q - 1) e)`.
 
-    :math:`e` is truth minus forecast. The true quantiles make it least (Koenker & Bassett 1978).
+    The error :math:`e` is truth minus forecast. The true quantiles minimise this loss (Koenker &
+    Bassett 1978).
 
     Args:
         quantiles: rising fractions between 0 and 1.
 
     Call arguments:
-        y_true: `(batch, horizon)`, with an axis more for several targets.
-        y_pred: the same with a last axis of `len(quantiles)`.
-        sample_weight: None; or how much each target counts, of the shape of `y_true` or of its
+        y_true: `(batch, horizon)`, or `(batch, horizon, targets)`.
+        y_pred: the same shape with a last axis of `len(quantiles)`.
+        sample_weight: None, or the weight of each target, with the shape of `y_true` or of its
             first axes, such as `(batch,)`.
 
     Raises:
         ValueError: if the quantiles do not rise, or are not between 0 and 1.
 
     Example:
-        >>> float(QuantileLoss((0.5,))([[3.0]], [[[1.0]]]))  # half of the absolute error
+        >>> float(QuantileLoss((0.5,))([[3.0]], [[[1.0]]]))  # half the absolute error
         1.0
 
     Source:
@@ -76,32 +77,32 @@ class QuantileLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class ObservedLoss(keras.losses.Loss):
-    """The mean of a loss over the targets that are known: those that are NaN are left out.
+    """The mean of a loss over the observed targets; NaN marks a missing target.
 
-    It is for data with gaps. A model of `lz.build_forecaster(..., loss=ObservedLoss("mae"))` learns
-    from every target that was observed, in `lz.fit` and in `model.fit`; the builder's own metrics
-    leave out the same targets (`ObservedMean`). Each target counts on its own, so that
-    `sample_weight` may have the shape of `y` too.
+    Use it for data with gaps. A model from `lz.build_forecaster(..., loss=ObservedLoss("mae"))`
+    learns from every observed target, in `lz.fit` and in `model.fit`. The builder's own metrics
+    ignore the same targets (`ObservedMean`). Each target has its own loss, so `sample_weight` may
+    also have the shape of `y`.
 
     Args:
-        loss: what is averaged: "mean_squared_error", "mean_absolute_error",
+        loss: the loss to average: "mean_squared_error", "mean_absolute_error",
             "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber", "log_cosh",
             "poisson", "binary_crossentropy" or "binary_focal_crossentropy", with Keras's defaults;
             or a `QuantileLoss`.
 
     Call arguments:
-        y_true: the targets, NaN where one is missing.
-        y_pred: what the model gives, of the same shape; with a last axis of quantiles for a
-            `QuantileLoss`. Its masked steps are left out too.
-        sample_weight: None; or how much each target counts, of the shape of `y_true` or of its
+        y_true: the targets; NaN marks a missing target.
+        y_pred: the model's output, with the same shape, and a last axis of quantiles for a
+            `QuantileLoss`. Its masked steps are ignored too.
+        sample_weight: None, or the weight of each target, with the shape of `y_true` or of its
             first axes, such as `(batch,)`.
 
     Returns:
-        The sum of the weighted losses, divided by the number of targets that are known; 0 where
-        none is.
+        The sum of the weighted losses, divided by the number of observed targets; 0 if there is no
+        observed target.
 
     Raises:
-        ValueError: if `loss` is another. For integer labels of which some are missing, take
+        ValueError: if `loss` is not in the list above. For integer labels with gaps, use
             `keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)`.
 
     Example:
@@ -123,7 +124,7 @@ class ObservedLoss(keras.losses.Loss):
 
     @property
     def quantiles(self):
-        """Those of a `QuantileLoss`, or None."""
+        """The quantiles of a `QuantileLoss`, or None for other losses."""
         return getattr(self.loss, "quantiles", None)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -131,7 +132,7 @@ class ObservedLoss(keras.losses.Loss):
         known = ops.sum(weights)
         if sample_weight is not None:
             weights = weights * _weights(sample_weight, y_true)
-        # Keras divides by the number of all targets.
+        # Keras divides by the number of all targets, missing ones included.
         share = ops.sum(ops.ones_like(weights)) / ops.maximum(known, 1)
         return super().__call__(y_true, y_pred, weights * share)
 
@@ -144,14 +145,14 @@ class ObservedLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class ObservedMean(keras.metrics.Mean):
-    """A metric whose mean is over the targets that are known, as of `ObservedLoss`.
+    """A metric: the mean over the observed targets, as in `ObservedLoss`.
 
     Args:
-        of: as `loss` of `ObservedLoss`, or "binary_accuracy".
-        name: None takes that of `of`.
+        of: the measure to average: any `loss` of `ObservedLoss`, or "binary_accuracy".
+        name: the metric's name; None uses the name of `of`.
 
     Raises:
-        ValueError: if `of` is another.
+        ValueError: if `of` is not one of these.
 
     Example:
         >>> metric = ObservedMean("mean_absolute_error")
@@ -176,7 +177,7 @@ class ObservedMean(keras.metrics.Mean):
 
 
 def _each_target(argument, value):
-    """The name of a function that compares each target with one output, or a `QuantileLoss`."""
+    """Check the name of a loss that compares targets one by one, or a `QuantileLoss`."""
     value = keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
     if isinstance(value, QuantileLoss):
         return value
@@ -185,9 +186,9 @@ def _each_target(argument, value):
 
 
 def _observed(comparison, y_true, y_pred, dtype):
-    """Targets and outputs with 1 in place of what is missing or masked, and where they are known.
+    """Targets and outputs with missing and masked values set to 1, and which were observed.
 
-    The targets get the shape of the outputs, less the axis of quantiles if there is one.
+    The targets get the shape of the outputs, without the axis of quantiles if there is one.
     """
     mask = get_keras_mask(y_pred)
     y_true, y_pred = (ops.convert_to_tensor(y, dtype=dtype) for y in (y_true, y_pred))
@@ -204,7 +205,7 @@ def _observed(comparison, y_true, y_pred, dtype):
 
 
 def _values(comparison, y_true, y_pred):
-    """The loss or the measure of each target."""
+    """The loss or metric of each target."""
     if isinstance(comparison, QuantileLoss):
         return comparison.call(y_true, y_pred)
     each = _COMPARISONS[comparison](y_true[..., None], y_pred[..., None])
@@ -212,7 +213,7 @@ def _values(comparison, y_true, y_pred):
 
 
 def _like(weights, targets):
-    """Weights whose first axes are those of the targets, repeated along the others."""
+    """Weights repeated to the shape of the targets; the first axes are aligned."""
     further = (1,) * (len(targets.shape) - len(weights.shape))
     weights = ops.reshape(weights, (*ops.shape(weights), *further))
     return ops.broadcast_to(weights, ops.shape(targets))

@@ -1,4 +1,4 @@
-"""LSTM-FCN: an LSTM beside convolutions (Karim et al. 2018)."""
+"""LSTM-FCN: an LSTM in parallel with convolutions (Karim et al. 2018)."""
 
 from collections.abc import Sequence
 
@@ -37,35 +37,34 @@ def build_lstm_fcn(
     normalise=None,
     **options: Unpack[CompileOptions],
 ) -> keras.Model:
-    """A compiled classifier with two branches: convolutions over time, and a small LSTM.
+    """Build a classifier with two branches: convolutions over time, and a small LSTM.
 
-    Unlike the paper's, the convolutions have no biases: the batch normalization behind each would
-    subtract them again.
+    Unlike in the paper, the convolutions have no biases, because the batch normalization after each
+    convolution would subtract them again.
 
     Args:
         input_shape: `(timesteps, features)`; `timesteps` may be None without `dimension_shuffle`.
-        num_classes: 2 or more; labels are integers from 0 on. Or the names of the classes, or all
-            training labels as strings, as `build_classifier` takes them.
+        num_classes: the number of classes, 2 or more; labels are integers that start at 0. Or a
+            list of class names, or all training labels as strings, as for `build_classifier`.
         lstm_units: units of each layer of the recurrent branch; 8 means (8,).
-        filters, kernel_sizes: of the convolutions, as many of one as of the other.
-        dimension_shuffle: whether the recurrent branch reads the features one after another, each
-            with all its timesteps, as in the paper, and not the timesteps one after another.
-        dropout: of the recurrent branch.
-        noise: standard deviation of the Gaussian noise that training adds to what both branches
-            read, behind `normalise`; against overfitting small sets.
-        differences: whether both branches also read how much each feature has changed since the
-            step before (0 at the first), scaled as the features are; not with `mask_value`.
-        mask_value: steps at which every feature has this value are left out, of the convolutions
-            and of their mean too; not with `dimension_shuffle`. None leaves none out.
-        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy and the
-            accuracy.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        filters, kernel_sizes: one value for each convolution, in two tuples of equal length.
+        dimension_shuffle: whether the recurrent branch reads one feature (with all its timesteps)
+            per step, as in the paper, instead of one timestep per step.
+        dropout: dropout rate of the recurrent branch.
+        noise: standard deviation of Gaussian noise that training adds to the input of both branches
+            after `normalise`; it reduces overfitting on small data sets.
+        differences: whether both branches also read the change of each feature since the previous
+            step (0 at the first step), scaled like the features; not with `mask_value`.
+        mask_value: both branches, convolutions included, ignore steps at which every feature has
+            this value; not with `dimension_shuffle`. None masks no steps.
+        loss, metrics: as for `keras.Model.compile`; None uses the cross-entropy and the accuracy.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_classes)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_lstm_fcn((150, 1), 2).output_shape
@@ -84,9 +83,9 @@ def build_lstm_fcn(
     inputs, x = sequence_input(input_shape, shared, normalise=normalise)
     if dimension_shuffle and (x.shape[1] is None or mask_value is not None):
         wrong = "timesteps is None" if x.shape[1] is None else "mask_value is given"
-        raise ValueError(f"dimension_shuffle must be False where {wrong}")
+        raise ValueError(f"dimension_shuffle must be False if {wrong}")
     if differences and mask_value is not None:
-        raise ValueError(f"mask_value must be None where differences is true, got {mask_value!r}")
+        raise ValueError(f"mask_value must be None if differences is true, got {mask_value!r}")
     if differences:
         x = _with_differences(inputs, x, normalise, cell)
     if noise:
@@ -107,13 +106,14 @@ def _checked_convolutions(filters, kernel_sizes):
     kernel_sizes = numbers_of_units("kernel_sizes", kernel_sizes, least=1)
     if len(filters) != len(kernel_sizes):
         raise ValueError(
-            f"kernel_sizes must be as many as filters, {len(filters)}, got {len(kernel_sizes)}"
+            f"kernel_sizes must have as many values as filters, {len(filters)}, "
+            f"got {len(kernel_sizes)}"
         )
     return filters, kernel_sizes
 
 
 def _with_differences(inputs, x, normalise, cell):
-    """The features beside how much each has changed since the step before, scaled alike."""
+    """The features joined with their changes since the previous step, scaled alike."""
     samples = normalise
     if not (normalise is None or isinstance(normalise, str)):
         samples = np.asarray(normalise)
@@ -124,24 +124,24 @@ def _with_differences(inputs, x, normalise, cell):
 
 
 def _convolved(x, mask, filters, kernel_sizes):
-    """The branch of convolutions: one vector a sequence."""
+    """The convolutional branch: one vector per sequence."""
     x = _only(x, mask)
     for number, (width, size) in enumerate(zip(filters, kernel_sizes), start=1):
         x = keras.layers.Conv1D(
             width,
             size,
             padding="same",
-            # The normalisation would subtract a bias again. The bias's gradient would be rounding
-            # error alone, which Adam turns into steps that differ from one machine to the next.
+            # Batch normalization would subtract a bias again. The bias's gradient would be pure
+            # rounding error, which Adam turns into steps that differ between machines.
             use_bias=False,
             kernel_initializer="he_uniform",
             name=f"convolution_{number}",
         )(x)
         x = BatchNormalization(name=f"normalised_{number}")(x, mask=mask)
         x = _only(keras.layers.Activation("relu", name=f"activation_{number}")(x), mask)
-    return MeanOverTime(name="mean")(x, mask=mask)  # Keras's divides by 0 where all is masked
+    return MeanOverTime(name="mean")(x, mask=mask)  # Keras's divides by 0 if all steps are masked
 
 
 def _only(x, mask):
-    """Zeros at the steps that are masked, so that a convolution adds nothing of them."""
+    """Sets masked steps to zero, so that they add nothing to a convolution."""
     return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]

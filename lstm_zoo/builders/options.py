@@ -1,4 +1,4 @@
-"""The arguments that builders share: what they mean, their types, their defaults, their checks."""
+"""The arguments that builders share: their descriptions, types, defaults and checks."""
 
 import functools
 import inspect
@@ -13,48 +13,48 @@ import keras
 from lstm_zoo import checks
 from lstm_zoo.texts import Vocabulary, rows_of_words, split_words
 
-# What `help` says of an argument where a builder's own docstring does not describe it.
+# `help` shows these descriptions for arguments that a builder's docstring does not describe.
 ARGUMENTS = """
-input_shape: `(timesteps, features)`; `timesteps` may be None where lengths vary. With
+input_shape: `(timesteps, features)`; `timesteps` may be None if lengths vary. With
     `vocabulary` or `vocabulary_size`, `(timesteps or None,)`.
 lstm_units: units of each recurrent layer, first to last; at least one; 16 means (16,).
-dense_units: units of each Dense layer between them and the output; may be empty.
-bidirectional: whether each recurrent layer reads the sequence from both ends.
-pooling: "last" takes the last hidden state, "mean" and "max" those of the hidden states of
-    all steps, "attention" a mean of them whose weights are learnt. Masked steps count for
-    nothing.
-normalise: how each feature is brought to mean 0 and deviation 1. "running" learns both as the
-    model trains (`layers.RunningNormalization`), where the steps are not tokens and no
-    feature is a time, as "gru_d" and "time_gap" read; training samples `(samples, timesteps,
-    features)` give them before; None leaves the data as it is. Masked steps do not count.
+dense_units: units of each Dense layer before the output layer; may be empty.
+bidirectional: whether each recurrent layer reads the sequence in both directions.
+pooling: "last" uses the last hidden state; "mean", "max" and "attention" combine the hidden
+    states of all steps, "attention" by a mean with learned weights. Masked steps are ignored.
+normalise: how to scale each feature to mean 0 and standard deviation 1. "running" estimates
+    both during training (`layers.RunningNormalization`), except for tokens and for cells that
+    read a time feature ("gru_d", "time_gap"). Training samples `(samples, timesteps,
+    features)` fix both beforehand. None does not scale. Masked steps do not count.
 cell: a name from `lstm_zoo.layers.variants.names()`: "lstm", "peephole", "coupled", "gru",
-    "simple_rnn", ...; or a class that takes `units`, of a cell or of a recurrent layer.
-dropout: fraction of the values dropped in training after each recurrent and Dense layer.
-recurrent_dropout: fraction of the hidden state dropped within the recurrent layers, the same
-    one at every step.
-kernel_regularizer, recurrent_regularizer, bias_regularizer: of the recurrent layers, as in
-    Keras: "l2" or a `keras.regularizers.Regularizer`; the first also of the Dense layers.
-mask_value: steps at which every feature has this value are left out; None leaves none out. A
-    number: NaN equals nothing, itself included. With `vocabulary_size`, None or 0; with
-    `vocabulary`, padding is always left out.
-vocabulary_size: None; or, where steps are whole numbers (words, characters), how many there
-    are, 0 included. An Embedding then comes first.
-vocabulary: None; or the training texts, a list of texts or of lists of words, or an
-    `lz.texts.Vocabulary` made of them. The model then keeps the vocabulary, and `lz.fit` and
-    `lz.predict` take texts; words that it lacks are all one word. Not with `vocabulary_size`.
-embedding_dim: features of a step behind the Embedding.
-loss, metrics: as `keras.Model.compile` takes them; None takes the builder's own.
-optimizer: None takes Adam; a name or a `keras.optimizers.Optimizer`.
+    "simple_rnn", ...; or the class of a cell or a recurrent layer that takes `units`.
+dropout: fraction of the values that training drops after each recurrent and Dense layer.
+recurrent_dropout: fraction of the hidden state that training drops inside the recurrent
+    layers, with the same mask at every step.
+kernel_regularizer, recurrent_regularizer, bias_regularizer: regularizers of the recurrent
+    layers, as in Keras: "l2" or a `keras.regularizers.Regularizer`. Dense layers use the first.
+mask_value: the model ignores steps at which every feature has this value, a number other than
+    NaN (NaN equals nothing, not even itself); None masks no steps. With `vocabulary_size`,
+    None or 0. With `vocabulary`, padding is always masked.
+vocabulary_size: the number of different tokens (words, characters), 0 included, if each step
+    is an integer token; the model then starts with an Embedding. Otherwise None.
+vocabulary: the training texts, as a list of texts or of lists of words, or an
+    `lz.texts.Vocabulary` made from them; otherwise None. The model keeps the vocabulary, and
+    `lz.fit` and `lz.predict` take texts. All unknown words count as the same word. Not with
+    `vocabulary_size`.
+embedding_dim: size of the embedding of a token.
+loss, metrics: as for `keras.Model.compile`; None uses the builder's own.
+optimizer: a name or a `keras.optimizers.Optimizer`; None uses Adam.
 learning_rate: a number or a `keras.optimizers.schedules.LearningRateSchedule`; None is 0.001,
-    and 0.003 in `build_classifier`. Not to be given where `optimizer` is an object, which has
-    its own.
-name: of the model.
+    and 0.003 in `build_classifier`. Leave it out if `optimizer` is an object, which has its
+    own rate.
+name: the name of the model.
 """
 REGULARIZERS = ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer")
 
 
 class CompileOptions(TypedDict, total=False):
-    """What every builder takes."""
+    """The arguments of every builder."""
 
     loss: Any
     metrics: Any
@@ -64,7 +64,7 @@ class CompileOptions(TypedDict, total=False):
 
 
 class RecurrentOptions(CompileOptions, total=False):
-    """And of the recurrent layers."""
+    """The arguments of every builder, and those of the recurrent layers."""
 
     cell: str | type
     dropout: float
@@ -72,7 +72,7 @@ class RecurrentOptions(CompileOptions, total=False):
 
 
 class SequenceOptions(RecurrentOptions, total=False):
-    """And of models that read `(batch, timesteps, features)`."""
+    """The above, and the arguments of models that read `(batch, timesteps, features)`."""
 
     kernel_regularizer: Any
     recurrent_regularizer: Any
@@ -81,7 +81,7 @@ class SequenceOptions(RecurrentOptions, total=False):
 
 
 class TokenOptions(SequenceOptions, total=False):
-    """And of those that read tokens too."""
+    """The above, and the arguments of models that can also read tokens."""
 
     vocabulary_size: int | None
     vocabulary: Vocabulary | Sequence[str] | Sequence[Sequence[str]] | None
@@ -90,10 +90,10 @@ class TokenOptions(SequenceOptions, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """The shared arguments of one call, checked, with their defaults.
+    """The checked shared arguments of a builder call, with their defaults.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> Options(dropout=0.5).learning_rate
@@ -124,13 +124,14 @@ class Options:
         for argument in REGULARIZERS:
             self._set(argument, checks.of_keras(argument, getattr(self, argument)))
         if isinstance(self.loss, str):
-            keras.losses.get(self.loss)  # a wrong name ends here, not in the first step
+            keras.losses.get(self.loss)  # raises for a wrong name, before the first step does
         if self.vocabulary is None:
             return
         if self.vocabulary_size is not None:
             raise ValueError(
-                "give vocabulary or vocabulary_size, not both; "
-                "lz.texts.Vocabulary(texts, size=...) keeps the most frequent words"
+                "vocabulary and vocabulary_size must not both be given; "
+                "to keep only the most frequent words, pass vocabulary=lz.texts.Vocabulary(texts, "
+                "size=...)"
             )
         if not isinstance(self.vocabulary, Vocabulary):
             rows = rows_of_words("vocabulary", self.vocabulary, split_words)
@@ -138,21 +139,21 @@ class Options:
 
     @property
     def reads_tokens(self) -> bool:
-        """Whether the input holds tokens, so that the model starts with an Embedding."""
+        """Whether the input holds tokens; the model then starts with an Embedding."""
         return self.vocabulary is not None or self.vocabulary_size is not None
 
     def _set(self, argument, checked):
-        object.__setattr__(self, argument, checked)  # frozen for all others
+        object.__setattr__(self, argument, checked)  # the dataclass is frozen
 
 
 Builder = TypeVar("Builder", bound=Callable[..., keras.Model])
 
 
 def takes(options: type) -> Callable[[Builder], Builder]:
-    """Say which shared arguments a builder takes as `**options`: a decorator.
+    """Decorator that declares which shared arguments a builder takes as `**options`.
 
-    The builder's signature then lists them with their defaults, `help` describes each, and any
-    other keyword is a `TypeError`.
+    The builder's signature then lists these arguments with their defaults, `help` describes each,
+    and any other keyword raises a `TypeError`.
 
     Args:
         options: the `TypedDict` that the builder unpacks in its signature.
@@ -203,11 +204,11 @@ def takes(options: type) -> Callable[[Builder], Builder]:
 
 
 def _described(doc, parameters):
-    """A docstring in which the line "Others: ..." became the description of other arguments."""
+    """A docstring with its line "Others: ..." replaced by the descriptions of those arguments."""
     parts = re.fullmatch(
         r"(.*^Args:\n)(.*)^    Others: .*?\n(.*)", doc or "", re.DOTALL | re.MULTILINE
     )
-    if not parts:  # python -OO leaves none
+    if not parts:  # python -OO strips docstrings
         return doc
     before, own, after = parts.groups()
     described = {_names(entry)[0]: entry for entry in _entries(own)}
@@ -218,7 +219,7 @@ def _described(doc, parameters):
 
 
 def _entries(text):
-    """The arguments that a text describes, each with the lines that belong to it."""
+    """The argument descriptions in a text, each with its continuation lines."""
     return re.findall(r"^    \S.*\n(?:     .*\n)*", text, flags=re.MULTILINE)
 
 

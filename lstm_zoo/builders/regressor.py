@@ -1,4 +1,4 @@
-"""A model that estimates numbers from a whole sequence."""
+"""A model that predicts numbers from a whole sequence."""
 
 from collections.abc import Sequence
 
@@ -25,22 +25,22 @@ def build_regressor(
     scale_targets: bool = True,
     **options: Unpack[TokenOptions],
 ) -> keras.Model:
-    """A compiled model that estimates numbers from a whole sequence, by least squares.
+    """Build a model that predicts numbers from a whole sequence, trained by least squares.
 
     Args:
-        num_outputs: how many numbers to estimate, 1 or more.
-        scale_targets: whether mean and deviation of the targets are taken from `y` when the model
-            first trains (`layers.TargetScale`), so that targets of any size are learnt alike and
-            estimates come out in their units.
-        loss, metrics: as `keras.Model.compile` takes them; None takes the mean squared error and
-            the mean absolute error.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        num_outputs: number of values to predict, 1 or more.
+        scale_targets: whether the model measures the mean and standard deviation of `y` when it
+            first trains and scales targets by them (`layers.TargetScale`). It then learns targets
+            of any size equally well; predictions stay in the units of `y`.
+        loss, metrics: as for `keras.Model.compile`; None uses the mean squared error and the mean
+            absolute error.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to `(batch, num_outputs)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_regressor((84, 1)).output_shape

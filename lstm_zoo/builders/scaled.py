@@ -7,14 +7,14 @@ import numpy as np
 
 from lstm_zoo.layers import TargetScale
 
-PEEK = 64  # batches of a data set whose targets are looked at
+PEEK = 64  # batches of a data set that are read to measure the scale of the targets
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class TargetScaling(keras.Model):
     """A `keras.Model` that sets its `TargetScale` layers from `y` before its first training step.
 
-    `build_regressor` makes one. It is used, saved and loaded as any other model.
+    `build_regressor` returns such a model. Use, save and load it like any other model.
     """
 
     def fit(self, x=None, y=None, *args, **kwargs):
@@ -25,14 +25,15 @@ class TargetScaling(keras.Model):
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def adapt_targets(self, x, y=None):
-        """Set the scale of the targets, once in the life of a model.
+        """Measure the scale of the targets, unless the model has already done so.
 
         Args:
-            x: arrays, or what gives batches `(x, y, ...)`.
-            y: the targets; None where `x` gives batches.
+            x: arrays, or a source of batches `(x, y, ...)`.
+            y: the targets; None if `x` yields batches.
 
         Returns:
-            What to train on in place of `x`: an iterator that was looked into starts again.
+            The data to train on instead of `x`. If `x` is an iterator, this is a new iterator that
+            yields the batches read here again.
         """
         layers = [layer for layer in self.layers if isinstance(layer, TargetScale)]
         if all(layer.is_adapted for layer in layers):
@@ -48,7 +49,7 @@ class TargetScaling(keras.Model):
 
 
 def _targets_of_batches(batches):
-    """The batches, and the targets of the first of them, or None where they have none."""
+    """The batches, and the targets of the first batches, or None if they have no targets."""
     if isinstance(batches, keras.utils.PyDataset):
         first = [batches[k] for k in range(min(PEEK, batches.num_batches or PEEK))]
     elif hasattr(batches, "__next__"):
@@ -65,6 +66,6 @@ def _targets_of_batches(batches):
 
 
 def _chained(*several):
-    """The items of each, as a generator, which Keras takes."""
+    """Like `itertools.chain`, but a generator, because Keras accepts generators."""
     for items in several:
         yield from items

@@ -1,4 +1,4 @@
-"""One sequence of tokens turned into another: an encoder, a decoder, and attention between them."""
+"""Turns one sequence of tokens into another, with an encoder, attention and a decoder."""
 
 import keras
 import numpy as np
@@ -22,29 +22,29 @@ def build_seq2seq(
     attention: bool = True,
     **options: Unpack[RecurrentOptions],
 ) -> keras.Model:
-    """A compiled model that turns one sequence of tokens into another.
+    """Build a model that turns one sequence of tokens into another.
 
-    Token 0 is padding on both sides. The decoder starts from the encoder's last states, and at each
-    step looks back at all that the encoder gave (Luong et al. 2015). In training it reads the
-    target, one step late: `lz.builders.teacher_forcing` makes that; `lz.translate` decodes.
+    Token 0 is padding in both sequences. The decoder starts from the encoder's last states and
+    attends to all of the encoder's outputs at each step (Luong et al. 2015). During training it
+    reads the target shifted by one step, which `lz.builders.teacher_forcing` makes. `lz.translate`
+    decodes.
 
     Args:
-        source_vocabulary, target_vocabulary: how many tokens there are on each side, 0 included.
-        embedding_dim: features of a token.
-        lstm_units: units of the encoder (of each direction) and of the decoder.
-        bidirectional: whether the encoder reads from both ends.
-        attention: whether the decoder looks back at the encoder's steps.
-        loss, metrics: as `keras.Model.compile` takes them; None takes the cross-entropy and the
-            accuracy.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        source_vocabulary, target_vocabulary: number of tokens on each side, 0 included.
+        embedding_dim: size of the embedding of a token.
+        lstm_units: units of the encoder (in each direction) and of the decoder.
+        bidirectional: whether the encoder reads in both directions.
+        attention: whether the decoder attends to the encoder's outputs.
+        loss, metrics: as for `keras.Model.compile`; None uses the cross-entropy and the accuracy.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
-        A compiled `keras.Model`: a dict of "source" `(batch, timesteps)` and "target"
-        `(batch, target_timesteps)`, whole numbers, to probabilities of the next target token
-        `(batch, target_timesteps, target_vocabulary)`.
+        A compiled `keras.Model`. Its input is a dict of integer tokens, "source"
+        `(batch, timesteps)` and "target" `(batch, target_timesteps)`; its output the probabilities
+        of the next target token, `(batch, target_timesteps, target_vocabulary)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> model = build_seq2seq(30, 14, lstm_units=8)
@@ -77,7 +77,7 @@ def build_seq2seq(
 
 
 def _embedded(side, vocabulary, embedding_dim, options):
-    """The input of one side, and its tokens as vectors."""
+    """The input of one side, and the embeddings of its tokens."""
     tokens = keras.Input((None,), dtype="int32", name=side)
     x = keras.layers.Embedding(vocabulary, embedding_dim, mask_zero=True)(tokens)
     return tokens, keras.layers.Dropout(options.dropout)(x) if options.dropout else x
@@ -91,13 +91,13 @@ def _layer(name, units, options):
 
 
 def _encoded(x, units, bidirectional, options):
-    """What the encoder gives at each step, and the states from which the decoder starts."""
+    """The encoder's outputs at each step, and the initial states of the decoder."""
     encoder = _layer("encoder", units, options)
     if not bidirectional:
         encoded, *states = encoder(x)
         return encoded, states
     encoded, *states = keras.layers.Bidirectional(encoder, name="encoder")(x)
-    half = len(states) // 2  # each state of the decoder comes from that of both directions
+    half = len(states) // 2  # each decoder state joins the states of both directions
     states = [
         keras.layers.Dense(forward.shape[-1], activation="tanh", name=f"state_{number}")(
             keras.layers.Concatenate()([forward, backward])
@@ -108,17 +108,17 @@ def _encoded(x, units, bidirectional, options):
 
 
 def teacher_forcing(target: npt.ArrayLike, start: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the decoder reads, and what it is to say: the target one step late, and the target.
+    """The decoder's inputs and targets: the target shifted by one step, and the target itself.
 
     Args:
-        target: `(samples, timesteps)` tokens with an end token each, padded with 0.
-        start: the token that stands before the first.
+        target: `(samples, timesteps)` tokens; each sequence ends with an end token, then zeros.
+        start: the token to put before the first.
 
     Returns:
         Two arrays `(samples, timesteps)` int32.
 
     Raises:
-        ValueError: a target that is no such array, a start that is no whole number.
+        ValueError: if `target` is not such an array, or `start` is not a whole number.
 
     Example:
         >>> reads, says = teacher_forcing([[5, 6, 2, 0]], start=1)
@@ -140,23 +140,23 @@ def translate(
     max_length: int = 50,
     beam_width: int = 1,
 ) -> list[np.ndarray]:
-    """The targets that a model of `build_seq2seq` gives for sources.
+    """Decode source sequences with a model from `build_seq2seq`, by beam search.
 
-    A beam keeps the `beam_width` likeliest beginnings at each step; of the sequences it ends with,
-    the one with the highest mean log probability a token is taken.
+    The beam keeps the `beam_width` likeliest beginnings at each step. The result is the sequence
+    with the highest mean log probability per token.
 
     Args:
-        model: of `build_seq2seq`.
-        source: `(samples, timesteps)` whole numbers, padded with 0.
-        start, end: the target's tokens before the first and after the last.
-        max_length: most tokens of a target.
+        model: a model from `build_seq2seq`.
+        source: `(samples, timesteps)` integer tokens, padded with 0.
+        start, end: the tokens that mark the start and the end of a target.
+        max_length: largest number of tokens in a target.
         beam_width: 1 takes the likeliest token at each step (greedy).
 
     Returns:
-        For each source its target, `(length,)` int32, without start and end.
+        A list with the target of each source, `(length,)` int32, without start and end.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> model = build_seq2seq(9, 9, lstm_units=4)
@@ -172,11 +172,11 @@ def translate(
     beam = checks.count("beam_width", beam_width, below=vocabulary)
     samples = len(source)
     repeated = np.repeat(source, beam, axis=0)
-    # Each hypothesis of a beam: its tokens, log probability, length, and whether it has ended.
+    # For each hypothesis of a beam: tokens, log probability, length, and whether it has ended.
     said = np.zeros((samples, beam, max_length + 1), "int32")
     said[..., 0] = start
     score = np.full((samples, beam), -np.inf)
-    score[:, 0] = 0  # all hypotheses are alike at first: one of them goes on
+    score[:, 0] = 0  # the hypotheses are identical at first, so only one continues
     length = np.zeros((samples, beam), int)
     ended = np.zeros((samples, beam), bool)
     for step in range(max_length):
@@ -185,9 +185,9 @@ def translate(
         tokens = model.predict_on_batch(inputs)[:, step].reshape(samples, beam, vocabulary)
         with np.errstate(divide="ignore"):
             gain = np.log(tokens.astype("float64"))
-        gain[..., 0] = -np.inf  # padding is nothing to say
+        gain[..., 0] = -np.inf  # the decoder never emits padding,
         gain[ended] = -np.inf
-        gain[ended, 0] = 0  # what has ended stays as it is
+        gain[ended, 0] = 0  # except after the end
         totals = score[..., None] + gain
         steps = length[..., None] + ~ended[..., None]
         mean = (totals / steps).reshape(samples, -1)

@@ -1,4 +1,4 @@
-"""What all builders share: an input, recurrent layers, a summary over time, then Dense layers."""
+"""The parts that builders share: input, recurrent layers, pooling, Dense layers, compilation."""
 
 import keras
 import numpy as np
@@ -21,9 +21,9 @@ POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "attention": AttentionOver
 
 
 def sequence_input(input_shape, options: Options, *, normalise=None, name="sequence"):
-    """The input of a builder's model, and what its first recurrent layer reads.
+    """The input of a model, and the tensor `(batch, timesteps, features)` for its first layer.
 
-    Arguments are those that builders share; `(batch, timesteps, features)` comes out.
+    The arguments are those of the builders.
     """
     if isinstance(normalise, str):
         checks.one_of("normalise", normalise, ["running"])
@@ -39,7 +39,7 @@ def sequence_input(input_shape, options: Options, *, normalise=None, name="seque
 
 
 def normalised(x, normalise, cell, mask_value=None, name="normalise"):
-    """What the argument `normalise` makes of `(batch, timesteps, features)`."""
+    """Apply the argument `normalise` to `(batch, timesteps, features)`."""
     if isinstance(normalise, str):
         return x if reads_times(cell) else RunningNormalization(name=name)(x)
     if normalise is not None:
@@ -52,17 +52,16 @@ def _token_input(input_shape, options, normalise, name):
     shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
     if len(shape) != 1:
         raise ValueError(
-            f"input_shape must be (timesteps or None,) of whole numbers where {given} is given, "
-            f"got {input_shape!r}"
+            f"input_shape must be (timesteps or None,) if {given} is given, got {input_shape!r}"
         )
     if shape[0] is not None:
         shape = (checks.count("input_shape's timesteps", shape[0]),)
     if options.mask_value not in (None, 0):
         raise ValueError(
-            f"mask_value must be None or 0 where {given} is given, got {options.mask_value!r}"
+            f"mask_value must be None or 0 if {given} is given, got {options.mask_value!r}"
         )
     if normalise is not None and not isinstance(normalise, str):
-        raise ValueError(f"normalise must be None where {given} is given")
+        raise ValueError(f"normalise must be None if {given} is given, got {normalise!r:.40}")
     inputs = keras.Input(shape, dtype="int32", name=name)
     return inputs, _embedding(options)(inputs)
 
@@ -80,7 +79,7 @@ def _embedding(options):
 
 
 def _normalisation(samples, features, mask_value, name):
-    """A layer that takes the mean off every feature and divides by its standard deviation."""
+    """A layer that subtracts each feature's mean and divides by its standard deviation."""
     samples = checks.array("normalise", samples, 3).astype("float64")
     checks.shape("normalise", samples.shape, ("samples", "timesteps", features))
     steps = samples.reshape(-1, features)
@@ -88,7 +87,7 @@ def _normalisation(samples, features, mask_value, name):
         steps = steps[(steps != mask_value).any(axis=1)]
     steps = checks.finite("normalise", steps)
     variance = steps.var(axis=0)
-    variance[variance == 0] = 1  # what never changes stays as it is, less its mean
+    variance[variance == 0] = 1  # only subtract the mean of a constant feature
     return Normalization(mean=steps.mean(axis=0).tolist(), variance=variance.tolist(), name=name)
 
 
@@ -101,7 +100,7 @@ def recurrent(
     return_sequences=True,
     prefix="recurrent",
 ):
-    """Stacked recurrent layers, each with Dropout behind it; all steps come out, or the last."""
+    """Stacked recurrent layers, each followed by Dropout; outputs all steps or only the last."""
     lstm_units = numbers_of_units("lstm_units", lstm_units, least=1)
     names = ("recurrent_dropout", *REGULARIZERS)
     given = {name: value for name in names if (value := getattr(options, name))}
@@ -118,7 +117,7 @@ def recurrent(
 
 
 def summary(x, lstm_units, options: Options, *, pooling, bidirectional):
-    """Recurrent layers and, of what they give, one vector a sequence."""
+    """Recurrent layers, with their hidden states pooled into one vector per sequence."""
     pooling = checks.one_of("pooling", pooling, ["last", *POOLINGS])
     several = pooling != "last"
     x = recurrent(x, lstm_units, options, bidirectional=bidirectional, return_sequences=several)
@@ -126,7 +125,7 @@ def summary(x, lstm_units, options: Options, *, pooling, bidirectional):
 
 
 def dense(x, dense_units, options: Options):
-    """Dense layers with ReLU, each with Dropout behind it."""
+    """Dense layers with ReLU, each followed by Dropout."""
     for number, units in enumerate(numbers_of_units("dense_units", dense_units), start=1):
         name, regularizer = f"dense_{number}", options.kernel_regularizer
         x = keras.layers.Dense(units, activation="relu", kernel_regularizer=regularizer, name=name)(
@@ -138,7 +137,7 @@ def dense(x, dense_units, options: Options):
 
 
 def compiled(model, own_loss, own_metrics, options: Options, own_rate=1e-3):
-    """The model, compiled: the builder's own loss, metrics and Adam where none is given."""
+    """Compile the model; the builder's loss, its metrics and Adam are the defaults."""
     loss, metrics = options.loss, options.metrics
     if metrics is None and isinstance(loss, ObservedLoss):
         metrics = own_metrics and [ObservedMean(metric) for metric in own_metrics]
@@ -155,7 +154,7 @@ def _optimizer(optimizer, learning_rate, own_rate):
     if isinstance(optimizer, keras.optimizers.Optimizer):
         if learning_rate is not None:
             raise ValueError(
-                "learning_rate must be None where optimizer is one that has its own, "
+                "learning_rate must be None if optimizer is an object with its own learning rate, "
                 f"got {learning_rate!r}"
             )
         return optimizer
@@ -168,7 +167,7 @@ def _optimizer(optimizer, learning_rate, own_rate):
 
 
 def numbers_of_units(argument, value, least=0):
-    """A tuple of whole numbers, from one or from several."""
+    """A tuple of whole numbers, from one number or a sequence."""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return (checks.count(argument, value),)
     return checks.counts(argument, value, least)

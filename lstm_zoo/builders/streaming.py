@@ -1,4 +1,4 @@
-"""A model run one step at a time, with the numbers that it has on the whole sequence."""
+"""Runs a model one step at a time, with the same outputs as on the whole sequence."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from lstm_zoo.layers.stepping import step_model
 
 
 class Stream:
-    """A model that reads one step at a time; `lz.stream` makes it.
+    """A model that reads one step at a time; `lz.stream` returns it.
 
     Example:
         >>> import lstm_zoo as lz
@@ -31,7 +31,7 @@ class Stream:
     def __repr__(self) -> str:
         step, *states = (tuple(one.shape[1:]) for one in self._model.inputs)
         return (
-            f"Stream({self._name!r}, {self.batch_size} side by side: a step {step}, "
+            f"Stream({self._name!r}, batch_size={self.batch_size}: step shape {step}, "
             f"{len(states)} states)"
         )
 
@@ -42,19 +42,19 @@ class Stream:
         """Read one step.
 
         Args:
-            x: `(batch_size, features)`; `(features,)` too where `batch_size` is 1; `(batch_size,)`
-                tokens for a model that embeds.
+            x: `(batch_size, features)`, or also `(features,)` if `batch_size` is 1; tokens
+                `(batch_size,)` for a model with an embedding.
 
         Returns:
-            What the model gives at this step, `(batch_size, ...)`: for a model that gives one
-            answer a sequence, that for the sequence so far.
+            The model's output at this step, `(batch_size, ...)`. A model with one output per
+            sequence returns its output for the sequence so far.
 
         Raises:
-            ValueError: if `x` is of another shape or not finite, or its tokens are not whole.
+            ValueError: if `x` has another shape or is not finite, or tokens are not integers.
         """
         x, wanted = checks.finite("x", x), self._model.inputs[0]
         if x.dtype.kind == "f" and "int" in wanted.dtype and (x != np.round(x)).any():
-            raise ValueError(f"x must be tokens, whole numbers, got {x.ravel()[:3].tolist()}")
+            raise ValueError(f"x must hold integer tokens, got {x.ravel()[:3].tolist()}")
         if self.batch_size == 1 and x.shape == wanted.shape[1:]:
             x = x[None]
         checks.shape("x", x.shape, (self.batch_size, *wanted.shape[1:]))
@@ -62,7 +62,7 @@ class Stream:
         return ops.convert_to_numpy(y)
 
     def reset(self) -> None:
-        """Forget what was read: the next step is a sequence's first."""
+        """Forget all steps so far; the next step is the first of a sequence."""
         self._states = [
             ops.zeros((self.batch_size, *state.shape[1:]), state.dtype)
             for state in self._model.inputs[1:]
@@ -70,7 +70,7 @@ class Stream:
 
     @property
     def state(self) -> list[np.ndarray]:
-        """All that is carried from step to step, as arrays; set it to go on from there."""
+        """The state after the last step, as a list of arrays; set it to continue from there."""
         return [ops.convert_to_numpy(state) for state in self._states]
 
     @state.setter
@@ -83,20 +83,20 @@ class Stream:
 
 
 def stream(model: keras.Model, batch_size: int = 1) -> Stream:
-    """A model that reads one step at a time, with the numbers it has on the whole sequence.
+    """Run a model one step at a time, with the same outputs as on the whole sequence.
 
     Args:
-        model: a model of sequences with one input, none of whose layers needs a later step: of
-            `build_classifier`, `build_regressor`, `build_forecaster`, `build_tagger` or
-            `build_language_model` without `bidirectional`, with any cell; or your own of like
-            layers. It shares the weights of the stream.
-        batch_size: how many sequences are read side by side.
+        model: a model with one input, in which no layer needs later steps. Models from
+            `build_classifier`, `build_regressor`, `build_forecaster`, `build_tagger` and
+            `build_language_model` qualify with any cell, without `bidirectional`; so do your own
+            models with such layers. The stream shares the model's weights.
+        batch_size: number of sequences to read in parallel.
 
     Returns:
-        A `Stream`: `step(x_t)`, `reset()`, and `state` to keep and to set.
+        A `Stream` with `step(x_t)`, `reset()`, and `state`, which you can store and set.
 
     Raises:
-        ValueError: naming the layer that needs more than the steps so far.
+        ValueError: if a layer needs later steps; the message names the layer.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""A model that gives a label to each step of a sequence."""
+"""A model that labels each step of a sequence."""
 
 from collections.abc import Sequence
 
@@ -25,29 +25,30 @@ def build_tagger(
     normalise=None,
     **options: Unpack[TokenOptions],
 ) -> keras.Model:
-    """A compiled model that gives a label to each step of a sequence.
+    """Build a model that labels each step of a sequence.
 
     Args:
-        num_classes: 2 or more. Labels are `(samples, timesteps)` integers from 0 on; those of
-            masked steps do not matter, but must be within the classes. Or the names of the tags in
-            the order of these integers, or the tags of all training sentences, lists of strings:
-            then the model keeps the names, `lz.fit` takes such lists, and `lz.predict` gives them.
-        crf: whether a conditional random field learns how labels follow one another. The model's
-            loss is then the negative log likelihood of the whole sequence of labels, `predict`
-            gives 1 to the labels of the likeliest sequence (Viterbi) and 0 to all others, and a
-            call of the model gives scores instead of probabilities.
-        bidirectional: whether each recurrent layer reads the sequence from both ends. With False,
-            and `crf=False`, the model can be run step by step (`lz.stream`).
-        loss: as `keras.Model.compile` takes it; None with `crf`, which has its own.
-        metrics: as `keras.Model.compile` takes them; None takes the accuracy.
-        Others: shared by builders, see lstm_zoo/builders/options.py; `help` describes them here.
+        num_classes: the number of classes, 2 or more. Labels are then integers
+            `(samples, timesteps)` that start at 0; at masked steps any label in the classes will
+            do. Or pass a list of tag names in the order of these integers, or the tags of all
+            training sentences, as lists of strings. The model then keeps the names: `lz.fit` takes
+            lists of strings, and `lz.predict` returns them.
+        crf: whether to add a conditional random field, which learns how labels follow one another.
+            The loss is then the negative log likelihood of the whole label sequence. `predict`
+            returns 1 for the labels of the likeliest sequence (Viterbi) and 0 for all others;
+            calling the model returns scores instead of probabilities.
+        bidirectional: whether each recurrent layer reads the sequence in both directions. With
+            False, and `crf=False`, the model can run step by step (`lz.stream`).
+        loss: as for `keras.Model.compile`; must be None with `crf`, which has its own loss.
+        metrics: as for `keras.Model.compile`; None uses the accuracy.
+        Others: shared by all builders, described in `help` and in lstm_zoo/builders/options.py.
 
     Returns:
         A compiled `keras.Model`: `(batch, timesteps, features)` to
         `(batch, timesteps, num_classes)`.
 
     Raises:
-        ValueError: naming the argument that is wrong, what came and what is wanted.
+        ValueError: if an argument is invalid; the message names it and says what is expected.
 
     Example:
         >>> build_tagger((None,), 5, vocabulary_size=1000, mask_value=0).output_shape
@@ -59,7 +60,9 @@ def build_tagger(
     num_classes, names = counted_and_named(num_classes)
     shared = Options(**options)
     if crf and shared.loss is not None:
-        raise ValueError(f"loss must be None with crf, which has its own, got {shared.loss!r}")
+        raise ValueError(
+            f"loss must be None if crf is true, because a CRF has its own loss, got {shared.loss!r}"
+        )
     inputs, x = sequence_input(input_shape, shared, normalise=normalise)
     x = recurrent(x, lstm_units, shared, bidirectional=bidirectional)
     x = dense(x, dense_units, shared)
@@ -84,14 +87,14 @@ class ChainTagger(keras.Model):
         (1, 4, 2)
     """
 
-    scores_whole_sequences = True  # a weight can be given to a sequence, not to a step
+    scores_whole_sequences = True  # sequences can have weights, steps cannot
 
     @property
     def crf(self):
         return self.layers[-1]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean over the sequences of the negative log likelihood, and the regularizers."""
+        """The mean negative log likelihood over the sequences, plus the regularizers."""
         if sample_weight is not None and len(sample_weight.shape) > 1:
             raise ValueError(
                 "sample_weight must be (samples,) because a CRF has one loss per sequence, "
@@ -105,7 +108,7 @@ class ChainTagger(keras.Model):
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Of the likeliest labels."""
+        """The metrics of the likeliest labels."""
         return super().compute_metrics(x, y, self._likeliest(y_pred), sample_weight)
 
     _weights = None
@@ -114,7 +117,7 @@ class ChainTagger(keras.Model):
         return self._keeping_weights(self._predict, given)
 
     if keras.backend.backend() == "jax":
-        # JAX hands a step its weights, (state, data), and the variables hold none meanwhile.
+        # JAX passes a step its weights, as (state, data); the variables are empty meanwhile.
         def train_step(self, *given):
             return self._keeping_weights(super().train_step, given)
 
@@ -124,7 +127,7 @@ class ChainTagger(keras.Model):
     def _keeping_weights(self, step, given):
         if keras.backend.backend() != "jax":
             return step(*given)
-        # A list that is set as an attribute would count among the variables that Keras saves.
+        # Keras would save a list of variables that is set as an attribute.
         vars(self)["_weights"] = list(zip(self.trainable_variables, given[0][0]))
         try:
             return step(*given)
@@ -151,7 +154,7 @@ class ChainTagger(keras.Model):
 
 
 class _Mean(keras.losses.Loss):
-    """The mean of numbers, of which Keras adds up those of several replicas."""
+    """The mean of numbers, as a loss that Keras adds up over several replicas."""
 
     def call(self, y_true, y_pred):
         return y_pred

@@ -1,4 +1,4 @@
-"""Keras layers: a cell run over time. `LSTM` takes the place of `keras.layers.LSTM`."""
+"""Keras layers that run a cell over time. `LSTM` is a drop-in for `keras.layers.LSTM`."""
 
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.crf import CRF

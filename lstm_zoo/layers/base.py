@@ -1,4 +1,4 @@
-"""Any cell run over time: the loop that every layer of LSTM Zoo has, and the layer around it."""
+"""`RNN`, which runs any cell over time, and the loop that all layers of LSTM Zoo share."""
 
 import keras
 
@@ -10,21 +10,21 @@ from lstm_zoo.recurrence.engines.parallel import is_parallel
 
 
 def run_layer(layer, sequences, initial_state, mask, training=False):
-    """What the `inner_loop` of a layer returns, from the engine that serves it.
+    """Run a layer's `inner_loop` on the engine that can run it.
 
     Args:
         layer: a `keras.layers.RNN` whose class has `chooses_engine`.
         sequences: `(batch, timesteps, features)`.
-        initial_state: a list, each `(batch, width)` or what broadcasts to it.
-        mask: `(batch, timesteps)` of booleans or what broadcasts to it, a list of one, or None.
+        initial_state: a list of states that broadcast to `(batch, width)`.
+        mask: booleans that broadcast to `(batch, timesteps)`, a list with one such mask, or None.
         training: whether dropout is on.
 
     Returns:
-        The last output `(batch, width)`, all outputs `(batch, timesteps, width)` (the last alone
+        The last output `(batch, width)`, all outputs `(batch, timesteps, width)` (only the last
         without `return_sequences`), and the last states.
 
     Raises:
-        ValueError: if a state or the mask is of another size.
+        ValueError: if a state or the mask has the wrong size.
     """
     states = fitted_states(layer, sequences, list(initial_state))
     mask = fitted_mask(sequences, keras.tree.flatten(mask)[0])
@@ -33,36 +33,37 @@ def run_layer(layer, sequences, initial_state, mask, training=False):
 
 
 class RNN(LearnsInitialState):
-    """`keras.layers.RNN` for the cells of LSTM Zoo, at their speed.
+    """A `keras.layers.RNN` that runs the cells of LSTM Zoo on fast engines.
 
-    In `mixed_bfloat16` and `mixed_float16` inputs, weights and outputs are rounded, and all between
-    two steps is float32 (not so on a GPU, nor for cells that run in Keras's own loop).
+    In `mixed_bfloat16` and `mixed_float16`, the layer rounds inputs, weights and outputs, but keeps
+    the states float32 between steps (except on a GPU, and for cells that run in Keras's own loop).
 
     Args:
         cell: a `lstm_zoo.cells.Cell`; any other cell, or a list of cells, runs in Keras's own loop.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: as in
             `keras.layers.RNN`.
-        recompute: whether training keeps the states at every square-root-of-timesteps-th step only
-            and computes those between again, for about a third more time (Chen et al. 2016).
-        learned_initial_state: whether the states before the first step are weights, which start at
-            zero; not for a stateful layer.
-        parallel: whether all steps are computed side by side where the gates of the cell see the
-            input alone (`min_gru`, `min_lstm`, `mlstm`); "auto" where that is quicker.
+        recompute: whether training stores the states of every sqrt(timesteps)-th step only and
+            recomputes the others, which saves memory for about a third more time (Chen et al.
+            2016).
+        learned_initial_state: whether the states before the first step are weights that training
+            learns, starting from zero; not for a stateful layer.
+        parallel: whether to compute all steps in parallel, for cells whose gates do not see the
+            states (`min_gru`, `min_lstm`, `mlstm`); "auto" does so if it is faster.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
         initial_state: the cell's states, each `(batch, width)`; zeros if None.
-        mask: `(batch, timesteps)` of booleans; at a masked step the states stay as they were and
-            the output repeats the one before, which is zeros at the start.
+        mask: `(batch, timesteps)` of booleans. A masked step keeps the states, and its output
+            repeats the previous output (zeros at the start).
         training: whether dropout is on.
 
     Returns:
         `(batch, width)`, or `(batch, timesteps, width)` with `return_sequences`; with
-        `return_state` a tuple of that and the states.
+        `return_state`, a tuple of this output and the states.
 
     Raises:
-        ValueError: if the size of a state or of the mask is wrong.
+        ValueError: if a state or the mask has the wrong size.
 
     Example:
         >>> import lstm_zoo as lz
@@ -89,7 +90,7 @@ class RNN(LearnsInitialState):
             raise ValueError(f'parallel must be "auto", True or False, got {parallel!r}')
         if parallel is True and not is_parallel(cell):
             raise ValueError(
-                "parallel must not be True for a cell whose gates see its states, got "
+                "parallel must be False or 'auto' for a cell whose gates see its states, got "
                 f"{type(cell).__name__}"
             )
         self.parallel = parallel

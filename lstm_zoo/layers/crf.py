@@ -1,4 +1,4 @@
-"""A linear-chain conditional random field: how tags follow one another, learnt with the rest."""
+"""A linear-chain conditional random field, which learns how tags follow one another."""
 
 import keras
 import numpy as np
@@ -19,12 +19,12 @@ class CRF(keras.layers.Layer):
         p(y \mid x) \propto \exp\Big(a_{y_1} + \sum_t s_t[y_t]
         + \sum_{t > 1} A[y_{t-1}, y_t] + b_{y_T}\Big)
 
-    The scores :math:`s_t` are the layer's input, and pass through it unchanged. Masked steps are
-    no part of the chain.
+    The scores :math:`s_t` are the layer's input and pass through it unchanged. Masked steps are not
+    part of the chain.
 
     Args:
-        num_tags: how many tags there are.
-        class_names: the name of each tag; None if they have none.
+        num_tags: the number of tags.
+        class_names: the names of the tags, or None.
 
     Call arguments:
         scores: `(batch, timesteps, num_tags)`.
@@ -34,7 +34,7 @@ class CRF(keras.layers.Layer):
         The scores.
 
     Raises:
-        ValueError: if `num_tags` is below 2, or there are not as many names.
+        ValueError: if `num_tags` is below 2, or the number of names differs from it.
 
     Example:
         >>> crf = CRF(2)
@@ -54,7 +54,8 @@ class CRF(keras.layers.Layer):
             self.class_names = checked_names("class_names", class_names)
             if len(self.class_names) != num_tags:
                 raise ValueError(
-                    f"class_names must be {num_tags}, got {checks.listed(class_names):.80}"
+                    f"class_names must hold {num_tags} names, one per tag, "
+                    f"got {checks.listed(class_names):.80}"
                 )
         self.supports_masking = True
 
@@ -69,7 +70,7 @@ class CRF(keras.layers.Layer):
         return scores
 
     def log_likelihood(self, scores, tags, mask=None):
-        """The logarithm of the probability of `tags`, `(batch, timesteps)`: `(batch,)`."""
+        """The log probability `(batch,)` of `tags` `(batch, timesteps)`."""
         dtype = scores.dtype
         A, first, last = (ops.cast(w, dtype) for w in (self.transitions, self.first, self.last))
         truth = ops.one_hot(ops.cast(tags, "int32"), self.num_tags, dtype=dtype)
@@ -83,7 +84,7 @@ class CRF(keras.layers.Layer):
             score_now = score + ops.sum((s + joint) * y, axis=-1, keepdims=True)
             new = (total_now, ops.ones_like(seen), y, score_now)
             new = tuple(ops.where(counts, n, old) for n, old in zip(new, carry))
-            return new, new  # TensorFlow's scan collects what is like the carry, and nothing else
+            return new, new  # TensorFlow's scan only collects outputs shaped like the carry
 
         zeros = ops.zeros_like(scores[:, 0])
         start = (zeros, ops.zeros_like(zeros[:, :1], dtype="bool"), zeros, zeros[:, :1])
@@ -93,14 +94,14 @@ class CRF(keras.layers.Layer):
         return ops.where(seen[:, 0], likelihood, 0)
 
     def best_path(self, scores, mask=None):
-        """The likeliest tags by Viterbi's algorithm, `(batch, timesteps)` int32.
+        """The likeliest tags `(batch, timesteps)` int32, by Viterbi's algorithm.
 
-        A masked step repeats the tag before it.
+        A masked step repeats the previous tag.
         """
         dtype = scores.dtype
         A, first, last = (ops.cast(w, dtype) for w in (self.transitions, self.first, self.last))
         target = portable.target()
-        if target is not None:  # a scan is nothing that every file can hold
+        if target is not None:  # some export formats cannot hold a scan
             return portable.best_path(target, A, first, last, scores, mask)
         same = ops.zeros_like(scores[:, 0], dtype="int32") + ops.arange(self.num_tags)
 
@@ -128,13 +129,13 @@ class CRF(keras.layers.Layer):
         return ops.transpose(tags)
 
     def _of_step(self, now):
-        """The parts that `_in_time` put together, at one step, and whether that step counts."""
-        cuts = [*range(self.num_tags, now.shape[-1], self.num_tags)]  # JAX takes a list only
+        """One step of the parts that `_in_time` joined, and whether that step is unmasked."""
+        cuts = [*range(self.num_tags, now.shape[-1], self.num_tags)]  # JAX needs a list
         *parts, counts = ops.split(now, cuts, axis=-1)
         return (*parts, counts > 0)
 
     def named(self, path: np.ndarray):
-        """The names of tags, `(batch, timesteps)`, from 1 for a step's tag and 0 for all others."""
+        """The tag names `(batch, timesteps)` of one-hot tags."""
         return np.array(self.class_names, object)[path.argmax(axis=-1)]
 
     def get_config(self):
@@ -143,9 +144,9 @@ class CRF(keras.layers.Layer):
 
 
 def _in_time(mask, *parts):
-    """One array with the axis of time first: all parts, and 1 where the mask is true.
+    """Join all parts and the mask (as 0 and 1) into one array, with time as its first axis.
 
-    `keras.ops.scan` goes over several arrays on TensorFlow only if their length is known before.
+    On TensorFlow, `keras.ops.scan` runs over several arrays only if it knows their length.
     """
     counts = ops.ones_like(parts[0][..., :1])
     if mask is not None:

@@ -1,4 +1,4 @@
-"""Which layers act on each step of a sequence alone, so that they can be run step by step."""
+"""Layers that act on each step independently, so that they can run step by step."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-# Layers that act on each step alone, unless their axis or function looks along the sequence.
+# Layers that act on each step independently, unless their axis or function spans the sequence.
 _OF_KERAS = """
 Dense EinsumDense Embedding Dropout SpatialDropout1D GaussianNoise GaussianDropout Activation ReLU
 LeakyReLU ELU Softmax LayerNormalization RMSNormalization BatchNormalization Normalization
@@ -22,7 +22,7 @@ _STEPS = 3
 
 
 def each_step_alone(layer_class: type) -> type:
-    """Register a layer class that acts on each step of a sequence alone: a decorator."""
+    """Decorator that registers a layer class as acting on each step independently."""
     _LAYERS.add(layer_class)
     return layer_class
 
@@ -30,20 +30,20 @@ def each_step_alone(layer_class: type) -> type:
 def is_operation(layer, *names: str) -> bool:
     """Whether a node of a model's graph is an operation of `keras.ops`, such as "Cast".
 
-    Keras makes the classes of operations public under no name, so their own name has to do.
+    Keras does not export the classes of its operations, so this compares class names.
     """
     return not isinstance(layer, keras.layers.Layer) and type(layer).__name__ in names
 
 
 def acts_on_each_step(layer, args, kwargs, has_time) -> bool:
-    """Whether a layer gives for a step alone what it gives for it among others.
+    """Whether a layer's output at a step does not depend on the other steps.
 
-    It is registered as one that does, and does so on random numbers.
+    The layer's class must be registered, and the claim must hold on random numbers.
 
     Args:
         layer: a layer that is built.
-        args, kwargs: what it is called with, with Keras's symbolic tensors.
-        has_time: says of such a tensor whether it is `(batch, timesteps, ...)`.
+        args, kwargs: the arguments of its call, with Keras's symbolic tensors.
+        has_time: a function that tells whether a symbolic tensor is `(batch, timesteps, ...)`.
     """
     if type(layer) not in _LAYERS and not is_operation(layer, *_OPERATIONS.split()):
         return False
@@ -63,7 +63,7 @@ def acts_on_each_step(layer, args, kwargs, has_time) -> bool:
             warnings.simplefilter("ignore")
             among = np.split(answer(), _STEPS, axis=1)
             alone = [answer(t) for t in range(_STEPS)]
-    except Exception:  # each backend has its own for a layer that knows one length only
+    except Exception:  # each backend raises another for a layer built for one length only
         return False
     return all(
         a.shape == b.shape and np.allclose(a, b, rtol=1e-2, atol=1e-2)
@@ -72,7 +72,7 @@ def acts_on_each_step(layer, args, kwargs, has_time) -> bool:
 
 
 def _drawer(has_time):
-    """Gives random numbers of the shape and type of a symbolic tensor."""
+    """A function that draws random numbers of a symbolic tensor's shape and dtype."""
     rng = np.random.default_rng(0)
 
     def drawn(one):

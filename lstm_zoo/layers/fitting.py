@@ -1,39 +1,39 @@
-"""The states and the mask that a layer is called with, in the sizes of its sequences."""
+"""Fits the states and the mask of a layer's call to the size of its sequences."""
 
 import keras
 from keras import ops
 
 
 def fitted_states(layer, sequences, states):
-    """The first states of a layer, each `(batch, width)`, from that or from one row for all.
+    """The initial states of a layer, each `(batch, width)`; a single row is repeated.
 
     Raises:
-        ValueError: if a state is missing or of another size.
+        ValueError: if a state is missing or has the wrong size.
     """
     sizes, given = keras.tree.flatten(layer.cell.state_size), keras.tree.flatten(states)
     if len(given) != len(sizes):
         raise ValueError(f"initial_state must hold {len(sizes)} states, got {len(given)}")
     fitted = [_broadcast("initial_state", s, sequences, (size,)) for s, size in zip(given, sizes)]
-    if layer.stateful:  # PyTorch overwrites the variable, while the gradient needs its old value
+    if layer.stateful:  # PyTorch overwrites the variable, but the gradient needs its old value
         fitted = [ops.copy(state) for state in fitted]
     return keras.tree.pack_sequence_as(states, fitted)
 
 
 def fitted_mask(sequences, mask):
-    """A mask as `(batch, timesteps)`, from that, from one row for all or with a last axis of 1.
+    """A mask as `(batch, timesteps)`; repeats a single row and removes a last axis of size 1.
 
     Raises:
-        ValueError: if it is of another size.
+        ValueError: if the mask has the wrong size.
     """
     if mask is None:
         return None
-    if len(mask.shape) == 3 and mask.shape[-1] == 1:  # as Keras's loop takes it too
+    if len(mask.shape) == 3 and mask.shape[-1] == 1:  # Keras's loop accepts this too
         mask = mask[..., 0]
     return _broadcast("mask", mask, sequences, (sequences.shape[1],))
 
 
 def _broadcast(argument, value, sequences, rest):
-    """`value` as `(batch, *rest)`, from that shape or from one row for all."""
+    """`value` as `(batch, *rest)`; a single row is repeated."""
     wanted, got = (sequences.shape[0], *rest), tuple(value.shape)
     fits = len(got) == len(wanted) and all(
         None in (g, w) or g == w or (g == 1 and axis == 0)

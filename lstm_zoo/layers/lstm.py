@@ -1,4 +1,4 @@
-"""`LSTM`, which takes the place of `keras.layers.LSTM`."""
+"""`LSTM`, a drop-in replacement for `keras.layers.LSTM`."""
 
 import keras
 
@@ -12,7 +12,7 @@ _LAYERS: dict[type, type] = {}
 
 
 def runs(cell_class):
-    """Make the decorated layer class the one that runs cells of exactly this class."""
+    """Decorator that registers the layer class that runs cells of exactly this class."""
 
     def decorate(layer_class):
         layer_class.cell_class = cell_class
@@ -23,63 +23,66 @@ def runs(cell_class):
 
 
 def layer_class_of(cell_class):
-    """The layer class that was made for a cell class, or None."""
+    """The layer class registered for a cell class, or None."""
     return _LAYERS.get(cell_class)
 
 
 @runs(LSTMCell)
 class LSTM(LearnsInitialState, keras.layers.LSTM):
-    """A long short-term memory layer, to be used wherever `keras.layers.LSTM` is.
+    """A long short-term memory layer: a faster drop-in for `keras.layers.LSTM`.
 
-    The same arguments with the same meaning, the same numbers, weights that move both ways with
-    `set_weights`, and `isinstance(layer, keras.layers.LSTM)` holds. What differs is inside: the
-    cell is `lstm_zoo.LSTMCell`, which reads like its equations.
+    It takes the same arguments and computes the same numbers. `set_weights` moves weights both
+    ways, and `isinstance(layer, keras.layers.LSTM)` holds. Only the inside differs: the cell is
+    `lstm_zoo.LSTMCell`, whose code reads like the equations.
 
-    On a CPU a native operation runs it, on a GPU cuDNN where Keras would send it, unless it is
-    masked and `use_cudnn` is "auto": cuDNN stops the run at a row that is masked whole
-    (tensorflow/tensorflow issues 36139 and 43103). `lstm_zoo.explain(layer)` says which.
+    On a CPU a native operation runs the layer. On a GPU cuDNN runs it whenever Keras would use
+    cuDNN, except for masked input with `use_cudnn="auto"`, because cuDNN raises an error for a
+    sequence that is masked throughout (tensorflow/tensorflow issues 36139 and 43103).
+    `lstm_zoo.explain(layer)` names the engine.
 
-    In `mixed_bfloat16` and `mixed_float16` inputs, weights and outputs are rounded, and all between
-    two steps is float32 (not so on a GPU), so that a cell state can sum over thousands of steps.
+    In `mixed_bfloat16` and `mixed_float16`, the layer rounds inputs, weights and outputs, but keeps
+    the states float32 between steps (except on a GPU), so that a cell state can sum over thousands
+    of steps.
 
-    For a variant, subclass and set `cell_class`, and `cell_arguments` to the names of the keyword
-    arguments that the cell has beyond those below, as `PeepholeLSTM` does.
+    For a variant, subclass `LSTM` and set `cell_class`; list the cell's further keyword arguments
+    in `cell_arguments`, as `PeepholeLSTM` does.
 
     Args:
-        units: size of the hidden state and of the cell state, a positive whole number.
+        units: size of the hidden state and of the cell state, a positive integer.
         activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
         bias_initializer, unit_forget_bias, kernel_regularizer, recurrent_regularizer,
         bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
-        recurrent_dropout, seed, forget_bias: those of `lstm_zoo.LSTMCell`.
-        activity_regularizer: of the layer's output.
-        return_sequences: whether to return the hidden state of every step or of the last only.
+        recurrent_dropout, seed, forget_bias: as in `lstm_zoo.LSTMCell`.
+        activity_regularizer: regularizer of the layer's output.
+        return_sequences: whether to return the hidden state of every step or only of the last.
         return_state: whether to return the last hidden state and cell state too.
         go_backwards: whether to read the sequence from its end; the output is then reversed too.
-        stateful: whether the last states of a batch are the first states of the next, in `predict`,
-            `evaluate` and `fit` too, on every backend of Keras.
-        unroll: whether to write the loop out, which costs memory and compile time.
+        stateful: whether each batch starts from the last states of the previous batch, in
+            `predict`, `evaluate` and `fit` too, on every Keras backend.
+        unroll: whether to unroll the loop, which costs memory and compile time.
         use_cudnn: "auto", True or False, as in Keras.
-        recompute: whether training keeps the states at every square-root-of-timesteps-th step only
-            and computes those between again, for about a third more time (Chen et al. 2016).
-        learned_initial_state: whether the states before the first step are weights, which start at
-            zero; not for a stateful layer.
-        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras, and what
-            `cell_arguments` lists.
+        recompute: whether training stores the states of every sqrt(timesteps)-th step only and
+            recomputes the others, which saves memory for about a third more time (Chen et al.
+            2016).
+        learned_initial_state: whether the states before the first step are weights that training
+            learns, starting from zero; not for a stateful layer.
+        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras, and the
+            arguments in `cell_arguments`.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
         initial_state: `[h, c]`, each `(batch, units)`; zeros if None.
-        mask: `(batch, timesteps)` of booleans; at a masked step the states stay as they were and
-            the output repeats the one before, which is zeros at the start.
+        mask: `(batch, timesteps)` of booleans. A masked step keeps the states, and its output
+            repeats the previous output (zeros at the start).
         training: whether dropout is on.
 
     Returns:
         `(batch, units)`, or `(batch, timesteps, units)` with `return_sequences`; with
-        `return_state` a tuple of that, `h` and `c`.
+        `return_state`, a tuple of this output, `h` and `c`.
 
     Raises:
         ValueError: if an argument or the rank of `sequences` is wrong, or if `dtype` is float64 on
-            JAX or PyTorch, where Keras computes in float32.
+            JAX or PyTorch, because Keras computes in float32 there.
 
     Example:
         >>> layer = LSTM(8, return_sequences=True)
@@ -148,7 +151,7 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
             name="lstm_cell",
             **{name: kwargs.pop(name) for name in self.cell_arguments if name in kwargs},
         )
-        # keras.layers.LSTM would make a cell of its own here; its parent takes ours.
+        # keras.layers.LSTM would create its own cell here; its parent class accepts ours.
         keras.layers.RNN.__init__(
             self,
             cell,
@@ -161,15 +164,15 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
             **kwargs,
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        # A fused kernel, which Bidirectional may call past inner_loop, knows the plain cell only.
+        # Bidirectional may call a fused kernel instead of inner_loop; it knows only the plain cell.
         self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
         self.recompute = recompute
         self._set_initial_state(learned_initial_state)
         if use_cudnn is True and not cudnn.suits(self):
             raise ValueError(
                 "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
-                'unroll, recurrent_dropout and implementation=1; pass use_cudnn="auto" to fall '
-                "back where cuDNN cannot serve"
+                'unroll, recurrent_dropout and implementation=1; use_cudnn="auto" uses another '
+                "engine if cuDNN cannot run the layer"
             )
         if self.use_cudnn and cudnn.suits(self) and sees_a_gpu():
             self.supports_jit = False  # XLA cannot compile cuDNN's kernel

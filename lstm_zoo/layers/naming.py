@@ -1,4 +1,4 @@
-"""Layers that know words: an Embedding with its vocabulary, an output with its class names."""
+"""Layers that store words: an Embedding with its vocabulary, an output with its class names."""
 
 import keras
 import numpy as np
@@ -9,24 +9,24 @@ from lstm_zoo.texts import Vocabulary
 
 
 def checked_names(argument, value) -> tuple[str, ...]:
-    """The names of classes: strings, each another."""
+    """Check class names: at least two different strings."""
     names = tuple(str(checks.text(argument, one)) for one in checks.listing(argument, value))
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"{argument} must be two names or more, each once, got {names!r:.80}")
+        raise ValueError(f"{argument} must be at least two different names, got {names!r:.80}")
     return names
 
 
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class WordEmbedding(keras.layers.Embedding):
-    """An Embedding that keeps the vocabulary of its words, and masks padding.
+    """An Embedding that stores its vocabulary and masks padding.
 
     Args:
-        vocabulary: a `lz.texts.Vocabulary`, or what its `get_config` gives.
-        output_dim: features of a word.
+        vocabulary: a `lz.texts.Vocabulary`, or the dict from its `get_config`.
+        output_dim: size of the embedding of a word.
 
     Call arguments:
-        inputs: `(batch, timesteps)` whole numbers, of which 0 is padding.
+        inputs: `(batch, timesteps)` whole numbers; 0 is padding.
 
     Returns:
         `(batch, timesteps, output_dim)`.
@@ -51,19 +51,19 @@ class WordEmbedding(keras.layers.Embedding):
         del (
             config["input_dim"],
             config["mask_zero"],
-        )  # they follow from the vocabulary and the class
+        )  # these follow from the vocabulary and the class
         return {**config, "vocabulary": self.vocabulary.get_config()}
 
 
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class NamedDense(keras.layers.Dense):
-    """A Dense layer that gives the probabilities of classes, and keeps the names of these.
+    """A Dense layer that outputs class probabilities and stores the class names.
 
     Args:
-        units: as many as there are classes, or 1 for the probability of the second of two.
+        units: the number of classes, or 1 for the probability of the second of two classes.
         class_names: the name of each class.
-        activation: "softmax"; or "sigmoid", which gives each class a probability of its own.
+        activation: "softmax", or "sigmoid" for independent classes.
 
     Call arguments:
         inputs: `(batch, ..., features)`.
@@ -72,7 +72,7 @@ class NamedDense(keras.layers.Dense):
         `(batch, ..., units)`.
 
     Raises:
-        ValueError: if there are not as many names as classes, or two are the same.
+        ValueError: if the number of names is not the number of classes, or if a name repeats.
 
     Example:
         >>> layer = NamedDense(2, ["low", "high"], activation="softmax")
@@ -93,13 +93,13 @@ class NamedDense(keras.layers.Dense):
 
     @property
     def several(self) -> bool:
-        """Whether a sequence can be of several classes."""
+        """Whether a sequence can belong to several classes."""
         return self.units > 1 and self.activation is keras.activations.sigmoid
 
     def named(self, probabilities: np.ndarray):
-        """The name of the likeliest class: an array of strings without the axis of classes.
+        """The name of the likeliest class, as an array of strings without the class axis.
 
-        With "sigmoid" for several classes, a list of the names of those above one half.
+        For independent classes ("sigmoid"), a list of the names with a probability above 1/2.
         """
         names = np.array(self.class_names, object)
         if self.units == 1:

@@ -1,7 +1,7 @@
-"""Layers on one step of a sequence at a time, with the states that they carry to the next.
+"""Layers that run on one step of a sequence at a time and carry their states to the next step.
 
-To let a layer be run step by step, write a subclass of `OneStep` and register it beside the layer
-with `one_step_of`; a layer that acts on each step alone needs `each_step_alone` only.
+To make your own layer run step by step, write a subclass of `OneStep` and register it for the layer
+with `one_step_of`. A layer that acts on each step independently only needs `each_step_alone`.
 """
 
 import keras
@@ -12,7 +12,7 @@ from lstm_zoo.cells import Cell
 
 
 def state_names(cell) -> list[str]:
-    """What each state of a cell is called, in the order in which a layer returns them."""
+    """The name of each state of a cell, in the order in which a layer returns them."""
     count = len(keras.tree.flatten(cell.state_size))
     usual = {1: ("hidden_state",), 2: ("hidden_state", "cell_state")}.get(count)
     if isinstance(cell, keras.layers.StackedRNNCells) or not usual:
@@ -21,24 +21,24 @@ def state_names(cell) -> list[str]:
 
 
 class OneStep(keras.layers.Layer):
-    """A layer on a sequence of one step, and what it knows of the steps before.
+    """Runs a layer on one step, given its state after the previous steps.
 
     A subclass defines `states_of` and `call`; its states are zeros before the first step.
 
     Args:
-        layer: the layer, whose weights it shares.
-        name: of the new layer.
+        layer: the original layer, whose weights are shared.
+        name: the name of the new layer.
 
     Call arguments:
         sequence: `(batch, 1, features)`.
-        states: a list of `(batch, width)`, as `states_of` names them.
+        states: a list of `(batch, width)`, in the order of `states_of`.
         mask: `(batch, 1)`, or None.
 
     Returns:
         The layer's output for all steps so far, and the states after the step.
     """
 
-    gives_sequences = False  # whether the output has an axis of time
+    gives_sequences = False  # whether the output has a time axis
 
     def __init__(self, layer: keras.layers.Layer, name: str):
         super().__init__(name=name, dtype=layer.dtype_policy, autocast=False)
@@ -46,11 +46,11 @@ class OneStep(keras.layers.Layer):
         self.built = True
 
     def states_of(self, features: int) -> list[tuple[str, int, str]]:
-        """The name, width and dtype of each state, for inputs of so many features."""
+        """The name, width and dtype of each state, for inputs with `features` features."""
         raise NotImplementedError
 
     def compute_mask(self, sequence, mask=None):
-        # Of this layer's results only a sequence has one.
+        # Only a sequence has a mask, not the states.
         states = self.states_of(sequence.shape[-1])
         return (mask if self.gives_sequences else None, *[None] * len(states))
 
@@ -59,7 +59,7 @@ _CLASSES: dict[type, type[OneStep]] = {}
 
 
 def one_step_of(*layer_classes: type):
-    """Register a subclass of `OneStep` for layers of exactly these classes: a decorator."""
+    """Decorator that registers a subclass of `OneStep` for layers of exactly these classes."""
 
     def decorate(one_step_class):
         _CLASSES.update(dict.fromkeys(layer_classes, one_step_class))
@@ -69,15 +69,17 @@ def one_step_of(*layer_classes: type):
 
 
 def one_step_class(layer) -> type[OneStep] | None:
-    """The `OneStep` for a layer, or None: of any recurrent layer, whose cell says what a step is,
-    and of the layer classes that are registered."""
+    """The `OneStep` class for a layer, or None.
+
+    All recurrent layers have one, because their cell defines a step, and so do registered classes.
+    """
     if isinstance(layer, keras.layers.RNN):
         return Recurrence
     return _CLASSES.get(type(layer))
 
 
 def renewed(new, old, mask):
-    """The new states of samples whose step is not masked, and the old states of the others."""
+    """The new states, except for samples whose step is masked: they keep their old states."""
     if mask is None:
         return new
     return [ops.where(mask[:, :1], n, o) for n, o in zip(new, old)]
@@ -88,7 +90,7 @@ class Recurrence(OneStep):
 
     def __init__(self, layer, name):
         if layer.go_backwards:
-            raise ValueError(f"layer {layer.name!r} must not go backwards")
+            raise ValueError(f"layer {layer.name!r} must not go backwards to be streamed")
         if layer.return_state:
             raise ValueError(f"layer {layer.name!r} must not return its states to be streamed")
         super().__init__(layer, name)
@@ -102,21 +104,21 @@ class Recurrence(OneStep):
         names, sizes = state_names(cell), keras.tree.flatten(cell.state_size)
         if not _gives_its_first_state(cell):
             names, sizes = [*names, "output"], [*sizes, cell.output_size]
-        if not self.starts_from_zeros:  # before the first step that counts, the output is zeros
+        if not self.starts_from_zeros:  # before the first unmasked step, the output is zeros
             names, sizes = [*names, "seen"], [*sizes, 1]
         return [(name, size, self._dtype_of_states()) for name, size in zip(names, sizes)]
 
     def _dtype_of_states(self):
-        """Float32 for half precision too, as between the steps of a whole sequence."""
+        """Float32 for half precision too, as in a run over a whole sequence."""
         own_call = getattr(type(self.layer.cell), "call", None) is not Cell.call
         return self.layer.compute_dtype if own_call else wide(self.layer.compute_dtype)
 
     def call(self, sequence, states, mask=None):
         cell, states = self.layer.cell, list(states)
         seen = 1 if self.starts_from_zeros else states.pop()
-        if not self.starts_from_zeros:  # then what is carried is the difference from the first
+        if not self.starts_from_zeros:  # the states are stored as differences from the first
             first = keras.tree.flatten(self.layer.get_initial_state(1))
-            first += [0.0] * (len(states) - len(first))  # an output that is kept
+            first += [0.0] * (len(states) - len(first))  # for a stored output
             states = [ops.add(state, one) for state, one in zip(states, first)]
         structure = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [0]
         flat = states[: len(keras.tree.flatten(structure))]

@@ -1,6 +1,6 @@
-"""One vector from a whole sequence: its mean, its largest values, or a weighted mean learnt.
+"""Pools a sequence into one vector: its mean, its largest values, or a learned weighted mean.
 
-Steps that are masked count for nothing; a sequence that is masked whole gives zeros.
+Masked steps are ignored. A sequence whose steps are all masked becomes zeros.
 """
 
 import keras
@@ -11,7 +11,7 @@ from lstm_zoo.layers.one_step import OneStep, one_step_of, renewed
 
 
 class _OverTime(keras.layers.Layer):
-    """`(batch, timesteps, features)` to `(batch, width)`; the mask ends here."""
+    """`(batch, timesteps, features)` to `(batch, width)`; the mask is not passed on."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -23,7 +23,7 @@ class _OverTime(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class MeanOverTime(_OverTime):
-    """The mean of the steps that count.
+    """The mean over the unmasked steps.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
@@ -48,9 +48,9 @@ class MeanOverTime(_OverTime):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class MaxOverTime(_OverTime):
-    """The largest value of each feature over the steps that count.
+    """The largest value of each feature over the unmasked steps.
 
-    Call arguments and result as of `MeanOverTime`.
+    The call takes and returns the same as `MeanOverTime`.
 
     Example:
         >>> steps = ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
@@ -63,22 +63,22 @@ class MaxOverTime(_OverTime):
         if mask is None:
             return ops.max(sequences, axis=1)
         mask = ops.cast(mask, "bool")[..., None]
-        lowest = ops.cast(-6e4, sequences.dtype)  # float16 has no lower whole ten thousand
+        lowest = ops.cast(-6e4, sequences.dtype)  # near the lowest float16, -65504
         largest = ops.max(ops.where(mask, sequences, lowest), axis=1)
         return ops.where(ops.any(mask, axis=1), largest, 0)
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class AttentionOverTime(_OverTime):
-    r"""A mean over time whose weights are learnt.
+    r"""A mean over time with learned weights.
 
     .. math::
         a_t = \mathrm{softmax}_t(v \cdot \tanh(W h_t + b)), \qquad y = \sum_t a_t h_t
 
     Args:
-        units: width of :math:`W h_t`; that of the input if None.
+        units: width of :math:`W h_t`; None uses the width of the input.
 
-    Call arguments and result as of `MeanOverTime`.
+    The call takes and returns the same as `MeanOverTime`.
 
     Raises:
         ValueError: if `units` is not a positive whole number.
@@ -103,7 +103,7 @@ class AttentionOverTime(_OverTime):
         self.built = True
 
     def scores(self, sequences):
-        """How much each step matters before the softmax: `(..., features)` to `(...)`."""
+        """The score of each step before the softmax: `(..., features)` to `(...)`."""
         hidden = ops.tanh(ops.matmul(sequences, self.kernel) + self.bias)
         return ops.sum(hidden * ops.cast(self.query, hidden.dtype), axis=-1)
 
@@ -127,8 +127,8 @@ class _PoolingStep(OneStep):
     def __init__(self, layer, name):
         if getattr(layer, "data_format", "channels_last") != "channels_last":
             raise ValueError(
-                f"layer {layer.name!r} must pool over time to be streamed, data_format "
-                f"'channels_last', got {layer.data_format!r}"
+                f"layer {layer.name!r} must pool over time to be streamed, with "
+                f"data_format='channels_last', got {layer.data_format!r}"
             )
         if getattr(layer, "keepdims", False):
             raise ValueError(
@@ -165,7 +165,7 @@ class _MaxStep(_PoolingStep):
 
 @one_step_of(AttentionOverTime)
 class _AttentionStep(_PoolingStep):
-    """The softmax so far: the weighted sum and the weights' sum, both over exp of the largest."""
+    """A running softmax: the weighted sum and the sum of weights, scaled by exp(largest score)."""
 
     def states_of(self, features):
         widths = {"total": features, "weights": 1, "largest": 1}

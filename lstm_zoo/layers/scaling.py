@@ -1,4 +1,4 @@
-"""Features brought to mean 0 and deviation 1: of all that training has met, or of each window."""
+"""Layers that scale features to mean 0 and standard deviation 1."""
 
 import keras
 from keras import ops
@@ -10,24 +10,26 @@ from lstm_zoo.layers.each_step import each_step_alone
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class RunningNormalization(keras.layers.Layer):
-    """Each feature less its mean and divided by its standard deviation, as met in training so far.
+    """Scale each feature to mean 0 and standard deviation 1, using running statistics.
 
-    Every batch of a training counts before it is scaled, each step as much as any other; outside
-    of training nothing changes, and before the first batch the input comes out as it is. Unlike
-    `keras.layers.Normalization` it needs no data beforehand; unlike
-    `keras.layers.BatchNormalization` it does the same in training as after it, in batches of any
-    size. A feature that has never changed is not divided. `trainable = False` stops the count.
+    During training the layer adds each batch to its statistics before scaling it; all steps count
+    equally. Outside training the statistics do not change. Before the first batch the layer
+    returns its input unchanged. Unlike `keras.layers.Normalization` it needs no data beforehand.
+    Unlike `keras.layers.BatchNormalization` it computes the same in training and inference, for any
+    batch size. Constant features are centred but not divided. `trainable = False` freezes the
+    statistics.
 
     Call arguments:
         inputs: `(batch, timesteps, features)`, or any shape whose last axis is the features.
-        training: whether to count these inputs.
-        mask: of the shape of `inputs` less its last axis, or None; masked steps do not count.
+        training: whether to add these inputs to the statistics.
+        mask: booleans with the shape of `inputs` without its last axis, or None; masked steps do
+            not count.
 
     Returns:
         The scaled inputs, of the same shape.
 
     Raises:
-        ValueError: if the inputs have other features than those that it was built for.
+        ValueError: if the number of features differs from the one that the layer was built for.
 
     Example:
         >>> import numpy as np
@@ -38,7 +40,7 @@ class RunningNormalization(keras.layers.Layer):
         [[[0.0], [2.0]]]
 
     Source:
-        Chan, Golub & LeVeque 1983 (means and variances of parts together),
+        Chan, Golub & LeVeque 1983 (combining means and variances of parts),
         https://doi.org/10.1080/00031305.1983.10483115.
     """
 
@@ -61,12 +63,12 @@ class RunningNormalization(keras.layers.Layer):
         mean, variance = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
         if training and self.trainable:
             mean, variance = self._counted(x, mask, mean, variance)
-        changed = variance > 1e-10 * mean * mean  # else it is rounding, of float32
+        changed = variance > 1e-10 * mean * mean  # below this, it is float32 rounding error
         spread = ops.sqrt(ops.where(changed, variance, 1.0))
         return ops.cast((x - mean) / spread, self.compute_dtype)
 
     def _counted(self, x, mask, mean, variance):
-        """Mean and variance with the steps of a batch, which are kept."""
+        """Update and return the mean and variance with the steps of a batch."""
         x = ops.stop_gradient(x)
         seen = ops.ones_like(x[..., :1])
         if mask is not None:
@@ -94,24 +96,26 @@ class RunningNormalization(keras.layers.Layer):
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's own, with the statistics of the whole batch on every replica.
+    """Keras's batch normalization with the statistics of the whole batch on every replica.
 
-    `keras.layers.BatchNormalization` takes those of each replica's samples, or with `synchronized`
-    those of all samples, masked steps included.
+    `keras.layers.BatchNormalization` uses the statistics of each replica's own samples. With
+    `synchronized` it uses all samples, but includes masked steps.
 
     Args:
-        kwargs: those of `keras.layers.BatchNormalization`.
+        kwargs: as for `keras.layers.BatchNormalization`.
 
     Call arguments:
         inputs: `(batch, timesteps, features)`, or any shape whose last axis is the features.
-        training: whether to normalise by these inputs and to count them.
-        mask: of the shape of `inputs` less its last axis, or None; masked steps do not count.
+        training: whether to normalise by the statistics of these inputs and to add them to the
+            moving averages.
+        mask: booleans with the shape of `inputs` without its last axis, or None; masked steps do
+            not count.
 
     Returns:
         The normalised inputs, of the same shape.
 
     Raises:
-        ValueError: as Keras's layer does.
+        ValueError: as `keras.layers.BatchNormalization` does.
 
     Example:
         >>> import numpy as np
@@ -126,7 +130,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     of_all_replicas = True
 
-    # Keras's own method, of the statistics of a batch: it has no public one to override.
+    # Keras computes a batch's statistics in this private method; no public one can be overridden.
     def _moments(self, inputs, mask):
         rank = len(inputs.shape)
         axes = [axis for axis in range(rank) if axis != self.axis % rank]
@@ -145,7 +149,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class Normalization(keras.layers.Normalization):
-    """Keras's own, which refuses one feature in place of several instead of repeating it."""
+    """Keras's `Normalization`, except that it refuses one feature instead of repeating it."""
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -156,5 +160,5 @@ class Normalization(keras.layers.Normalization):
 
 
 def _of_width(x, width):
-    """`x`, or an error: a graph traced for any last axis would repeat one feature for all."""
+    """`x`, or an error if its width differs: a graph would silently repeat a single feature."""
     return x if x.shape[-1] is not None else ops.reshape(x, (*ops.shape(x)[:-1], width))

@@ -1,4 +1,4 @@
-"""Numbers of any size around an LSTM: windows and targets scaled, a forecast to start from."""
+"""Layers around an LSTM for raw series: scale windows and targets, add a simple forecast."""
 
 import keras
 import numpy as np
@@ -12,18 +12,18 @@ from lstm_zoo.layers.one_step import OneStep, one_step_of
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class WindowScale(keras.layers.Layer):
-    """Take off each feature's mean over time, and divide by its standard deviation.
+    """Subtract each feature's mean over time and divide by its standard deviation.
 
-    A feature that does not change within a window becomes zeros. Its deviation is then the
-    geometric mean of those that training has met, or 1.
+    A feature that is constant within a window becomes zeros. Its deviation is then the geometric
+    mean of the deviations seen in training, or 1.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
-        training: whether the deviations of these windows count.
+        training: whether the deviations of these windows count towards that mean.
         mask: `(batch, timesteps)` of booleans or None; masked steps do not count.
 
     Returns:
-        The scaled sequences, the means and the deviations `(batch, 1, features)`.
+        The scaled sequences, and the means and deviations, each `(batch, 1, features)`.
 
     Example:
         >>> scaled, mean, spread = WindowScale()(ops.convert_to_tensor([[[10.0], [30.0]]]))
@@ -57,7 +57,7 @@ class WindowScale(keras.layers.Layer):
         mean = ops.sum(x * weights, axis=1, keepdims=True) / steps
         centred = x - mean
         variance = ops.sum(centred * centred * weights, axis=1, keepdims=True) / steps
-        changes = variance > 1e-12 * mean * mean  # else it is rounding, of float32
+        changes = variance > 1e-12 * mean * mean  # below this, it is float32 rounding error
         spread = ops.sqrt(ops.where(changes, variance, 1.0))
         usual = ops.convert_to_tensor(self.log_spread)
         if training and self.trainable:
@@ -67,7 +67,7 @@ class WindowScale(keras.layers.Layer):
         return ops.cast(scaled, self.compute_dtype), mean, spread
 
     def _counted(self, changes, spread, usual):
-        """The mean of the logarithms of all deviations so far, which is kept."""
+        """Update and return the mean of the logarithms of all deviations so far."""
         logs = ops.stop_gradient(ops.where(changes, ops.log(spread) - usual, 0.0))
         apart, new = ops.sum(logs, axis=(0, 1)), ops.sum(ops.cast(changes, logs.dtype), axis=(0, 1))
         apart, new = sums_over_replicas(apart, new)
@@ -86,15 +86,15 @@ class WindowScale(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class ScaledBack(keras.layers.Layer):
-    """A forecast on the scale of the first features of its window.
+    """Scale a forecast back to the units of its window; the inverse of `WindowScale`.
 
     Args:
-        num_targets: how many features are forecast; where more than one, they are an axis.
+        num_targets: number of forecast features; several form an axis of the forecast.
         quantiles: whether the last axis holds quantiles.
 
     Call arguments:
-        inputs: the forecast `(batch, horizon)`, with an axis for several targets and one for
-            quantiles; the means and the deviations that `WindowScale` gave.
+        inputs: a list of the forecast, `(batch, horizon)` with optional axes for targets and for
+            quantiles, and the means and deviations from `WindowScale`.
 
     Returns:
         The forecast, scaled back.
@@ -113,7 +113,7 @@ class ScaledBack(keras.layers.Layer):
 
     def call(self, inputs):
         forecast, mean, spread = inputs
-        # One target and no quantiles: (batch, 1) fits (batch, horizon).
+        # With one target and no quantiles, (batch, 1) broadcasts to (batch, horizon).
         mean, spread = (part[..., : self.num_targets] for part in (mean, spread))
         if self.num_targets == 1:
             mean, spread = mean[..., 0], spread[..., 0]
@@ -128,30 +128,30 @@ class ScaledBack(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class SeasonalLinear(keras.layers.Layer):
-    """A seasonal naive forecast, and what a linear map of the window adds to it.
+    """A seasonal naive forecast plus a linear map of the window.
 
-    Each step ahead starts from the value one season before it. A linear map of all steps of the
-    target's own past is added; its weights start at zero, so an untrained layer repeats the last
-    season. All targets share the map.
+    Each forecast step starts from the value one season earlier. The layer adds a linear map of the
+    target's whole past. The weights of the map start at zero, so an untrained layer repeats the
+    last season. All targets share the map.
 
     Args:
         horizon: steps to forecast.
-        season: steps after which the series repeats itself; 1 repeats the last value.
-        num_targets: how many of the first features to forecast.
+        season: period of the series in steps; 1 repeats the last value.
+        num_targets: number of features to forecast, the first ones of the input.
 
     Call arguments:
-        sequences: `(batch, timesteps, features)`. The map needs a fixed number of timesteps and is
-            left out where it is open.
+        sequences: `(batch, timesteps, features)`. The map needs a fixed number of timesteps; if
+            `timesteps` is None, the layer has no map.
         mask: `(batch, timesteps)` of booleans or None. A masked step counts as 0, which is the mean
-            of the window after `WindowScale`; the newest steps may be masked, as in sequences that
-            are padded at their end.
+            of the window after `WindowScale`. The newest steps may be masked, as in sequences
+            padded at their end.
 
     Returns:
         `(batch, horizon)`, or `(batch, horizon, num_targets)` for several targets.
 
     Raises:
-        ValueError: if an argument is no whole number of at least 1, or the sequences are shorter
-            than a season, or of an open length with a `season` above 1.
+        ValueError: if an argument is not a whole number of at least 1, if the sequences are shorter
+            than a season, or if `timesteps` is None and `season` is above 1.
 
     Example:
         >>> import numpy as np
@@ -174,8 +174,8 @@ class SeasonalLinear(keras.layers.Layer):
         timesteps = input_shape[1]
         if self.season > 1 and (timesteps is None or timesteps < self.season):
             raise ValueError(
-                f"season must be at most the timesteps that the model reads, got {self.season} "
-                f"and {'an open number' if timesteps is None else timesteps} of them"
+                f"season must be at most the number of timesteps, got season={self.season} and "
+                f"timesteps={timesteps}"
             )
         self.kernel = None
         if timesteps is not None:
@@ -201,7 +201,7 @@ class SeasonalLinear(keras.layers.Layer):
 
 
 def _ending_with_the_newest(past, mask):
-    """Each row moved so that its last unmasked step is the last; masked steps are zeros."""
+    """Each row shifted so that its last unmasked step comes last; masked steps become zeros."""
     mask = ops.cast(mask, "int32")
     places = ops.arange(ops.shape(past)[1], dtype="int32")
     masked = places[-1] - ops.max(mask * places, axis=1, keepdims=True)  # at the end of each row
@@ -212,7 +212,7 @@ def _ending_with_the_newest(past, mask):
 
 @one_step_of(WindowScale, SeasonalLinear)
 class _WholeWindow(OneStep):
-    """A refusal: these layers need the whole window before its first step."""
+    """Raises an error for layers that need the whole window before its first step."""
 
     def __init__(self, layer, name):
         raise ValueError(
@@ -224,20 +224,20 @@ class _WholeWindow(OneStep):
 @each_step_alone
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class TargetScale(keras.layers.Layer):
-    """Estimates of unit size, brought to the size of the targets.
+    """Scale predictions of unit size to the mean and standard deviation of the targets.
 
-    The mean and the standard deviation of the targets are weights that are not trained. `lz.fit`
-    and `fit` of a model of `build_regressor` set them from `y` before the first training step;
-    until then the layer changes nothing.
+    The mean and standard deviation are weights that are not trained. `lz.fit`, and `fit` of a model
+    from `build_regressor`, set them from `y` before the first training step. Until then the layer
+    changes nothing.
 
     Call arguments:
         inputs: `(batch, ..., outputs)`.
 
     Returns:
-        The inputs times the deviation plus the mean, of the same shape.
+        The inputs times the deviation, plus the mean; the same shape.
 
     Raises:
-        ValueError: if `adapt` gets targets of another width.
+        ValueError: if the targets passed to `adapt` have another number of outputs.
 
     Example:
         >>> import numpy as np
@@ -265,9 +265,9 @@ class TargetScale(keras.layers.Layer):
         return bool(ops.convert_to_numpy(self.adapted))
 
     def adapt(self, targets) -> None:
-        """Take mean and deviation of the targets, of each output its own; NaN is left out.
+        """Measure the mean and deviation of each output's targets, ignoring NaN.
 
-        Only the first call counts: a model that goes on learning keeps its scale.
+        Only the first call has an effect, so that a model keeps its scale when it trains again.
 
         Args:
             targets: `(samples,)` or `(samples, ..., outputs)`.
@@ -277,13 +277,13 @@ class TargetScale(keras.layers.Layer):
         width = self.mean.shape[0]
         values = np.asarray(targets, dtype="float64")
         if values.size % width or (width > 1 and values.shape[-1] != width):
-            raise ValueError(f"targets must be (samples, {width}), got {values.shape}")
+            raise ValueError(f"targets must be (samples, {width}), got shape {values.shape}")
         values = values.reshape(-1, width)
         values = np.where(np.isfinite(values), values, np.nan)
         if np.isnan(values).all(axis=0).any():
             return
         mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-        changes = deviation > 1e-10 * np.abs(mean)  # else it is rounding
+        changes = deviation > 1e-10 * np.abs(mean)  # below this, it is rounding error
         self.mean.assign(mean)
         self.deviation.assign(np.where(changes, deviation, 1.0))
         self.adapted.assign(1.0)

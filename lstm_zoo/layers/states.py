@@ -1,4 +1,4 @@
-"""The states of a recurrent layer: learned at the start, and kept from batch to batch."""
+"""The states of a recurrent layer: learned initial states, and states kept between batches."""
 
 import itertools
 
@@ -7,7 +7,7 @@ from keras import ops
 
 
 class LearnsInitialState(keras.layers.RNN):
-    """A layer that can start from learned states, and keeps its states on every backend."""
+    """A layer that can learn its initial states, and stays stateful on every backend."""
 
     learned_initial_state = False
 
@@ -30,10 +30,10 @@ class LearnsInitialState(keras.layers.RNN):
             ]
 
     def _replace_states(self):
-        """Replace Keras's state variables by ones that keep what is assigned to them.
+        """Replace Keras's state variables by variables that keep assigned values.
 
-        On PyTorch a half-precision layer would assign to a temporary copy of them; on JAX each
-        needs a name of its own.
+        On PyTorch, a half-precision layer would assign to a temporary copy of Keras's variables. On
+        JAX, each variable needs its own name.
         """
         numbers = itertools.count()
         self.states[:] = keras.tree.map_structure(  # the list itself Keras must not track
@@ -50,9 +50,9 @@ class LearnsInitialState(keras.layers.RNN):
 
     @property
     def variables(self):
-        """All variables of the layer, as in Keras; on JAX the states of a stateful layer too.
+        """All variables of the layer, as in Keras; on JAX also the states of a stateful layer.
 
-        Keras's trainer for JAX carries only these from batch to batch.
+        Keras's trainer for JAX carries only the listed variables from batch to batch.
         """
         states = keras.tree.flatten(getattr(self, "states", None) or [])
         return super().variables + (states if keras.backend.backend() == "jax" else [])
@@ -61,15 +61,15 @@ class LearnsInitialState(keras.layers.RNN):
         """Set the states of a stateful layer to zeros.
 
         Raises:
-            ValueError: on JAX between two batches of `fit` or `evaluate`, while Keras's trainer
+            ValueError: on JAX between two batches of `fit` or `evaluate`, when Keras's trainer
                 holds the states.
         """
         try:
             super().reset_state()
         except TypeError as problem:
             raise ValueError(
-                f"reset_state of {self.name} must not be called between two batches on JAX, where "
-                "the trainer holds the states; call model.jax_state_sync() before it"
+                f"reset_state of {self.name} must not be called between two batches on JAX: "
+                "the trainer holds the states; call model.jax_state_sync() first"
             ) from problem
 
     def get_initial_state(self, batch_size):
@@ -79,7 +79,7 @@ class LearnsInitialState(keras.layers.RNN):
             ops.broadcast_to(ops.cast(start, self.compute_dtype), (batch_size, start.shape[1]))
             for start in self.initial_states
         ]
-        nested = keras.tree.is_nested(self.cell.state_size)  # of stacked cells a list of lists
+        nested = keras.tree.is_nested(self.cell.state_size)  # a list of lists for stacked cells
         return keras.tree.pack_sequence_as(self.cell.state_size, states) if nested else states
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""A model that reads one step at a time, made from a model of whole sequences."""
+"""Turns a model of whole sequences into a model that reads one step at a time."""
 
 import collections
 import inspect
@@ -13,24 +13,24 @@ from lstm_zoo.layers.one_step import one_step_class
 
 
 def step_model(model: keras.Model) -> keras.Model:
-    """The same model, one step at a time: it takes a step and its states, and gives them back.
+    """Convert a model to run one step at a time; it takes and returns its states.
 
-    Its output after step t is that of `model` for the first t steps; weights are shared. A step
-    that is masked leaves the states as they are.
+    The output after step t equals the output of `model` for the first t steps. Both models share
+    their weights. A masked step does not change the states.
 
     Args:
-        model: with one input, `(batch, timesteps, features)` or tokens `(batch, timesteps)`, made
-            of recurrent layers that read forwards, of pooling over time, and of layers that do the
-            same to each step or stand behind all of these.
+        model: a model with one input, `(batch, timesteps, features)` or tokens
+            `(batch, timesteps)`. It may contain recurrent layers that read forwards, pooling over
+            time, layers that act on each step independently, and any layers after the pooling.
 
     Returns:
         A `keras.Model` from `[step, *states]`, of shapes `(batch, features)` and `(batch, width)`,
-        to `[output, *states after]`. Before the first step, states are zeros: a stateful model
-        then is as after `reset_states`.
+        to `[output, *new_states]`. The states before the first step are zeros, as a stateful
+        model's after `reset_states`.
 
     Raises:
-        ValueError: naming the layer that needs all steps at once, or those that have not come yet;
-            or for a model whose `predict` decodes whole sequences, as a tagger's with `crf=True`.
+        ValueError: if a layer needs later steps (the message names it), or if the `predict` of the
+            model decodes whole sequences, as in a tagger with `crf=True`.
 
     Example:
         >>> import lstm_zoo as lz
@@ -58,9 +58,9 @@ def step_model(model: keras.Model) -> keras.Model:
     walk = _Walk()
     sequence = ops.expand_dims(step, 1)
     walk.timed.append(sequence)
-    graph = keras.Model(model.inputs, model.outputs)  # a Sequential is one too
-    # Keras has no public way to call a model's layers in order on other inputs: clone_model wants
-    # all inputs of the result to be those of the model.
+    graph = keras.Model(model.inputs, model.outputs)  # for a Sequential too
+    # Keras has no public way to call a model's layers in order on other inputs: clone_model needs
+    # the same inputs as the model.
     [output] = keras.tree.flatten(
         graph._run_through_graph([sequence], operation_fn=lambda layer: layer, call_fn=walk)
     )
@@ -70,12 +70,12 @@ def step_model(model: keras.Model) -> keras.Model:
 
 
 class _Walk:
-    """Calls the layers of a model on a sequence of one step, and collects the states."""
+    """Calls the layers of a model on a one-step sequence and collects their states."""
 
     def __init__(self):
         self.before, self.after = [], []
-        self.calls = collections.Counter()  # of a layer by name
-        self.timed = []  # tensors that have an axis of time
+        self.calls = collections.Counter()  # of each layer, by name
+        self.timed = []  # tensors with a time axis
 
     def has_time(self, tensor):
         return any(tensor is one for one in self.timed)
@@ -85,17 +85,18 @@ class _Walk:
         timed = any(self.has_time(one) for one in given)
         if timed and isinstance(layer, keras.layers.Bidirectional):
             raise ValueError(
-                f"layer {layer.name!r} must not be bidirectional: it needs the end of the sequence "
-                "for its first step"
+                f"layer {layer.name!r} must not be bidirectional to be streamed: its first step "
+                "needs the end of the sequence; build the model with bidirectional=False"
             )
         if timed and one_step_class(layer):
             return self._with_states(layer, *args, **kwargs)
         if timed and not acts_on_each_step(layer, args, kwargs, self.has_time):
             raise ValueError(
                 f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: it "
-                "needs more than the steps so far, or is unknown"
+                "needs later steps, or is an unknown layer (lstm_zoo/layers/one_step.py shows how "
+                "to register your own)"
             )
-        # A cast to the type that a tensor has gives that tensor itself, with its mask.
+        # Casting a tensor to its own dtype returns the same tensor, with its mask.
         same = is_operation(layer, "Cast") and layer.dtype == args[0].dtype
         output = args[0] if same else layer(*args, **kwargs)
         if timed:
@@ -108,12 +109,12 @@ class _Walk:
         name = layer.name if again == 1 else f"{layer.name}_{again}"
         one_step = one_step_class(layer)(layer, f"{name}_step")
         if initial_state is not None:
-            raise ValueError(f"layer {name!r} must start from states of its own to be streamed")
+            raise ValueError(f"layer {name!r} must not get an initial_state to be streamed")
         states = [
             keras.Input((width,), name=f"{name}_{state}", dtype=dtype)
             for state, width, dtype in one_step.states_of(sequence.shape[-1])
         ]
-        # Keras stores a mask as an argument only where it casts no input; else it is on the tensor.
+        # Keras stores a mask as an argument only if it casts no input; else it is on the tensor.
         if mask is None and "mask" in inspect.signature(layer.call).parameters:
             mask = get_keras_mask(sequence)
         output, *after = one_step(sequence, states, mask=mask)

@@ -1,4 +1,4 @@
-"""The layers of the LSTM's variants, and the layer for any cell by name."""
+"""The layers for LSTM variants, and `layer_for`, which finds the layer for any cell."""
 
 import inspect
 
@@ -9,7 +9,7 @@ from lstm_zoo.cells import Cell, CoupledLSTMCell, PeepholeLSTMCell
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.lstm import LSTM, layer_class_of, runs
 
-# What is the layer's own where a layer is made around a cell; the rest is the cell's.
+# The options that belong to the layer; all others belong to the cell.
 OF_THE_LAYER = {
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
     *("zero_output_for_mask", "recompute", "activity_regularizer", "name", "dtype", "trainable"),
@@ -20,11 +20,11 @@ KERAS = {"gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 @runs(PeepholeLSTMCell)
 class PeepholeLSTM(LSTM):
-    """`LSTM` with `lstm_zoo.PeepholeLSTMCell` inside (Gers & Schmidhuber 2000).
+    """An `LSTM` layer with the cell `lstm_zoo.PeepholeLSTMCell` (Gers & Schmidhuber 2000).
 
     Args:
-        units, ...: those of `LSTM`, and
-        peephole_initializer: how the peepholes start; zeros if not given.
+        units, ...: the arguments of `LSTM`.
+        peephole_initializer: initializer of the peephole weights; zeros by default.
 
     Example:
         >>> layer = PeepholeLSTM(8)
@@ -37,7 +37,7 @@ class PeepholeLSTM(LSTM):
 
 @runs(CoupledLSTMCell)
 class CoupledLSTM(LSTM):
-    """`LSTM` with `lstm_zoo.cells.CoupledLSTMCell` inside (Greff et al. 2017).
+    """An `LSTM` layer with the cell `lstm_zoo.cells.CoupledLSTMCell` (Greff et al. 2017).
 
     Example:
         >>> layer = CoupledLSTM(8)
@@ -47,7 +47,7 @@ class CoupledLSTM(LSTM):
 
 
 def reads_times(cell) -> bool:
-    """Whether a cell, or the cell of this name, reads times beside values (`Cell.reads_times`).
+    """Whether a cell, or the cell of this name, reads a time feature (`Cell.reads_times`).
 
     >>> reads_times("time_gap"), reads_times("gru")
     (True, False)
@@ -58,13 +58,13 @@ def reads_times(cell) -> bool:
 
 
 def _makes_layers(layer_class):
-    """Whether this is a class of recurrent layers that are made of their units."""
+    """Whether this is a recurrent layer class that takes `units`."""
     recurrent = isinstance(layer_class, type) and issubclass(layer_class, keras.layers.RNN)
     return recurrent and "units" in inspect.signature(layer_class.__init__).parameters
 
 
 def _makes_cells(cell_class):
-    """Whether this is a class that Keras can run as a cell: called with inputs and states."""
+    """Whether Keras can run this class as a cell, called with inputs and states."""
     if (
         not isinstance(cell_class, type)
         or issubclass(cell_class, keras.layers.RNN)
@@ -76,14 +76,14 @@ def _makes_cells(cell_class):
 
 
 def _around(layer_class, cell_class, units, options):
-    """A layer around a new cell, each with the options that are its own."""
+    """A layer around a new cell; each gets the options that belong to it."""
     of_cell = {k: v for k, v in options.items() if k not in OF_THE_LAYER}
     of_layer = {k: v for k, v in options.items() if k in OF_THE_LAYER}
     return layer_class(cell_class(units, dtype=options.get("dtype"), **of_cell), **of_layer)
 
 
 def _check_stateful(layer_class, options):
-    """Refuse what Keras's own layers do wrong: their states get lost, or training fails."""
+    """Refuse stateful Keras layers on backends where they lose their states or fail to train."""
     backend = keras.backend.backend()
     if (
         options.get("stateful")
@@ -98,7 +98,7 @@ def _check_stateful(layer_class, options):
 
 
 def names() -> list[str]:
-    """What `layer_for` knows by name: every registered cell, and Keras's own two.
+    """The names that `layer_for` knows: all registered cells, and two layers of Keras.
 
     >>> names()[-2:]
     ['gru', 'simple_rnn']
@@ -107,21 +107,21 @@ def names() -> list[str]:
 
 
 def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
-    """The layer that runs a cell, in the quickest way there is.
+    """The fastest layer that runs a given cell.
 
     Args:
-        cell: one of `names()`; a cell class that takes `units`, of LSTM Zoo, of Keras or your own;
-            or the class of a recurrent layer that does.
+        cell: one of `names()`; or a class that takes `units`, of a cell or of a recurrent layer,
+            from LSTM Zoo, from Keras or your own.
         units: size of the state.
-        **options: `return_sequences`, `name` and whatever else `keras.layers.RNN` takes; and what
-            the cell takes, such as `recurrent_dropout` or `kernel_regularizer`.
+        **options: arguments of `keras.layers.RNN`, such as `return_sequences` and `name`, and of
+            the cell, such as `recurrent_dropout` and `kernel_regularizer`.
 
     Returns:
         A recurrent layer.
 
     Raises:
-        ValueError: if `cell` is none of these, or `units` no whole number of at least 1; or if
-            `stateful` is True for a layer or cell of Keras on JAX or PyTorch, where it does not
+        ValueError: if `cell` is none of these, or `units` is not a whole number of at least 1; or
+            if `stateful` is True for a layer or cell of Keras on JAX or PyTorch, which does not
             keep its states in `fit` and `predict`.
 
     Example:

@@ -16,7 +16,7 @@ def _norm(name):
 
 
 class _Block(keras.layers.Layer):
-    """`(batch, timesteps, width)` to the same; a mask lets no masked step into the memory."""
+    """`(batch, timesteps, width)` to the same shape; masked steps do not enter the memory."""
 
     def __init__(self, heads: int = 4, kernel_size: int = 4, **kwargs):
         super().__init__(**kwargs)
@@ -26,7 +26,7 @@ class _Block(keras.layers.Layer):
         self.supports_masking = True
 
     def _blocks(self, name, count, width):
-        """A kernel that mixes the features of each of `count` blocks by themselves."""
+        """A kernel with `count` blocks, each of which mixes its own features."""
         size = width // count
         spread = keras.initializers.RandomNormal(stddev=math.sqrt(2 / (5 * size)))
         return self.add_weight((count, size, size), spread, name=name)
@@ -40,7 +40,7 @@ class _Block(keras.layers.Layer):
         self.convolution_bias = self.add_weight((width,), "zeros", name="convolution_bias")
 
     def _convolved(self, x):
-        """Each feature with those of the steps before it, through SiLU."""
+        """A causal convolution of each feature over time, followed by SiLU."""
         padded = ops.pad(x, [[0, 0], [self.kernel_size - 1, 0], [0, 0]])
         steps = ops.shape(x)[1]
         y = sum(
@@ -50,7 +50,7 @@ class _Block(keras.layers.Layer):
         return ops.silu(y + ops.cast(self.convolution_bias, x.dtype))
 
     def _normed_heads(self, h):
-        """`(batch, timesteps, heads * d)` with mean 0 and variance 1 in each head, times a gain."""
+        """Scale each head of `(batch, timesteps, heads * d)` to mean 0, variance 1; apply gain."""
         shape, h = ops.shape(h), ops.cast(h, wide(self.compute_dtype))
         h = ops.reshape(h, (*shape[:2], self.heads, h.shape[-1] // self.heads))
         h = h - ops.mean(h, axis=-1, keepdims=True)
@@ -67,7 +67,7 @@ class _Block(keras.layers.Layer):
 
 
 def by_block(x, kernel):
-    """`x` `(..., count * size)` times each block of a kernel `(count, size, size)` by itself."""
+    """Multiply each block of `x` `(..., count * size)` by its own kernel `(count, size, size)`."""
     count, size, _ = kernel.shape
     y = ops.einsum(
         "bthd,hdo->btho",
@@ -81,17 +81,18 @@ def by_block(x, kernel):
 class MLSTMBlock(_Block):
     r"""A residual block with an mLSTM inside, computed for all steps at once (Beck et al. 2024).
 
-    The input is normalised and projected up, to the mLSTM's side and to a gate. On the first side,
-    queries and keys come from a causal convolution over time, values do not; the gates of the
-    mLSTM see all three. Its heads are normalised, what the convolution gave is added, the gate
-    (through SiLU) lets some of it through, and what is projected down is added to the input.
+    The block normalises its input and projects it up twice: into the mLSTM branch and into a gate.
+    In the mLSTM branch, queries and keys come from a causal convolution over time, values come from
+    the projection itself, and the gates of the mLSTM see all three. The block then normalises the
+    heads, adds the output of the convolution, multiplies by the gate (after SiLU), projects down,
+    and adds the input.
 
     Args:
-        heads: of the mLSTM.
-        expansion: how much wider than the input it is inside.
-        kernel_size: steps that the convolution sees.
-        block_size: features that are mixed for queries, keys and values; must divide the inner
-            width, as must `heads`.
+        heads: number of heads of the mLSTM.
+        expansion: inner width divided by the width of the input.
+        kernel_size: timesteps that the convolution sees.
+        block_size: number of features that each block of the query, key and value projections
+            mixes. Both `block_size` and `heads` must divide the inner width.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -102,7 +103,7 @@ class MLSTMBlock(_Block):
         `(batch, timesteps, width)`.
 
     Raises:
-        ValueError: if a size is not a positive whole number, or does not divide the inner width.
+        ValueError: if a size is not a positive integer, or does not divide the inner width.
 
     Example:
         >>> tuple(MLSTMBlock(heads=2)(ops.ones((2, 5, 8))).shape)
@@ -183,9 +184,9 @@ class MLSTMBlock(_Block):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class SLSTMOfHeadsCell(SLSTMCell):
-    """An sLSTM whose input is what its gates see already, and whose heads recur by themselves.
+    """An sLSTM whose input is already projected to its gates, and whose heads are independent.
 
-    `recurrent_kernel` is `(heads, d, 4, d)`.
+    The shape of `recurrent_kernel` is `(heads, d, 4, d)`.
     """
 
     z_weights = ()
@@ -216,17 +217,18 @@ class SLSTMOfHeadsCell(SLSTMCell):
 class SLSTMBlock(_Block):
     r"""A residual block with an sLSTM inside, then one with a feed-forward part (Beck et al. 2024).
 
-    The input is normalised; input and forget gate see a causal convolution of it, candidate and
-    output gate do not. The heads of the sLSTM recur and are normalised by themselves. The second
-    part is GELU of one projection times another, projected back.
+    The block normalises its input. The input and forget gates see a causal convolution of it, the
+    candidate and the output gate see it directly. The heads of the sLSTM are independent, and each
+    is normalised separately. The feed-forward part multiplies the GELU of one projection by another
+    projection, and projects the product back.
 
     Args:
-        heads: of the sLSTM; must divide the width.
-        expansion: how much wider than the input the feed-forward part is inside.
-        kernel_size: steps that the convolution sees.
+        heads: number of heads of the sLSTM; must divide the width.
+        expansion: inner width of the feed-forward part divided by the width of the input.
+        kernel_size: timesteps that the convolution sees.
         **kwargs: `name`, `dtype`, `trainable`.
 
-    Call arguments and result as of `MLSTMBlock`; time grows with timesteps.
+    The call takes and returns the same as `MLSTMBlock`; time grows linearly with timesteps.
 
     Raises:
         ValueError: if a size is not positive, or `heads` does not divide the width.

@@ -295,7 +295,7 @@ def test_forecast_is_of_the_shape_that_is_promised(options, shape):
             lambda: lz.build_classifier(
                 (5, 1), 2, optimizer=keras.optimizers.SGD(), learning_rate=0.1
             ),
-            "learning_rate must be None where optimizer",
+            "learning_rate must be None if optimizer is an object",
         ),
     ],
 )

@@ -96,11 +96,11 @@ def test_masked_steps_are_no_part_of_a_forecast(windows, end):
 
 
 def test_a_season_longer_than_the_window_is_refused():
-    with pytest.raises(ValueError, match="season must be at most the timesteps .* got 12 and 8"):
+    with pytest.raises(ValueError, match="season must be at most .* season=12 and timesteps=8"):
         lz.build_forecaster((8, 1), 3, season=12)
-    with pytest.raises(ValueError, match="an open number"):
+    with pytest.raises(ValueError, match="timesteps=None"):
         lz.build_forecaster((None, 1), 3, season=12)
-    with pytest.raises(ValueError, match="season must be None where windows are not scaled"):
+    with pytest.raises(ValueError, match="season must be None if windows are not scaled"):
         lz.build_forecaster((24, 1), 3, season=12, scale_windows=False)
 
 

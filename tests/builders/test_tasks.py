@@ -268,7 +268,7 @@ def test_lstm_fcn_has_the_layers_of_the_paper():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lz.build_tagger((5, 1), 2, crf=True, loss="mse"), "loss must be None with crf"),
+        (lambda: lz.build_tagger((5, 1), 2, crf=True, loss="mse"), "loss must be None if crf"),
         (lambda: lz.build_tagger((5, 1), 1), "num_classes must be"),
         (lambda: lz.build_language_model(1), "vocabulary_size must be"),
         (lambda: lz.build_autoencoder((5, 1), lstm_units=()), "lstm_units must be"),
@@ -280,16 +280,19 @@ def test_lstm_fcn_has_the_layers_of_the_paper():
             lambda: lz.build_lstm_fcn(
                 (5, 1), 2, differences=True, mask_value=0, dimension_shuffle=False
             ),
-            "mask_value must be None where differences",
+            "mask_value must be None if differences",
         ),
         (lambda: lz.build_lstm_fcn((5, 1), 2, noise=-1), "noise must be at least 0, got -1"),
-        (lambda: lz.build_lstm_fcn((5, 1), 2, filters=8), "kernel_sizes must be as many"),
+        (lambda: lz.build_lstm_fcn((5, 1), 2, filters=8), "kernel_sizes must have as many"),
         (lambda: lz.translate(Chain(np.eye(4)), [3], start=1, end=2), "source must have 2 axes"),
         (lambda: lz.translate(Chain(np.eye(4)), [[3]], start=9, end=2), "start must be"),
         (lambda: lz.sample(lz.build_language_model(5), [7], 2), "prompt must hold whole numbers"),
         (lambda: lz.sample(lz.build_language_model(5), [1], 2, top_k=6), "top_k must be"),
         (lambda: lz.sample(lz.build_language_model(5), [1], 2, temperature=-1), "temperature must"),
-        (lambda: lz.anomaly_scores(lz.build_regressor((5, 1)), np.ones((2, 5, 1))), "give back"),
+        (
+            lambda: lz.anomaly_scores(lz.build_regressor((5, 1)), np.ones((2, 5, 1))),
+            "model must have an output of its input's shape",
+        ),
     ],
 )
 def test_bad_argument_is_named(call, message):
