@@ -11,7 +11,7 @@ from lstm_zoo.spelling import no_attribute
 
 __version__ = "0.2.0"
 
-# The names stand in __init__.pyi; each is loaded at first use.
+# __init__.pyi lists the names; each is loaded at first use.
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
@@ -22,7 +22,7 @@ def __getattr__(name):
 
 
 def _is_the_command():
-    """Whether this is the command lstm-zoo, which answers --help before it loads anything heavy."""
+    """Whether this process is the command lstm-zoo, which answers --help without TensorFlow."""
     return os.path.basename(sys.argv[0]) == "lstm-zoo" or sys.orig_argv[1:3] == ["-m", "lstm_zoo"]
 
 

@@ -1,4 +1,4 @@
-"""What depends on Keras's backend: TensorFlow or none, and the precision of numbers."""
+"""Everything that depends on Keras's backend: whether TensorFlow is used, and precision."""
 
 import contextlib
 import contextvars
@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 
 import keras
 
-# Keras hands masks to losses and metrics beside the tensors, and has no public way to them.
+# Keras attaches masks to the tensors that losses and metrics get; no public function reads them.
 from keras.src.backend import get_keras_mask as get_keras_mask
 from keras.src.backend import set_keras_mask as set_keras_mask
 
 tf: Any = importlib.import_module("tensorflow") if keras.backend.backend() == "tensorflow" else None
-"""The module, or None: what needs it says so when it is called."""
+"""The TensorFlow module, or None; functions that need it raise an error when called."""
 
 F = TypeVar("F", bound=Callable)
 
@@ -25,7 +25,7 @@ def sees_a_gpu() -> bool:
 
 
 def needs_tensorflow(function: F) -> F:
-    """Make a call of `function` end in one sentence where Keras's backend is another."""
+    """Decorator: calling the function raises a clear error if the backend is not TensorFlow."""
 
     @functools.wraps(function)
     def checked(*args, **options):
@@ -43,26 +43,26 @@ def needs_tensorflow(function: F) -> F:
 def check_precision(dtype: str) -> None:
     """Refuse float64 on JAX and PyTorch, where Keras silently computes in float32.
 
-    `keras.ops.matmul` does on PyTorch, `keras.ops.tanh` on JAX even with its 64-bit mode on.
+    On PyTorch `keras.ops.matmul` does so, on JAX `keras.ops.tanh` does, even in 64-bit mode.
 
     Args:
-        dtype: what a layer computes in, such as "float32".
+        dtype: the dtype that a layer computes in, such as "float32".
 
     Raises:
-        ValueError: if it is "float64" and the backend is not TensorFlow.
+        ValueError: if `dtype` is "float64" and the backend is not TensorFlow.
     """
     backend = keras.backend.backend()
     if dtype == "float64" and backend != "tensorflow":
         raise ValueError(
-            f"dtype must not be 'float64' on the {backend} backend, where Keras computes parts of "
-            "it in float32; set KERAS_BACKEND=tensorflow"
+            f"dtype must not be 'float64' on the {backend} backend, because Keras computes parts "
+            "in float32 there; set KERAS_BACKEND=tensorflow"
         )
 
 
 def wide(dtype: str) -> str:
-    """The precision of a recurrence: float32 for the half precisions, else `dtype` itself.
+    """The precision of a recurrence: float32 for half precision, otherwise `dtype`.
 
-    A sum over many steps stops growing in half precision: in bfloat16, 4 + 0.01 is 4.
+    In half precision, a sum over many steps stops growing: in bfloat16, 4 + 0.01 is 4.
 
     >>> wide("bfloat16"), wide("float64")
     ('float32', 'float64')
@@ -75,7 +75,7 @@ _counts: contextvars.ContextVar = contextvars.ContextVar("counts", default=None)
 
 @contextlib.contextmanager
 def counted_as(fraction) -> Iterator[None]:
-    """Let what a replica computes in the block count as `fraction` in `sums_over_replicas`."""
+    """Multiply by `fraction` what this replica adds in `sums_over_replicas` within the block."""
     token = _counts.set(fraction)
     try:
         yield
@@ -84,10 +84,10 @@ def counted_as(fraction) -> Iterator[None]:
 
 
 def sums_over_replicas(*tensors) -> tuple:
-    """Each tensor summed over the replicas of a step, on each of them; itself where there is one.
+    """Each tensor summed over all replicas of a step; unchanged if there is only one replica.
 
-    A layer that keeps or uses a statistic of a batch needs it, so that several replicas do what
-    one does.
+    Layers that use a statistic of the batch call this, so that several replicas compute the same as
+    one.
     """
     context = tf.distribute.get_replica_context() if tf is not None else None
     if context is None or context.num_replicas_in_sync == 1:

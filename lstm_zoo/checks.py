@@ -1,6 +1,6 @@
-"""One sentence for each kind of wrong input: every public function says it in the same words.
+"""Argument checks with consistent messages, shared by all public functions.
 
-Each check takes the argument's name and its value, and gives the value back, of the right type.
+Each check takes the name and the value of an argument and returns the value with the right type.
 """
 
 import difflib
@@ -12,9 +12,9 @@ import numpy as np
 
 
 def count(argument, value, least=1, below=None):
-    """A whole number from `least` on, and `below` a limit if there is one, as an int.
+    """Check a whole number of at least `least` and, if given, less than `below`; returns an int.
 
-    NumPy's integers are whole numbers; True is not.
+    NumPy's integers are accepted, True is not.
 
     >>> count("units", np.int64(8))
     8
@@ -30,7 +30,7 @@ def count(argument, value, least=1, below=None):
 
 
 def listing(argument, value):
-    """What can be gone through, as a list.
+    """Check an iterable; returns a list.
 
     >>> listing("names", ("a", "b"))
     ['a', 'b']
@@ -42,7 +42,7 @@ def listing(argument, value):
 
 
 def counts(argument, value, least=0):
-    """A tuple of whole numbers, at least `least` of them.
+    """Check a tuple or list of at least `least` whole numbers; returns a tuple.
 
     >>> counts("lstm_units", [64, 32])
     (64, 32)
@@ -53,7 +53,7 @@ def counts(argument, value, least=0):
 
 
 def fraction(argument, value, below_one=False):
-    """A number from 0 to 1, or from 0 to below 1, as a float."""
+    """Check a number from 0 to 1, or from 0 to below 1; returns a float."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not 0 <= value <= 1 or (below_one and value == 1):
         wanted = "0 to below 1" if below_one else "0 to 1"
@@ -62,7 +62,7 @@ def fraction(argument, value, below_one=False):
 
 
 def positive(argument, value):
-    """A finite number above 0, as it came."""
+    """Check a finite number above 0; returns it unchanged."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not 0 < value < float("inf"):
         raise ValueError(f"{argument} must be a number above 0, got {value!r}")
@@ -70,7 +70,7 @@ def positive(argument, value):
 
 
 def number(argument, value):
-    """A finite number, as a float."""
+    """Check a finite number; returns a float."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not np.isfinite(value):
         raise ValueError(f"{argument} must be a finite number, got {value!r}")
@@ -78,7 +78,7 @@ def number(argument, value):
 
 
 def rising_fractions(argument, values):
-    """Fractions between 0 and 1, each larger than the one before, as a tuple of floats.
+    """Check increasing fractions between 0 and 1; returns a tuple of floats.
 
     >>> rising_fractions("quantiles", [0.1, 0.9])
     (0.1, 0.9)
@@ -98,7 +98,7 @@ def rising_fractions(argument, values):
 
 
 def generator(argument, value):
-    """A `numpy.random.Generator` from a seed, one as it came, or from None a new one each time."""
+    """A `numpy.random.Generator` from a seed, a generator, or None for a new random one."""
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError):
@@ -109,14 +109,14 @@ def generator(argument, value):
 
 
 def text(argument, value):
-    """A text, as it came."""
+    """Check a string; returns it unchanged."""
     if not isinstance(value, str):
-        raise ValueError(f"{argument} must be a text, got {value!r:.80}")
+        raise ValueError(f"{argument} must be a string, got {value!r:.80}")
     return value
 
 
 def path(argument, value):
-    """A path of a file or a folder, as a `pathlib.Path`."""
+    """Check the path of a file or folder; returns a `pathlib.Path`."""
     try:
         return pathlib.Path(value)
     except TypeError:
@@ -124,20 +124,22 @@ def path(argument, value):
 
 
 def model(argument, value, *kinds, built=False):
-    """A `keras.Model`, or a layer of one of `kinds`; if `built`, one whose output is known."""
+    """Check a `keras.Model` or a layer of one of `kinds`; `built` requires a known output."""
     import keras
 
     if not isinstance(value, (keras.Model, *kinds)):
         raise ValueError(f"{argument} must be a keras.Model, got {value!r:.80}")
     if built and getattr(value, "output_shape", None) is None:
-        raise ValueError(f"{argument} must be built: give it a keras.Input, got {value!r:.80}")
+        raise ValueError(
+            f"{argument} must be built: start it with a keras.Input, got {value!r:.80}"
+        )
     return value
 
 
 def of_keras(argument, value):
-    """What a name, a configuration or an object means to Keras as an initializer, optimizer, ...
+    """Resolve a name, a configuration or an object with Keras's `initializers.get` and the like.
 
-    The last word of the argument's name says which.
+    The last word of the argument's name selects `initializers`, `optimizers`, ...
 
     >>> of_keras("bias_initializer", "zeros").get_config()
     {}
@@ -147,14 +149,14 @@ def of_keras(argument, value):
     kind = argument.split("_")[-1]
     try:
         return getattr(keras, f"{kind}s").get(value)
-    except Exception as problem:  # where a configuration is none, Keras may raise any
+    except Exception as problem:  # Keras may raise any exception for a bad configuration
         raise ValueError(
-            f"{argument} must be one of keras.{kind}s or the name of one, got {value!r:.80}"
+            f"{argument} must be an object from keras.{kind}s or its name, got {value!r:.80}"
         ) from problem
 
 
 def one_of(argument, value, known):
-    """One of the names in `known`; a wrong one is answered with the nearest that is right.
+    """Check that a name is in `known`; the error suggests the nearest known name.
 
     >>> one_of("cell", "lstn", ["lstm", "gru"])
     Traceback (most recent call last):
@@ -169,7 +171,7 @@ def one_of(argument, value, known):
 
 
 def listed(names):
-    """The names as a sentence has them.
+    """The names separated by commas, for a sentence.
 
     >>> listed(["lstm", "gru"])
     'lstm, gru'
@@ -178,7 +180,7 @@ def listed(names):
 
 
 def span(counts):
-    """Whole numbers as a sentence has them: the one that all are, or the least and the most.
+    """The range of whole numbers, for a sentence; a single number if all are equal.
 
     >>> span([3, 8, 5])
     '3 to 8'
@@ -189,7 +191,7 @@ def span(counts):
 
 
 def near(wrong, right):
-    """A question after the nearest of the right names, whatever their case; or nothing.
+    """The question "did you mean ...?" with the nearest right name, ignoring case; or "".
 
     >>> near("LSTM", ["simple_rnn", "lstm"])
     "; did you mean 'lstm'?"
@@ -200,29 +202,28 @@ def near(wrong, right):
 
 
 def unmasked(argument, value):
-    """The same, if it is not a NumPy array with masked numbers: what is below the mask is no data.
+    """Refuse a NumPy array with masked numbers, because values below the mask are not data.
 
     >>> unmasked("x", np.ma.masked_array([1.0, 2.0], mask=[False, True]))
     Traceback (most recent call last):
-    ValueError: x must not have masked numbers, got 1; fill them first, such as x.filled(0.0)
+    ValueError: x must not have masked numbers, got 1; fill them first, for example x.filled(0.0)
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(
             f"{argument} must not have masked numbers, got {np.ma.count_masked(value)}; fill them "
-            f"first, such as {argument}.filled(0.0)"
+            f"first, for example {argument}.filled(0.0)"
         )
     return value
 
 
 def array(argument, value, *ranks):
-    """An array of numbers, not empty, with one of `ranks` axes (any if none is named)."""
+    """Check a non-empty array of numbers whose number of axes is one of `ranks`, if given."""
     unmasked(argument, value)
     try:
         result = np.asarray(value)
     except (TypeError, ValueError) as problem:
         raise ValueError(
-            f"{argument} must be an array of numbers whose rows are of one length, "
-            f"got {value!r:.80}"
+            f"{argument} must be an array of numbers with rows of equal length, got {value!r:.80}"
         ) from problem
     if result.dtype.kind not in "biuf" and result.dtype.name != "bfloat16":
         raise ValueError(f"{argument} must be an array of numbers, got dtype {result.dtype}")
@@ -235,7 +236,7 @@ def array(argument, value, *ranks):
 
 
 def finite(argument, value, *ranks):
-    """The same, and neither NaN nor infinity in it.
+    """Check an array as `array` does, and refuse NaN and infinity.
 
     >>> finite("x", [1.0, float("nan")])
     Traceback (most recent call last):
@@ -249,7 +250,7 @@ def finite(argument, value, *ranks):
 
 
 def shape(argument, got, wanted):
-    """A shape that fits `wanted`, in which None fits any size and a name says what an axis is.
+    """Check that a shape fits `wanted`; None and axis names in `wanted` fit any size.
 
     >>> shape("mask", (3, 5), (3, None))
     (3, 5)

@@ -1,6 +1,6 @@
-"""What an object says of itself in a notebook: a small table, with a curve in each row.
+"""How objects show themselves in a notebook: a small table with a curve in each row.
 
-The curves are SVG, made when a notebook asks for them: nothing here imports matplotlib.
+The curves are SVG, made when the notebook displays them; nothing here imports matplotlib.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ SIZE, MARGIN, MOST_POINTS = (160, 26), 3, 320
 
 
 def curve(values: npt.ArrayLike, title: str, colour: str = PLAIN) -> str:
-    """An `<img>` of numbers over time or over epochs, from the lowest to the highest of them.
+    """An `<img>` with a curve of numbers over time or epochs, scaled to their range.
 
     Args:
         values: `(points,)`; NaN and infinity leave gaps.
-        title: what a screen reader says.
-        colour: of the line.
+        title: the text for screen readers.
+        colour: the colour of the line.
 
     Returns:
-        HTML that needs no script, which a notebook shows before it is trusted.
+        HTML without scripts, so that an untrusted notebook shows it too.
 
     Example:
         >>> curve([0.0, 1.0, 0.5], "loss")[:16]
@@ -59,7 +59,7 @@ def curve(values: npt.ArrayLike, title: str, colour: str = PLAIN) -> str:
     lines = ""
     for piece in np.ma.clump_unmasked(np.ma.masked_invalid(values)):
         points = [f"{a:.1f},{b:.1f}" for a, b in zip(x[piece], y[piece])]
-        points *= 2 if len(points) == 1 else 1  # a line of no length is a dot
+        points *= 2 if len(points) == 1 else 1  # a line of zero length is drawn as a dot
         lines += f'<polyline points="{" ".join(points)}"/>'
     drawing = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
@@ -72,7 +72,7 @@ def curve(values: npt.ArrayLike, title: str, colour: str = PLAIN) -> str:
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """An HTML table; cells that start with `<img` are pictures, all others are text.
+    """An HTML table; cells that start with `<img` stay HTML, all others are escaped.
 
     >>> table("one", ["a"], [["x < y"]]).count("x &lt; y")
     1
@@ -87,12 +87,12 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -
 
 
 def words(name: str) -> str:
-    """`"forget_gate"` as a reader wants it: `"forget gate"`."""
+    """A name for readers: `"forget_gate"` becomes `"forget gate"`."""
     return name.replace("_", " ")
 
 
 def number(value: npt.ArrayLike) -> str:
-    """Three digits of a number, with a true minus sign.
+    """A number with three significant digits and a typographic minus sign.
 
     >>> number(-0.12345)
     '−0.123'
@@ -101,7 +101,7 @@ def number(value: npt.ArrayLike) -> str:
 
 
 def span(values: npt.ArrayLike) -> tuple[float, float]:
-    """The lowest and the highest of the finite numbers; NaN if there is none.
+    """The lowest and the highest finite number; NaN if there are none.
 
     >>> span([2.0, np.nan, 1.0])
     (1.0, 2.0)
@@ -112,7 +112,7 @@ def span(values: npt.ArrayLike) -> tuple[float, float]:
 
 
 def mean(values: np.ndarray, axis: tuple[int, ...] | int | None = None) -> np.ndarray:
-    """The mean of what is not NaN; NaN where there is nothing else.
+    """The mean ignoring NaN; NaN if all values are NaN, without a warning.
 
     >>> float(mean(np.array([1.0, np.nan, 3.0])))
     2.0

@@ -1,4 +1,4 @@
-"""Writes a file or a folder whole or not at all, and says where the package's own files are."""
+"""Writes files and folders atomically, and locates the package's own files."""
 
 import contextlib
 import os
@@ -16,34 +16,35 @@ _ASIDE = "~old"  # in the name of a folder that is being replaced
 
 
 def folders(name):
-    """Where the files of `name`, "datasets" or "results", may be: in a wheel, in a checkout."""
+    """The folders that may hold the "datasets" or "results": in a wheel, and in a checkout."""
     in_checkout = {"datasets": "datasets", "results": "notebooks/results"}[name]
     return _PACKAGE / f"_{name}", _CHECKOUT / in_checkout
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike, folder: bool = False) -> Iterator[pathlib.Path]:
-    """A temporary path beside `path`, renamed to `path` if the block ends well, removed if not.
+    """Replace a file or folder atomically: write to a temporary path, then rename it to `path`.
 
-    The block writes a file or a folder there. A full disk or a kill leaves what was at `path`
-    before. A replaced file keeps its mode; a link keeps pointing to what is written. Temporary
-    files that killed processes of this machine left beside `path` are removed.
+    The block writes a file or a folder to the temporary path. If the block raises an error, if the
+    disk is full or the process is killed, the old content of `path` stays. A replaced file keeps
+    its mode; a link keeps its target, which gets the new content. Temporary files that killed
+    processes of this machine left next to `path` are removed.
 
     Args:
-        path: what to write.
-        folder: whether a folder at `path` is replaced with all it holds; else only an empty one is.
+        path: the file or folder to write.
+        folder: whether to replace a folder that is not empty; False refuses it.
 
     Raises:
-        ValueError: if `path` is no path, or a folder that holds something and `folder` is False.
+        ValueError: if `path` is not a path, or is a folder that is not empty and `folder` is False.
         OSError: if nothing can be written there.
     """
     path = pathlib.Path(os.path.realpath(checks.path("path", path)))
     if not folder and _holds_something(path):
-        raise ValueError(f"path must not be a folder that holds something, got {str(path)!r}")
+        raise ValueError(f"path must not be a folder that holds files, got {str(path)!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.stem}~{_host()}~{os.getpid()}{path.suffix}")
-    _remove(temporary)  # of a killed process with this process's number, as in a container
+    _remove(temporary)  # a killed process may have had this process's id, as in a container
     try:
         yield temporary
         for written in [temporary, *temporary.rglob("*")] if temporary.is_dir() else [temporary]:
@@ -59,10 +60,10 @@ def replacing(path: str | os.PathLike, folder: bool = False) -> Iterator[pathlib
 
 @contextlib.contextmanager
 def _moved_aside(path):
-    """Clear the place of a folder that holds something, over which the system renames nothing.
+    """Rename a folder with content during the block, because a rename cannot replace it.
 
-    A kill within the block leaves the old folder under its other name; `remove_leftovers` moves it
-    back.
+    A kill within the block leaves the old folder under its temporary name; `remove_leftovers` moves
+    it back.
     """
     if not _holds_something(path):
         yield
@@ -81,7 +82,7 @@ def _moved_aside(path):
 def remove_leftovers(folder: pathlib.Path) -> None:
     """Remove temporary files that dead processes of this machine left in a folder.
 
-    A folder that one of them had moved aside, and not yet replaced, gets its name back.
+    A folder that such a process moved aside and did not replace gets its name back.
     """
     for path in pathlib.Path(folder).glob(f".*~{_host()}~*"):
         of_process = re.search(r"~(\d+)(\.[^~]*)?$", path.name)
@@ -120,8 +121,8 @@ def _remove(path):
 
 
 def _sync(path):
-    """Make the system write what it holds of a file or a folder to the disk."""
-    with contextlib.suppress(PermissionError):  # Windows opens no folder
+    """Flush a file or a folder to the disk."""
+    with contextlib.suppress(PermissionError):  # Windows cannot open folders
         handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
         try:
             os.fsync(handle)

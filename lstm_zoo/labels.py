@@ -1,4 +1,4 @@
-"""Labels of any kind as the whole numbers that a classifier is trained on."""
+"""Converts labels of any kind to the integers that a classifier is trained on."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ __all__ = ["Labels", "encode_labels", "encode_tags"]
 
 
 class Labels(NamedTuple):
-    """Labels as whole numbers, `(samples,)` or `(samples, timesteps)` int32, and their names."""
+    """Labels as integers, `(samples,)` or `(samples, timesteps)` int32, and the class names."""
 
     y: np.ndarray
     names: tuple[str, ...]
@@ -26,20 +26,19 @@ class Labels(NamedTuple):
 
 
 def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> Labels:
-    """Labels of any kind as whole numbers from 0 on, and their names.
+    """Convert labels to integers that start at 0, and return the class names.
 
     Args:
-        labels: `(samples,)` of strings, booleans, whole numbers (as floats too) or a pandas column;
-            or one-hot rows `(samples, classes)`.
-        names: of the classes, in the order of the numbers they get, as an earlier call gave them:
-            for test labels, those of the training labels. None takes the labels that occur,
-            in rising order.
+        labels: `(samples,)` strings, booleans or whole numbers (floats too), a pandas column, or
+            one-hot rows `(samples, classes)`.
+        names: the class names in the order of their integers. For test labels, pass the names
+            that the call for the training labels returned. None uses the sorted labels.
 
     Returns:
         `Labels(y, names)`.
 
     Raises:
-        ValueError: if a label is missing, is not among `names`, or a row is not one-hot.
+        ValueError: if a label is missing or not in `names`, or if a row is not one-hot.
 
     Example:
         >>> y, names = encode_labels(["run", "walk", "run"])
@@ -58,7 +57,7 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
             "lz.encode_tags takes a list of tags for each sentence"
         ) from problem
     if values.ndim == 1 and not hasattr(labels, "dtype"):
-        values = np.asarray(labels, object)  # else NumPy makes text of a number beside text
+        values = np.asarray(labels, object)  # else NumPy turns numbers next to strings into strings
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.size == 0:
@@ -77,7 +76,9 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
     if names is None:
         kinds = {kind for kind, _ in texts}
         if len(kinds) > 1:
-            raise ValueError(f"labels must be of one kind, got {checks.listed(sorted(kinds))}")
+            raise ValueError(
+                f"labels must all be of the same kind, got {checks.listed(sorted(kinds))}"
+            )
         order = sorted(set(values))
         names = tuple(dict.fromkeys(_text(value)[1] for value in order))
     else:
@@ -86,29 +87,29 @@ def encode_labels(labels: npt.ArrayLike, names: Sequence[str] | None = None) -> 
     unknown = sorted({text for _, text in texts} - set(numbers))
     if unknown:
         raise ValueError(
-            f"labels must be among {checks.listed(names)}, got {unknown[0]!r}"
+            f"labels must be one of {checks.listed(names)}, got {unknown[0]!r}"
             f"{checks.near(unknown[0], names)}"
         )
     return Labels(np.array([numbers[text] for _, text in texts], dtype="int32"), names)
 
 
 def encode_tags(tags: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Labels:
-    """A list of tags for each sentence as whole numbers, padded with 0 to the longest.
+    """Convert a list of tags per sentence to integers, padded with 0 to the longest sentence.
 
-    The values at padded steps do not matter to a model that masks them, as a model built with
-    `vocabulary=` does. `lz.fit` takes the tags of such a model as they are, without this function.
+    A model built with `vocabulary=` masks padded steps, so their values do not matter. `lz.fit`
+    takes the tags of such a model as strings, without this function.
 
     Args:
-        tags: a list of lists of strings, a tag for each word.
-        names: of the tags, in the order of the numbers they get, as an earlier call gave them. None
-            takes the tags that occur, in rising order.
+        tags: a list of lists of strings, one tag per word.
+        names: the tag names in the order of their integers, as an earlier call returned them. None
+            uses the sorted tags.
 
     Returns:
-        `Labels(y, names)`, of which `y` is `(samples, timesteps)` int32.
+        `Labels(y, names)`, where `y` is `(samples, timesteps)` int32.
 
     Raises:
-        ValueError: naming the first row that is no list of strings, or a tag that is not among
-            `names`.
+        ValueError: if a row is not a list of strings, or a tag is not in `names`; the message names
+            the row.
 
     Example:
         >>> encode_tags([["DET", "NOUN", "VERB"], ["NOUN"]])
@@ -122,29 +123,29 @@ def encode_tags(tags: Sequence[Sequence[str]], names: Sequence[str] | None = Non
 
 
 def numbered(name, rows, names) -> list[list[int]]:
-    """Rows of strings as rows of their places in `names`.
+    """Rows of strings as rows of their indices in `names`.
 
     Args:
-        name: what an error calls the rows.
+        name: the name of the rows in an error message.
         rows: lists of strings.
-        names: each another.
+        names: different strings.
 
     Raises:
-        ValueError: naming the first string that is not in `names`, and its row.
+        ValueError: if a string is not in `names`; the message names the string and its row.
     """
     numbers = {one: number for number, one in enumerate(names)}
     for row, strings in enumerate(rows):
         unknown = next((one for one in strings if one not in numbers), None)
         if unknown is not None:
             raise ValueError(
-                f"{name} must be among {checks.listed(names):.200}, got {unknown!r} in row {row}"
+                f"{name} must be one of {checks.listed(names):.200}, got {unknown!r} in row {row}"
                 f"{checks.near(unknown, names)}"
             )
     return [[numbers[one] for one in strings] for strings in rows]
 
 
 def _text(value):
-    """The kind of a label, and its name: 3.0 and 3 are one."""
+    """The kind of a label, and its name; 3.0 and 3 have the same name."""
     if isinstance(value, bool):
         return "booleans", str(value)
     if isinstance(value, (int, float)):
@@ -159,7 +160,7 @@ def _text(value):
 
 
 def _names(names):
-    """Names of classes as a tuple of texts, each another."""
+    """Check class names; returns a tuple of different strings."""
     names = tuple(map(str, checks.listing("names", names)))
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"names must name each class once, got {twice[0]!r} twice")
@@ -169,10 +170,12 @@ def _names(names):
 def _from_one_hot(rows, names):
     rows = checks.array("labels", rows, 2)
     if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
-        raise ValueError("labels with two axes must be one-hot: a single 1 in each row, else 0")
+        raise ValueError(
+            "labels with two axes must be one-hot: a single 1 in each row, 0 elsewhere"
+        )
     names = _names(range(rows.shape[1]) if names is None else names)
     if len(names) != rows.shape[1]:
-        raise ValueError(f"names must be {rows.shape[1]}, one a column, got {len(names)}")
+        raise ValueError(f"names must hold {rows.shape[1]}, one per column, got {len(names)}")
     return Labels(rows.argmax(axis=1).astype("int32"), names)
 
 

@@ -1,4 +1,4 @@
-"""The words and class names that a model keeps: put in for texts and labels, and given back."""
+"""Translates between words or class names and the numbers of a model that stores them."""
 
 import keras
 import numpy as np
@@ -42,21 +42,21 @@ def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size
     """Predict the name of each sequence's class, or of each step's class.
 
     Args:
-        model: a `keras.Model`. One without class names gives numbers, as `model.predict` does.
-        data: a list of texts or of lists of words, if the model was built with `vocabulary=`; else
-            what `model.predict` takes.
-        probabilities: whether to give the probabilities of the classes in place of names.
-        batch_size: sequences to read at once.
+        model: a `keras.Model`. Without class names, the result is that of `model.predict`.
+        data: a list of texts or of lists of words, if the model was built with `vocabulary=`;
+            otherwise the input of `model.predict`.
+        probabilities: whether to return class probabilities instead of names.
+        batch_size: sequences per batch.
 
     Returns:
-        For a classifier a list of names; for one of `output="multilabel"` a list of names for each
-        sequence; for a tagger a list of names for each sequence, one a word, or a step that is not
-        masked. With `probabilities` an array `(samples, classes)`, of a tagger a list of arrays
-        `(timesteps, classes)`.
+        For a classifier, a list with one name per sequence, or one list of names per sequence with
+        `output="multilabel"`. For a tagger, a list of names per sequence, one for each word or each
+        unmasked step. With `probabilities`, an array `(samples, classes)`, or for a tagger a list
+        of arrays `(timesteps, classes)`.
 
     Raises:
-        ValueError: if `data` is not what the model takes, naming the first row, or if probabilities
-            are asked of a CRF, which gives the likeliest tags alone.
+        ValueError: if `data` does not fit the model (the message names the first such row), or if
+            `probabilities` is true for a CRF, which only predicts the likeliest tags.
 
     Example:
         >>> import lstm_zoo as lz
@@ -69,7 +69,7 @@ def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size
     batch_size = checks.count("batch_size", batch_size)
     if probabilities and getattr(model, "scores_whole_sequences", False):
         raise ValueError(
-            "probabilities must be False for a CRF, which gives the likeliest tags alone"
+            "probabilities must be False for a CRF, which only predicts the likeliest tags"
         )
     x = numbers_of(model, "data", data)
     if not isinstance(x, dict) and len(model.inputs) == 1:
@@ -88,13 +88,13 @@ def predict(model: keras.Model, data, *, probabilities: bool = False, batch_size
 
 
 def naming_layer(model):
-    """The layer of a model that knows the names of its classes, or None."""
+    """The layer of a model that stores the class names, or None."""
     named = [one for one in every_layer(model) if getattr(one, "class_names", None)]
     return named[-1] if named and hasattr(named[-1], "named") else None
 
 
 def steps_that_count(model, x):
-    """Which steps of the one input of a model its first layer does not mask, or None for all."""
+    """Which steps of a model's only input its first layer leaves unmasked; None for all."""
     for layer in every_layer(model):
         masks = isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False)
         if masks and not isinstance(x, (dict, list, tuple)):
@@ -104,23 +104,23 @@ def steps_that_count(model, x):
 
 
 def numbers_of(model, name, x):
-    """Texts as the numbers that a model reads, padded; anything else as it is.
+    """Encode and pad texts for a model; anything else is returned unchanged.
 
     Args:
         model: a model or layer.
-        name: what an error calls `x`.
-        x: texts, lists of words, or what a model takes otherwise.
+        name: the name of `x` in an error message.
+        x: texts, lists of words, or any other input of the model.
 
     Raises:
-        ValueError: naming the first row that is empty, no text or too long; or if the model has
-            no vocabulary.
+        ValueError: if a row is empty, too long, or not a text (the message names the row), or if
+            the model has no vocabulary.
     """
     known = vocabulary(model)
     if known is None:
         if holds_texts(x) and not _reads_strings(model):
             raise ValueError(
-                f"{name} holds texts, and the model has no vocabulary: build it with "
-                "vocabulary=texts, the texts to train on"
+                f"{name} must hold numbers, got texts, because the model has no vocabulary; build "
+                "it with vocabulary=texts, the training texts"
             )
         return x
     checks.model("model", model, keras.layers.Layer, built=True)
@@ -135,14 +135,14 @@ def numbers_of(model, name, x):
     if lengths.max() > most:
         row = int(np.argmax(lengths > most))
         raise ValueError(
-            f"{name} must have at most {most} words in each row, as the model's input, got "
-            f"{lengths[row]} in row {row}; input_shape=(None,) takes any number"
+            f"{name} must have at most {most} words in each row to fit the model's input, got "
+            f"{lengths[row]} in row {row}; build the model with input_shape=(None,) for any number"
         )
     return np.pad(numbers, [(0, 0), (0, most - numbers.shape[1])])
 
 
 def _refuse_other_numbers(name, x, known):
-    """Refuse what is neither texts nor the numbers of words."""
+    """Refuse input that is neither texts nor word numbers."""
     try:
         array = np.asarray(x)
     except ValueError:  # rows of unequal length
@@ -150,23 +150,23 @@ def _refuse_other_numbers(name, x, known):
     whole = array.dtype.kind in "iu" and array.size
     if not whole or array.min() < 0 or array.max() >= len(known):
         raise ValueError(
-            f"{name} must be a list of texts or of lists of words, or an array of whole numbers "
-            f"from 0 to {len(known) - 1} that lz.encode_texts made, got {x!r:.80}"
+            f"{name} must be a list of texts, a list of lists of words, or an array of whole "
+            f"numbers from 0 to {len(known) - 1} from lz.encode_texts, got {x!r:.80}"
         )
 
 
 def classes_of(model, name, y, x):
-    """Labels or tags that are strings as the numbers of their classes; anything else as it is.
+    """Encode labels or tags that are strings; anything else is returned unchanged.
 
     Args:
         model: a model.
-        name: what an error calls `y`.
-        y: strings, a list of them for each sequence, or what a model is trained on otherwise.
-        x: what the model reads, as numbers.
+        name: the name of `y` in an error message.
+        y: strings, a list of strings per sequence, or any other targets of the model.
+        x: the encoded input of the model.
 
     Raises:
-        ValueError: naming the first label that the model does not know, or the first row that has
-            not a tag for each word; or if the model has no class names.
+        ValueError: if a label is unknown to the model, or a row does not have one tag per word (the
+            message names the row), or if the model has no class names.
     """
     if not holds_texts(y):
         return y
@@ -175,8 +175,8 @@ def classes_of(model, name, y, x):
     names = class_names(model)
     if names is None:
         raise ValueError(
-            f"{name} holds names, and the model has none: build it with num_classes={name}, the "
-            "labels themselves, or the names of the classes"
+            f"{name} must hold numbers, got names, because the model has no class names; build it "
+            f"with num_classes={name} or with a list of class names, or call lz.encode_labels"
         )
     checks.model("model", model, built=True)
     by_step = len(model.outputs[0].shape) == 3
@@ -189,8 +189,7 @@ def classes_of(model, name, y, x):
     if by_step:
         if len(model.inputs) > 1:
             raise ValueError(
-                f"{name} must hold numbers where a model has several inputs; lz.encode_tags makes "
-                "them"
+                f"{name} must hold numbers if a model has several inputs; lz.encode_tags makes them"
             )
         return _one_a_step(model, name, rows, checks.array("x", x))
     if not naming_layer(model).several:
@@ -199,7 +198,7 @@ def classes_of(model, name, y, x):
 
 
 def by_class(model, name, weights):
-    """A dict from class to weight, with the numbers of classes in place of their names."""
+    """A dict from class to weight, with class numbers instead of names."""
     names = class_names(model) or ()
     for key in weights:
         if isinstance(key, str) and key not in names:
@@ -212,20 +211,20 @@ def by_class(model, name, weights):
 
 
 def _one_a_step(model, name, rows, x):
-    """The rows filled up, refused unless they have a tag for each step of `x`."""
+    """The rows padded; raises an error unless they have a tag for each step of `x`."""
     counted = steps_that_count(model, x)
     lengths = [x.shape[1]] * len(x) if counted is None else counted.sum(axis=1)
     for number, (row, length) in enumerate(zip(rows, lengths)):
         if len(row) != length:
             raise ValueError(
-                f"{name} must have a tag for each word or step, got {len(row)} tags for {length} "
+                f"{name} must have one tag per word or step, got {len(row)} tags for {length} "
                 f"in row {number}"
             )
     return filled(rows, x.shape[1])
 
 
 def _reads_strings(model):
-    """Whether a model's input is strings, as that of a `keras.layers.TextVectorization`."""
+    """Whether a model's input is strings, as for `keras.layers.TextVectorization`."""
     return any(one.dtype == "string" for one in getattr(model, "inputs", None) or ())
 
 

@@ -1,44 +1,45 @@
-"""Refuses numbers that float32 can't tell apart, before they are made float32."""
+"""Refuses numbers whose changes float32 would round away."""
 
 import numpy as np
 
-_LOOK = 2**20  # numbers looked at together
-_PARTS = 64  # of an array that is larger than so many looks, spread evenly over it
-_LOST = 0.1  # of the changes from step to step, as root mean squares
-_ROUNDING = 1e-14  # of the largest number: changes below are rounding of float64
-_HOW = "subtract a level first, such as the mean, and scale what is left"
-_EXACT = 2**53  # whole numbers from here on are rounded by float64 too
+_LOOK = 2**20  # numbers to check at a time
+_PARTS = 64  # parts of _LOOK numbers to check of a larger array, spread evenly
+_LOST = 0.1  # largest loss, as a fraction of the changes from step to step (root mean squares)
+_ROUNDING = 1e-14  # changes below this fraction of the largest number are float64 rounding error
+_HOW = "subtract a level first, such as the mean, then scale the rest"
+_EXACT = 2**53  # float64 rounds larger whole numbers too
 
 
 def single(argument, value):
-    """An array as float32, or a `ValueError` if that rounds away how it changes.
+    """Convert an array to float32; raises a `ValueError` if this rounds its changes away.
 
     >>> single("x", np.array([0.5, 1.5])).dtype
     dtype('float32')
     >>> single("x", 1e9 + np.arange(3.0))
     Traceback (most recent call last):
     ValueError: x must fit in float32, which has 7 digits: numbers up to 1e+09 change by about 1 \
-from step to step, which it rounds away; subtract a level first, such as the mean, and scale what \
-is left
+from step to step, and float32 rounds these changes away; subtract a level first, such as the \
+mean, then scale the rest
     """
     check_single(argument, [value])
     return value.astype("float32", copy=False)
 
 
 def check_single(argument, arrays):
-    """Refuse arrays of which float32 rounds away how they change from step to step.
+    """Refuse arrays whose changes from step to step float32 would round away.
 
-    Each feature (the last axis, where there are two or more) is looked at by itself, over all of
-    the arrays. What is not finite is left out. Of an array that is larger than 64 million numbers,
-    parts are looked at.
+    Each feature (the last axis, if there are two or more axes) is checked separately, over all
+    arrays. Values that are not finite are ignored. Of an array with more than 64 million numbers,
+    only parts are checked.
 
     Args:
-        argument: what the message calls them.
-        arrays: each `(timesteps,)`, `(timesteps, features)` or `(samples, timesteps, features)`,
-            of numbers.
+        argument: the name of the arrays in an error message.
+        arrays: numeric arrays of shape `(timesteps,)`, `(timesteps, features)` or
+            `(samples, timesteps, features)`.
 
     Raises:
-        ValueError: numbers beyond float32, or changes of which it loses a tenth or more.
+        ValueError: if a number is too large for float32, or if float32 loses a tenth or more of the
+            changes.
     """
     changes = [_changes(argument, part) for array in arrays for part in _parts(array)]
     if not changes:
@@ -54,18 +55,18 @@ def check_single(argument, arrays):
         k = int(np.argmax(wrong))
         raise ValueError(
             f"{argument} must fit in float32, which has 7 digits: numbers up to {largest[k]:.4g} "
-            f"change by about {moved[k]:.2g} from step to step, which it rounds away; {_HOW}"
+            f"change by about {moved[k]:.2g} from step to step, and float32 rounds these changes "
+            f"away; {_HOW}"
         )
 
 
 def _parts(array):
-    """Pieces of an array that is not exact in float32 as it is, each with steps before the last
-    axis."""
+    """Parts of an array, if float32 may round it; the axis before the last is time."""
     if array.dtype.kind not in "iuf" or array.dtype.itemsize < 4 or array.dtype == "float32":
         return
     if array.ndim < 2:
         array = array.reshape(-1, 1)
-    if array.ndim == 3 and array.shape[1] == 1:  # no steps: from sample to sample
+    if array.ndim == 3 and array.shape[1] == 1:  # a single step: compare samples instead
         array = array[:, 0]
     rows = max(2, _LOOK // max(1, array[:1].size))
     starts = range(0, max(1, len(array) - 1), rows)
@@ -76,8 +77,8 @@ def _parts(array):
 
 
 def _changes(argument, part):
-    """How many changes there are; their squares and those of what float32 loses; the largest
-    number: of each feature."""
+    """For each feature: the number of changes, the sums of squares of the changes and of what
+    float32 loses of them, and the largest number."""
     whole = part.dtype.kind in "iu"
     x = part.astype("float64")
     x[~np.isfinite(x)] = np.nan
@@ -87,7 +88,7 @@ def _changes(argument, part):
     if over.any() or (whole and np.abs(x).max(initial=0) > _EXACT):
         most = np.abs(x[over] if over.any() else x).max()
         raise ValueError(
-            f"{argument} must fit in float32, which has 7 digits and ends at 3.4e+38, got "
+            f"{argument} must fit in float32, which has 7 digits and a maximum of 3.4e+38, got "
             f"{most:.4g}; {_HOW}"
         )
     steps = tuple(range(x.ndim - 1))

@@ -1,4 +1,4 @@
-"""Registries: classes by the names that users give them, filled by the files that define them."""
+"""Registries of classes by name, such as the cells; each file registers the classes it defines."""
 
 import importlib
 import pkgutil
@@ -12,11 +12,11 @@ Base = TypeVar("Base")
 
 
 class Registry(dict[str, type[Base]], Generic[Base]):
-    """Subclasses of one base class by name, in the order in which they were registered.
+    """Subclasses of one base class by name, in the order of their registration.
 
     Args:
-        what: what errors call a name, such as "cell".
-        base: the class that all of them must subclass.
+        what: the word for a name in error messages, such as "cell".
+        base: the required base class.
 
     Example:
         >>> class Shape: pass
@@ -35,11 +35,11 @@ class Registry(dict[str, type[Base]], Generic[Base]):
         self.what, self.base = what, base
 
     def register(self, name: str) -> Callable[[type[Base]], type[Base]]:
-        """Give a class its name: a decorator. A class may be registered again after a reload.
+        """Decorator that registers a class under a name. A reloaded class may register again.
 
         Raises:
-            ValueError: if the name is no text or is another class's, or the class is no subclass
-                of `base`.
+            ValueError: if the name is not a string or belongs to another class, or if the class is
+                not a subclass of `base`.
         """
         checks.text("name", name)
 
@@ -51,18 +51,20 @@ class Registry(dict[str, type[Base]], Generic[Base]):
                 )
             other = self.get(name)
             if other is not None and other.__qualname__ != new.__qualname__:
-                raise ValueError(f"name must not be taken, got {name!r}, which is {other.__name__}")
+                raise ValueError(
+                    f"name must not be taken, got {name!r}, the name of {other.__name__}"
+                )
             self[name] = new
             return new
 
         return decorate
 
     def find(self, name: str) -> type[Base]:
-        """The class of that name; a `ValueError` with the nearest name if there is none."""
+        """The class with this name; raises a `ValueError` that suggests the nearest name."""
         return self[checks.one_of(self.what, name, sorted(self))]
 
 
 def import_all(package: str) -> None:
-    """Import every module of a package, so that each registers what it defines."""
+    """Import every module of a package, so that each registers its classes."""
     for module in pkgutil.iter_modules(sys.modules[package].__path__):
         importlib.import_module(f"{package}.{module.name}")

@@ -1,4 +1,4 @@
-"""`save` writes a model to a file, whole or not at all; `load` reads one from any source safely."""
+"""`save` writes a model file atomically; `load` reads a model file safely, even if untrusted."""
 
 import concurrent.futures
 import contextlib
@@ -19,24 +19,24 @@ from lstm_zoo.spelling import suggest as _suggest
 __all__ = ["load", "save"]
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
-# What a file may ask for, so that a small one can't fill the memory.
-_UNPACKED = 2**28  # bytes that any file may unpack to
-_RATIO = 20  # or so many times its own size; Keras does not compress
-_WEIGHTS = 2**26  # numbers in weights and states, where the file itself is smaller
-_THRESHOLDS = 2**20  # of a metric, which makes a list of them
+# Limits on what a file may allocate, so that a small file can't fill the memory.
+_UNPACKED = 2**28  # bytes that any file may unpack to,
+_RATIO = 20  # or this many times its own size; Keras does not compress
+_WEIGHTS = 2**26  # numbers in weights and states, even if the file holds fewer
+_THRESHOLDS = 2**20  # thresholds of a metric, which it stores as a list
 _UNROLLED = 2**14  # timesteps of an unrolled loop
 
 
 def save(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
-    """Save a model as one `.keras` file, whole or not at all.
+    """Save a model as one `.keras` file, atomically.
 
-    `save` writes a temporary file beside `path` and then renames it, so that a full disk or a kill
-    leaves what was there before. Losses and metrics keep all their arguments, also those that
-    `keras.Model.save` leaves out, such as the `delta` of `keras.losses.Huber`.
+    `save` writes a temporary file next to `path` and then renames it, so that a full disk or a
+    killed process leaves the old file intact. Losses and metrics keep all their arguments, even
+    those that `keras.Model.save` omits, such as the `delta` of `keras.losses.Huber`.
 
     Args:
         model: a `keras.Model`.
-        path: the file to write; ends in ".keras".
+        path: the file to write; must end in ".keras".
 
     Returns:
         `path` as a `pathlib.Path`.
@@ -62,20 +62,20 @@ def save(model: keras.Model, path: str | pathlib.Path) -> pathlib.Path:
 def load(path: str | pathlib.Path) -> keras.Model:
     """Load a model from a `.keras` file, which may come from an untrusted source.
 
-    `load` runs no code from the file. Keras's safe mode refuses code in the configuration, and
-    `load` refuses whatever else is not part of a model before Keras sees it.
+    `load` runs no code from the file. Keras's safe mode refuses code in the configuration. Before
+    that, `load` refuses any file content that does not belong to a model.
 
     Args:
-        path: a file that `lstm_zoo.save` or `keras.Model.save` wrote.
+        path: a file written by `lstm_zoo.save` or `keras.Model.save`.
 
     Returns:
         The `keras.Model`, compiled if it was saved compiled.
 
     Raises:
-        ValueError: naming the file, if it is not a `.keras` file or is damaged; if it holds code, a
-            class that is neither Keras's nor LSTM Zoo's nor registered, or a member whose path
-            leads out of it; or if its arrays are, or its configuration asks for, far more than the
-            file holds.
+        ValueError: if the file is damaged or not a `.keras` file; if it contains code, a class that
+            is not registered, or a member with a path outside the archive; or if its arrays or its
+            configuration need far more memory than the size of the file suggests. The message
+            names the file.
         FileNotFoundError: if there is no file at `path`.
 
     Example:
@@ -86,13 +86,13 @@ def load(path: str | pathlib.Path) -> keras.Model:
     """
     path = checks.path("path", path)
     if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"path must be an existing file, got {path}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .keras file: lstm_zoo.save writes one")
+        raise ValueError(f"{path} is not a .keras file; lz.save writes such files")
     try:
         _check(path)
         return keras.models.load_model(path, safe_mode=True)
-    except Exception as problem:  # a hostile file may end in any
+    except Exception as problem:  # a hostile file may raise any exception
         cause = str(problem).split("Exception encountered: ")[-1]  # Keras puts it last
         why = " ".join(cause.split())[:300] or type(problem).__name__
         raise ValueError(f"{path} can't be loaded: {why}") from problem
@@ -100,12 +100,12 @@ def load(path: str | pathlib.Path) -> keras.Model:
 
 @contextlib.contextmanager
 def _whole_configurations(model):
-    """Make the configurations of a model's losses and metrics name all their arguments.
+    """Add missing arguments to the configurations of a model's losses and metrics.
 
-    In Keras 3.15 `Huber.get_config` leaves out `delta`, and `SparseCategoricalCrossentropy` and
-    `CosineSimilarity` leave out `axis`: a loaded model would train with the defaults.
+    In Keras 3.15 `Huber.get_config` omits `delta`, and `SparseCategoricalCrossentropy` and
+    `CosineSimilarity` omit `axis`, so that a loaded model would train with the defaults.
     """
-    # Keras keeps the losses and metrics as they were given to `compile` nowhere public.
+    # Keras has no public attribute for the losses and metrics that were passed to `compile`.
     compiled = getattr(model, "_compile_config", None)
     losses_and_metrics = keras.tree.flatten(compiled.config) if compiled else []
     incomplete = [one for one in losses_and_metrics if _left_out(one)]
@@ -120,23 +120,23 @@ def _whole_configurations(model):
 
 
 def _left_out(loss_or_metric):
-    """The arguments of a loss or metric that its configuration leaves out, with their values."""
+    """The arguments of a loss or metric that its configuration omits, with their values."""
     arguments = inspect.signature(type(loss_or_metric).__init__).parameters
-    given = getattr(loss_or_metric, "_fn_kwargs", {})  # Keras keeps them nowhere else
+    given = getattr(loss_or_metric, "_fn_kwargs", {})  # Keras stores them only here
     config = loss_or_metric.get_config() if given else {}
     return {name: v for name, v in given.items() if name in arguments and name not in config}
 
 
 def _check(path):
-    """Refuse an archive that holds other things than a model, or asks for too much memory."""
+    """Refuse an archive with content that does not belong to a model, or that needs much memory."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         for member in members:
             names = pathlib.PurePosixPath(member.filename.replace("\\", "/")).parts
             if stat.S_ISLNK(member.external_attr >> 16) or not names or ".." in names:
-                raise ValueError(f"its part {member.filename!r} leads out of it")
+                raise ValueError(f"its member {member.filename!r} has a path outside the archive")
             if member.filename not in _MEMBERS and names[0] != "assets":
-                raise ValueError(f"its part {member.filename!r} is no part of a model")
+                raise ValueError(f"its member {member.filename!r} does not belong to a model")
         unpacked = sum(member.file_size for member in members)
         if unpacked > max(_UNPACKED, _RATIO * path.stat().st_size):
             raise ValueError(f"it would unpack to {unpacked / 2**30:.1f} GB")
@@ -148,18 +148,20 @@ def _check(path):
     _check_lengths(config)
     wanted = _count_numbers(config)
     if wanted > max(_WEIGHTS, unpacked):
-        raise ValueError(f"its configuration asks for {wanted:.3g} numbers, which it does not hold")
+        raise ValueError(
+            f"its configuration asks for {wanted:.3g} numbers, far more than the file holds"
+        )
 
 
 def _check_lengths(config):
-    """Refuse lists and loops that would be long, for building them already takes memory."""
+    """Refuse very long lists and loops, because building them already takes much memory."""
     dicts = list(_dicts(config))
     thresholds = _largest(one.get("num_thresholds") for one in dicts)
     if thresholds > _THRESHOLDS:
         raise ValueError(f"its configuration asks for {thresholds:.3g} thresholds")
     steps = _largest(n for one in dicts for n in one.get("batch_shape") or ())
     if steps > _UNROLLED and any(one.get("unroll") for one in dicts):
-        raise ValueError(f"its configuration asks for a loop of {steps:.3g} steps written out")
+        raise ValueError(f"its configuration asks for an unrolled loop of {steps:.3g} steps")
 
 
 def _largest(values):
@@ -167,13 +169,13 @@ def _largest(values):
 
 
 def _count_numbers(config):
-    """How many numbers the weights, states and metrics would hold, without allocating them."""
+    """The number of values in all weights, states and metrics, without allocating them."""
     with keras.saving.CustomObjectScope({}) as scope:
-        known = scope.backup  # the caller's own scope, which another thread does not see
+        known = scope.backup  # the caller's scope, which another thread does not see
 
     def build():
-        # Variables made here have no values. Keras lists them by thread, to fill them in later, and
-        # the list ends with the thread.
+        # Variables created here have no values. Keras lists them per thread, to initialize them
+        # later, and the list ends with the thread.
         with keras.StatelessScope(initialize_variables=False):
             read = functools.partial(
                 keras.saving.deserialize_keras_object, custom_objects=known, safe_mode=True
@@ -184,7 +186,7 @@ def _count_numbers(config):
         try:
             model, metrics = thread.submit(build).result()
         except ValueError as problem:
-            if "in a stateless scope" in str(problem):  # a user's class makes variables from arrays
+            if "in a stateless scope" in str(problem):  # a custom class makes variables from arrays
                 return 0
             raise
     variables = list(model.weights)
@@ -198,7 +200,7 @@ def _count_numbers(config):
 
 
 def _without_arrays(config):
-    """A configuration without what allocates arrays at once: the optimizer, stateful layers."""
+    """A configuration without the parts that allocate arrays at once (optimizer, stateful)."""
     if isinstance(config, dict):
         changed = {"stateful": False} if "stateful" in config else {}
         kept = {key: _without_arrays(v) for key, v in config.items() if key != "compile_config"}

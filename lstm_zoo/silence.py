@@ -1,4 +1,4 @@
-"""TensorFlow without its noise: what it writes while it starts is kept back unless it fails."""
+"""Hides TensorFlow's start-up messages, unless start-up fails."""
 
 import contextlib
 import os
@@ -8,8 +8,8 @@ import tempfile
 
 @contextlib.contextmanager
 def quiet():
-    """Keep back what is written to standard error, by C code too; show it if the block fails."""
-    if sys.stderr is None:  # there is none, as in a program without a console
+    """Hide output to standard error, also from C code, and show it if the block fails."""
+    if sys.stderr is None:  # a program without a console has none
         yield
         return
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""A misspelt name or keyword is answered with the nearest right one."""
+"""Suggests the nearest right name for a misspelt name or keyword."""
 
 import functools
 import inspect
@@ -16,15 +16,15 @@ def no_attribute(module, name, known):
     module 'lstm_zoo' has no attribute 'build_clasifier'; did you mean 'build_classifier'?
     """
     hint = "" if name.startswith("__") else near(name, known)
-    # With its name and no object, Python adds no question of its own when it prints the error.
+    # Given a name but no object, Python does not add its own suggestion to the printed error.
     return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=name)
 
 
 def suggest(package):
-    """Let the public names of a module answer misspelt names and keywords; its last line.
+    """Make a module suggest the right name or keyword for a misspelt one; call it last.
 
-    Functions and `__init__`s are replaced by ones of the same signature that do the same and look
-    at the keywords after a call has failed only. A type checker sees the names as they are written.
+    Each public function and `__init__` is wrapped. The wrapper has the same signature and looks at
+    the keywords only after a call has failed. A type checker sees the original functions.
 
     Args:
         package: the name of a package or module, which has `__all__`.

@@ -1,8 +1,8 @@
-"""Synthetic problems whose answer lies many steps back, as the papers posed them.
+"""Synthetic tasks from the literature that need a long memory.
 
 Each function draws ``samples`` sequences and returns ``(x, y)``, ready for ``model.fit(x, y)``.
-Every docstring gives the score at chance, that of the best model that never looks at x: an LSTM
-has learnt something only once it is well past that. The same seed gives the same arrays.
+Every docstring gives the chance score, which the best model reaches without looking at x; an LSTM
+has learned something only if it is clearly better. The same seed gives the same arrays.
 
 >>> from lstm_zoo import tasks
 >>> x, y = tasks.adding(1000, timesteps=50, seed=0)
@@ -22,15 +22,15 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
-    """Add the two numbers that are marked, one in each half of the sequence.
+    """Add the two marked numbers, one in each half of the sequence.
 
-    Posed by Hochreiter & Schmidhuber (1997), experiment 4, doi:10.1162/neco.1997.9.8.1735; here in
-    the form of Le, Jaitly & Hinton (2015), arXiv:1504.00941, and Arjovsky, Shah & Bengio (2016),
-    arXiv:1511.06464: values from 0 to 1, one length for all, the bare sum as the target.
+    From Hochreiter & Schmidhuber (1997), experiment 4, doi:10.1162/neco.1997.9.8.1735, in the form
+    of Le, Jaitly & Hinton (2015), arXiv:1504.00941, and Arjovsky, Shah & Bengio (2016),
+    arXiv:1511.06464: values from 0 to 1, equal lengths, and the plain sum as the target.
 
     Args:
         samples: number of sequences.
-        timesteps: length of each, at least 2.
+        timesteps: length of each sequence, at least 2.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
@@ -38,7 +38,7 @@ def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
             1 at two steps and 0 elsewhere.
         y: (samples, 1) float32, the sum of the two marked values.
 
-    Chance: a mean squared error of 1/6 = 0.167, from answering 1 always.
+    Chance: a mean squared error of 1/6 = 0.167, from always answering 1.
 
     >>> x, y = adding(1, timesteps=6, seed=0)
     >>> bool(np.isclose((x[..., 0] * x[..., 1]).sum(), y).all())
@@ -57,27 +57,27 @@ def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
 
 
 def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
-    """Add the two numbers that are marked, as Hochreiter & Schmidhuber (1997) posed it.
+    """Add the two marked numbers, exactly as in Hochreiter & Schmidhuber (1997).
 
-    Experiment 4 of doi:10.1162/neco.1997.9.8.1735: values from -1 to 1, lengths that differ, the
-    first mark among the first ten steps, the second among the first half of the rest, both ends
-    marked -1. Their LSTM counts as having solved it once 2,000 sequences in a row are right to
-    0.04 and the mean error is under 0.01. If the first step itself is the one that is marked,
-    its value is 0 and its mark stays -1, as at every first step.
+    Experiment 4 of doi:10.1162/neco.1997.9.8.1735: values from -1 to 1 and varying lengths. The
+    first mark is among the first ten steps, the second in the first half of the rest, and both ends
+    are marked -1. The paper calls the task solved when 2,000 sequences in a row are right to 0.04
+    and the mean error is under 0.01. If the first step is chosen for a mark, its value is 0 and its
+    mark stays -1, as at every first step.
 
     Args:
         samples: number of sequences.
-        timesteps: their T, the least length, at least 22; lengths are from T to T + T / 10.
+        timesteps: the paper's T, at least 22; lengths vary from T to T + T / 10.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
         x: (samples, timesteps + timesteps // 10, 2) float32; feature 0 is uniform in [-1, 1),
-            feature 1 is the mark. Steps beyond a sequence's end are 0 in both:
-            ``mask_value=0.0`` or ``keras.layers.Masking()`` leaves them out.
+            feature 1 is the mark. Steps beyond a sequence's end are 0 in both features:
+            ``mask_value=0.0`` or ``keras.layers.Masking()`` masks them.
         y: (samples, 1) float32, 0.5 + (X1 + X2) / 4 with the two marked values X1 and X2.
 
-    Chance: a mean squared error of 0.041, from answering 0.5 always (1/24, less what the zeros
-    at the first step take away).
+    Chance: a mean squared error of 0.041, from always answering 0.5 (1/24, minus the effect of the
+    zeros at the first step).
 
     >>> x, y = adding_1997(1, timesteps=40, seed=0)
     >>> x.shape, bool(np.isclose(x[0, x[0, :, 1] == 1, 0].sum() / 4 + 0.5, y[0, 0]))
@@ -89,7 +89,7 @@ def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pai
     values = 2 * rng.random((samples, longest), dtype="float32") - 1
     lengths = rng.integers(timesteps, longest, samples, endpoint=True)
     first = rng.integers(0, 10, samples)
-    # One of the first `half` steps that are not marked yet: of one step more, without the first.
+    # One of the first `half` unmarked steps: one of `half + 1` steps, without the first mark's.
     second = rng.integers(0, half, samples)
     second += second >= first
     rows = np.arange(samples)
@@ -105,26 +105,26 @@ def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pai
 def copying(
     samples: int, timesteps: int = 120, *, symbols: int = 8, length: int = 10, seed: Seed = None
 ) -> Pair:
-    """Read a string, wait, and write it down again when the signal comes.
+    """Read a string, wait, and repeat the string after a signal.
 
-    Posed by Arjovsky, Shah & Bengio (2016), arXiv:1511.06464, after the long-lag problems of
-    Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735: the string, T - 1 blanks, the
-    signal, ``length`` blanks, where their T is ``timesteps - 2 * length``.
+    From Arjovsky, Shah & Bengio (2016), arXiv:1511.06464, after the long-lag problems of Hochreiter
+    & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735: the string, T - 1 blanks, the signal, and
+    ``length`` blanks, where the paper's T is ``timesteps - 2 * length``.
 
     Args:
         samples: number of sequences.
-        timesteps: length of each, at least ``2 * length + 1``.
+        timesteps: length of each sequence, at least ``2 * length + 1``.
         symbols: size of the alphabet, at least 2.
         length: number of symbols to copy.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
         x: (samples, timesteps, symbols + 2) float32, one-hot: the symbols, the blank, the signal.
-        y: (samples, timesteps) int32 classes, 0 to symbols: blank (class ``symbols``) but for the
-            last ``length`` steps, which hold the string.
+        y: (samples, timesteps) int32 classes, 0 to symbols: blank (class ``symbols``) except for
+            the last ``length`` steps, which hold the string.
 
-    Chance: a cross-entropy of ``length * log(symbols) / timesteps``, 0.173 nats a step with the
-    defaults, from answering blank, then any symbol; 1 / symbols of the string is right by luck.
+    Chance: a cross-entropy of ``length * log(symbols) / timesteps``, 0.173 nats per step with the
+    defaults, from answering blanks, then random symbols; 1 / symbols of the string is then right.
 
     >>> x, y = copying(1, timesteps=9, symbols=3, length=2, seed=0)
     >>> x[0].argmax(-1).tolist(), y[0].tolist()
@@ -145,15 +145,15 @@ def copying(
 
 
 def temporal_order(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
-    """Tell in which order two symbols, each an X or a Y, came among distractors.
+    """Classify the order of two symbols, each an X or a Y, that appear among distractors.
 
-    Posed by Hochreiter & Schmidhuber (1997), experiment 6a, doi:10.1162/neco.1997.9.8.1735, with
-    lengths from 100 to 110; here of one length. The two symbols stand at random between 1/10 and
-    2/10, and between 5/10 and 6/10, of the sequence.
+    From Hochreiter & Schmidhuber (1997), experiment 6a, doi:10.1162/neco.1997.9.8.1735, with equal
+    lengths instead of lengths from 100 to 110. The first symbol is at a random step between 1/10
+    and 2/10 of the sequence, the second between 5/10 and 6/10.
 
     Args:
         samples: number of sequences.
-        timesteps: length of each, at least 10.
+        timesteps: length of each sequence, at least 10.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
@@ -182,23 +182,23 @@ def temporal_order(samples: int, timesteps: int = 100, *, seed: Seed = None) -> 
 
 
 def delayed_echo(samples: int, timesteps: int = 50, *, delay: int = 10, seed: Seed = None) -> Pair:
-    """Say at every step what the input was ``delay`` steps ago.
+    """Output at every step the input from ``delay`` steps ago.
 
-    The short-term memory task of Jaeger (2002), Short term memory in echo state networks, GMD
-    Report 152: how far back a network's state still tells its input.
+    From Jaeger (2002), Short term memory in echo state networks, GMD Report 152, which measures how
+    far back a network's state still holds its input.
 
     Args:
         samples: number of sequences.
-        timesteps: length of each, at least ``delay + 1``.
+        timesteps: length of each sequence, at least ``delay + 1``.
         delay: number of steps to remember a value.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
         x: (samples, timesteps, 1) float32, uniform in [-1, 1).
-        y: (samples, timesteps, 1) float32, x moved ``delay`` steps later, 0 before that.
+        y: (samples, timesteps, 1) float32, x shifted by ``delay`` steps, 0 before that.
 
     Chance: a mean squared error of ``(1 - delay / timesteps) / 3``, 0.267 with the defaults, from
-    answering 0 always.
+    always answering 0.
 
     >>> x, y = delayed_echo(1, timesteps=5, delay=2, seed=0)
     >>> bool((y[0, 2:] == x[0, :3]).all()), y[0, :2, 0].tolist()
@@ -214,14 +214,14 @@ def delayed_echo(samples: int, timesteps: int = 50, *, delay: int = 10, seed: Se
 
 
 def parity(samples: int, timesteps: int = 20, *, seed: Seed = None) -> Pair:
-    """Tell whether the number of ones is odd: one wrong step in between, and the answer turns.
+    """Tell whether the number of ones is odd; a single misread step flips the answer.
 
-    Posed by Bengio, Simard & Frasconi (1994), doi:10.1109/72.279181, as a problem that gradient
-    descent finds hard, for no step tells anything alone.
+    From Bengio, Simard & Frasconi (1994), doi:10.1109/72.279181: a hard problem for gradient
+    descent, because a single step carries no information about the answer.
 
     Args:
         samples: number of sequences.
-        timesteps: length of each, at least 1.
+        timesteps: length of each sequence, at least 1.
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:

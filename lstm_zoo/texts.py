@@ -1,4 +1,4 @@
-"""Texts as the whole numbers that a model reads, and the vocabulary that numbers their words."""
+"""Converts texts to the integers that a model reads, using a vocabulary."""
 
 import collections
 import re
@@ -13,7 +13,7 @@ from lstm_zoo.spelling import suggest as _suggest
 __all__ = ["Texts", "Vocabulary", "encode_texts"]
 
 PADDING, UNKNOWN = 0, 1
-_SPECIAL = ("", "[unknown]")  # the tokens of these numbers
+_SPECIAL = ("", "[unknown]")  # the tokens of numbers 0 and 1
 split_words = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]").findall  # and punctuation marks
 _SPLITS = {"word": split_words, "character": list}
 
@@ -21,20 +21,20 @@ _SPLITS = {"word": split_words, "character": list}
 class Vocabulary:
     """The words that a model knows, most frequent first.
 
-    Number 0 is padding and 1 is every word that the vocabulary lacks.
+    Number 0 is padding. Number 1 stands for every unknown word.
 
     Args:
-        texts: a list of texts, or of lists of words. A text is split into words and punctuation
-            marks, or into characters; lists of words stay as they are.
-        size: how many tokens to keep at most, the first two included; None keeps all.
+        texts: a list of texts, or of lists of words. Texts are split into words and punctuation
+            marks, or into characters; lists of words are not split.
+        size: the largest number of tokens to keep, including the first two; None keeps all.
         by: "word" or "character".
-        lowercase: whether capital letters count as small ones.
+        lowercase: whether to convert texts to lower case.
 
     Attributes:
         tokens: the word of each number, a tuple of strings.
 
     Raises:
-        ValueError: naming the first row that is empty or no text.
+        ValueError: if a row is empty or not a text; the message names the first such row.
 
     Example:
         >>> vocabulary = Vocabulary(["The cat sat.", "A cat ran."])
@@ -78,26 +78,26 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     def split(self, texts, name: str = "texts") -> list[list[str]]:
-        """The words of each text, as they are written.
+        """Split each text into words, in their original case.
 
         Args:
             texts: a list of texts, or of lists of words.
-            name: what an error calls them.
+            name: the name of `texts` in an error message.
 
         Raises:
-            ValueError: naming the first row that is empty or no text.
+            ValueError: if a row is empty or not a text; the message names the first such row.
         """
         return rows_of_words(name, texts, _SPLITS[self.by])
 
     def encode(self, texts, name: str = "texts") -> tuple[np.ndarray, np.ndarray]:
-        """Texts as numbers `(samples, timesteps)`, filled up with 0 behind, and their lengths.
+        """Convert texts to numbers `(samples, timesteps)`, padded with 0 at the end, and lengths.
 
         Args:
             texts: a list of texts, or of lists of words.
-            name: what an error calls them.
+            name: the name of `texts` in an error message.
 
         Raises:
-            ValueError: naming the first row that is empty or no text.
+            ValueError: if a row is empty or not a text; the message names the first such row.
         """
         numbers = self._numbers
         rows = [
@@ -110,15 +110,15 @@ class Vocabulary:
         return [word.lower() for word in words] if self.lowercase else words
 
     def get_config(self) -> dict:
-        """What `from_config` makes the same vocabulary of: strings, lists and truth values."""
+        """The configuration for `from_config`: a dict of strings, lists and booleans."""
         words = list(self.tokens[len(_SPECIAL) :])
         return {"words": words, "by": self.by, "lowercase": self.lowercase}
 
     @classmethod
     def from_config(cls, config: dict) -> "Vocabulary":
-        """The vocabulary of which `get_config` gave `config`."""
+        """The vocabulary with the configuration `config`, from `get_config`."""
         if set(config) != {"words", "by", "lowercase"}:
-            raise ValueError(f"config must be what get_config gives, got {config!r:.80}")
+            raise ValueError(f"config must be a dict from get_config, got {config!r:.80}")
         made = cls.__new__(cls)
         made.by = checks.one_of("by", config["by"], _SPLITS)
         made.lowercase = bool(config["lowercase"])
@@ -143,21 +143,23 @@ def encode_texts(
     texts: Sequence[str] | Sequence[Sequence[str]],
     vocabulary: Vocabulary | None = None,
 ) -> Texts:
-    """Texts as whole numbers, padded with 0 to the longest.
+    """Convert texts to whole numbers, padded with 0 to the longest text.
 
-    A model that was built with `vocabulary=` needs no call of it: `lz.fit` and `lz.predict` take
-    the texts themselves.
+    A model built with `vocabulary=` does not need this: `lz.fit` and `lz.predict` take the texts
+    themselves.
 
     Args:
         texts: a list of texts, or of lists of words.
-        vocabulary: that of the training texts, for the test texts; None makes one of `texts`.
-            `Vocabulary(texts, size=..., by="character")` makes another kind.
+        vocabulary: the vocabulary to use; for test texts, pass the one of the training texts. None
+            makes a vocabulary from `texts`. `Vocabulary(texts, size=..., by="character")` makes
+            other kinds.
 
     Returns:
-        `Texts(x, lengths, vocabulary)`: `(samples, timesteps)` int32 and `(samples,)` int32.
+        `Texts(x, lengths, vocabulary)`: `x` is `(samples, timesteps)` int32, `lengths` is
+        `(samples,)` int32.
 
     Raises:
-        ValueError: naming the first row that is empty or no text.
+        ValueError: if a row is empty or not a text; the message names the first such row.
 
     Example:
         >>> x, lengths, vocabulary = encode_texts(["the cat sat", "the dog"])
@@ -174,7 +176,7 @@ def encode_texts(
 
 
 def holds_texts(value: Any) -> bool:
-    """Whether a value is texts or lists of words: its first row, or what is first in it, is one.
+    """Whether a value holds texts or lists of words, judged by its first row.
 
     >>> holds_texts(["a cat"]), holds_texts([["a", "cat"]]), holds_texts([[1, 2]])
     (True, True, False)
@@ -186,12 +188,12 @@ def holds_texts(value: Any) -> bool:
 
 
 def _first(value):
-    """What is first in a list, or None."""
+    """The first element of a list, or None."""
     return next(iter(value), None) if is_listed(value) else None
 
 
 def is_listed(value: Any) -> bool:
-    """Whether a value is a list, a tuple, an array or a column, and not a scalar or a dict."""
+    """Whether a value is a list, tuple, array or column, not a scalar or a dict."""
     if isinstance(value, (list, tuple)):
         return True
     column = hasattr(value, "dtype") and (hasattr(value, "tolist") or hasattr(value, "to_list"))
@@ -199,22 +201,22 @@ def is_listed(value: Any) -> bool:
 
 
 def rows_of_words(name, rows, split=None) -> list[list[str]]:
-    """Rows as lists of strings, each with one at least.
+    """Check rows of strings; returns a list of lists of at least one string each.
 
     Args:
-        name: what an error calls them.
-        rows: a list of lists of strings or, where `split` says how, of texts.
-        split: a function from a text to its words; None takes no texts.
+        name: the name of the rows in an error message.
+        rows: a list of lists of strings or, if `split` is given, of texts.
+        split: a function from a text to its words; None refuses texts.
 
     Raises:
-        ValueError: naming the first row that is none, and what it is.
+        ValueError: if a row is not a list of strings; the message names the first such row.
     """
     whole = "a list of texts or of lists of words" if split else "a list of lists of strings"
     if isinstance(rows, (str, bytes, dict)):
         raise ValueError(f"{name} must be {whole}, got {rows!r:.80}")
     rows = checks.listing(name, rows)
     if not rows:
-        raise ValueError(f"{name} must be {whole}, got none")
+        raise ValueError(f"{name} must be {whole}, got an empty list")
     texts = split is not None and isinstance(rows[0], str)
     found = []
     for number, row in enumerate(rows):
@@ -226,16 +228,16 @@ def rows_of_words(name, rows, split=None) -> list[list[str]]:
         wrong = next((word for word in words if not isinstance(word, str) or not word), words)
         if wrong is not words:
             raise ValueError(
-                f"{name} must hold strings that are not empty, got {wrong!r:.80} in row {number}"
+                f"{name} must hold non-empty strings, got {wrong!r:.80} in row {number}"
             )
         if not words:
-            raise ValueError(f"{name} must hold no empty row, got {row!r:.80} in row {number}")
+            raise ValueError(f"{name} must not hold empty rows, got {row!r:.80} in row {number}")
         found.append(words)
     return found
 
 
 def filled(rows, timesteps=None, value=PADDING) -> np.ndarray:
-    """Rows of whole numbers as `(samples, timesteps)` int32, filled up behind."""
+    """Rows of whole numbers as `(samples, timesteps)` int32, padded at the end."""
     timesteps = max(map(len, rows)) if timesteps is None else timesteps
     numbers = np.full((len(rows), timesteps), value, "int32")
     for filled_row, row in zip(numbers, rows):

@@ -45,7 +45,7 @@ def test_numbers_of_numpy_are_numbers():
         (checks.positive, NAN, {}, "a must be a number above 0, got nan"),
         (checks.number, NAN, {}, "a must be a finite number, got nan"),
         (checks.number, "0", {}, "a must be a finite number, got '0'"),
-        (checks.array, [[1], [1, 2]], {}, "a must be an array of numbers whose rows are of one"),
+        (checks.array, [[1], [1, 2]], {}, "a must be an array of numbers with rows of equal"),
         (checks.array, ["one"], {}, "a must be an array of numbers, got dtype <U3"),
         (checks.array, [], {}, "a must not be empty, got shape (0,)"),
         (checks.finite, [1.0, NAN, INF], {}, "a must be finite, got 2 NaN or infinite values"),
@@ -98,7 +98,9 @@ def test_masked_numbers_are_never_taken_for_data():
         lambda: lz.trace(model, x),
         lambda: lz.build_regressor((4, 1), lstm_units=2, normalise=x),
     ):
-        with pytest.raises(ValueError, match="must not have masked numbers, got 1; fill them"):
+        with pytest.raises(
+            ValueError, match="must not have masked numbers, got 1; fill them first, for example"
+        ):
             call()
     whole = np.ma.masked_array(np.arange(12.0), mask=False)
     assert lz.windows(whole, 3, 1).count == 9

@@ -113,7 +113,7 @@ def test_gradient_flow_gives_the_horizon_of_each_layer():
 
 def test_history_gives_the_first_and_the_last_epoch():
     history = History()
-    assert repr(history) == "History(0 epochs, 0 s: no curve)"
+    assert repr(history) == "History(0 epochs, 0 s: no curves)"
     history.history = {"loss": [1.0, 0.25, 0.5], "grad_norm": [3.0, 2.0, 1.0], "seconds": [1, 2, 3]}
     assert repr(history) == "History(3 epochs, 6 s: loss 1 to 0.5)"
     _, loss, norm = Cells(history._repr_html_()).rows
@@ -172,7 +172,7 @@ def test_what_public_functions_return_says_shapes_and_neither_numbers_nor_an_add
             "batches_by_length(499 sequences in 16 batches of up to 32, 125 to 499 steps)",
         ),
         (lz.encode_labels(["b", "a"] * 500), "Labels(1000 of 2 classes: a, b)"),
-        (lz.stream(forecaster), "Stream('small', 1 side by side: a step (1,), 2 states)"),
+        (lz.stream(forecaster), "Stream('small', batch_size=1: step shape (1,), 2 states)"),
         (lz.GradientMonitor([1.0], [1.0]), "GradientMonitor(0 epochs, 0 weights, limit 1000)"),
         (lz.presets.task_of(lz.presets.read_recipe("fat")), "Regression('fat')"),
     ):

@@ -56,7 +56,7 @@ def write_folder(path, text, **options):
 def test_folder_that_holds_something_is_replaced_only_where_asked_for(tmp_path):
     folder = tmp_path / "a.model"
     write_folder(folder, "old")
-    with pytest.raises(ValueError, match="must not be a folder that holds something"):
+    with pytest.raises(ValueError, match="must not be a folder that holds files"):
         write_folder(folder, "new")
     assert [path.name for path in folder.iterdir()] == ["old"]
     write_folder(folder, "new", folder=True)

@@ -23,8 +23,8 @@ READER.build((None, None, 3))
 OF_THREE = keras.Sequential([keras.Input((5, 3)), lz.LSTM(3, return_sequences=True)])
 WRONG = {  # what a fuzz has found to end in something else than one sentence
     "names must be a list": lambda: lz.encode_labels(["a"], names=0),
-    "pattern must be a text": lambda: lz.cells.names(None),
-    "name must be a text": lambda: lz.register_cell(5),
+    "pattern must be a string": lambda: lz.cells.names(None),
+    "name must be a string": lambda: lz.register_cell(5),
     "season must be": lambda: lz.layers.SeasonalLinear(3, season=0),
     "num_targets must be": lambda: lz.layers.ScaledBack(0.5, False),
     "x must be an array": lambda: lz.lstm_in_numpy(None, X[0], X[0], X[0, 0]),
@@ -66,7 +66,7 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
     "x must be of shape .batch, timesteps, 3., got .2": lambda: lz.saliency(READER, X[..., :2]),
     "x must not be empty": lambda: lz.gradient_flow(OF_THREE, {}, X, loss="mse"),
     "model must be built": lambda: lz.sample(NOTHING, [1], 2),
-    "model must be built: give it": lambda: lz.translate(NOTHING, [[1]], start=1, end=2),
+    "model must be built: start it": lambda: lz.translate(NOTHING, [[1]], start=1, end=2),
     "checkpoint_dir must be a path": lambda: lz.fit(CODER, X, X, checkpoint_dir=3),
     "units must be": lambda: lz.layers.layer_for("gru", "gru"),
 }
@@ -82,7 +82,7 @@ def test_a_folder_that_holds_something_is_not_replaced(tmp_path):
     kept = tmp_path / "model.keras" / "kept"
     kept.parent.mkdir()
     kept.touch()
-    with pytest.raises(ValueError, match="folder that holds something"):
+    with pytest.raises(ValueError, match="folder that holds files"):
         lz.save(NOTHING, kept.parent)
     assert os.listdir(tmp_path) == ["model.keras"]
     assert kept.exists()

@@ -190,31 +190,31 @@ def test_texts_are_padded_to_the_timesteps_of_the_model():
 
 
 def test_validation_texts_are_refused_by_their_name():
-    with pytest.raises(ValueError, match="validation x must hold no empty row, got '' in row 1"):
+    with pytest.raises(ValueError, match="validation x must not hold empty rows, got '' in row 1"):
         lz.fit(classifier(), TEXTS, MOODS, validation_data=(["a", ""], ["sad", "sad"]), verbose=0)
 
 
 def test_what_a_model_cannot_tell_before_it_is_built_is_refused():
-    with pytest.raises(ValueError, match="model must be built: give it a keras.Input"):
+    with pytest.raises(ValueError, match="model must be built: start it with a keras.Input"):
         lz.predict(keras.Sequential([keras.layers.Dense(2)]), np.zeros((2, 5)))
     inputs = {name: keras.Input((4, 2), name=name) for name in ("left", "right")}
     both = lz.LSTM(2, return_sequences=True)(keras.layers.Concatenate()([*inputs.values()]))
     model = keras.Model(inputs, lz.layers.NamedDense(2, ["a", "b"])(both))
     model.compile("sgd", "sparse_categorical_crossentropy")
     x = {name: np.zeros((2, 4, 2)) for name in inputs}
-    with pytest.raises(ValueError, match="y must hold numbers where a model has several inputs"):
+    with pytest.raises(ValueError, match="y must hold numbers if a model has several inputs"):
         lz.fit(model, x, [["a", "b", "a", "b"]] * 2, verbose=0)
     assert [len(row) for row in lz.predict(model, x)] == [4, 4]
 
 
 FIT = [
     ("so good", MOODS, "x must be a list of texts or of lists of words, got 'so good'"),
-    ([*TEXTS[:3], ""], MOODS, "x must hold no empty row, got '' in row 3"),
+    ([*TEXTS[:3], ""], MOODS, "x must not hold empty rows, got '' in row 3"),
     ([["a"], "b", ["c"], ["d"]], MOODS, "x must hold lists of strings, as in row 0, got 'b'"),
-    ([[1.5], [2.0], [1.0], [1.0]], MOODS, "x must be a list of texts .* from 0 to 7"),
-    ([[99]] * 4, MOODS, "x must be a list of texts .* from 0 to 7"),
+    ([[1.5], [2.0], [1.0], [1.0]], MOODS, "x must be a list of texts, .* from 0 to 7"),
+    ([[99]] * 4, MOODS, "x must be a list of texts, .* from 0 to 7"),
     ([], MOODS, "x must be a list of texts"),
-    (TEXTS, ["happy", "sad", "sat", "sad"], "y must be among happy, sad, got 'sat' in row 2; did"),
+    (TEXTS, ["happy", "sad", "sat", "sad"], "y must be one of happy, sad, got 'sat' in row 2; did"),
     (TEXTS, MOODS[:3], "x and y must have the same number of samples, got 4 and 3"),
     (TEXTS, [[mood] for mood in MOODS], r"y must have one label in each row, got \['happy'\]"),
 ]
@@ -227,8 +227,8 @@ def test_fit_refuses_wrong_texts_and_labels_by_their_row(x, y, message):
 
 
 TAG = [
-    ([*TAGS[:2], ["DET"]], "y must have a tag for each word .*, got 1 tags for 2 in row 2"),
-    ([*TAGS[:2], ["DET", "NUON"]], "y must be among ., DET, NOUN, VERB, got 'NUON' in row 2; did"),
+    ([*TAGS[:2], ["DET"]], "y must have one tag per word .*, got 1 tags for 2 in row 2"),
+    ([*TAGS[:2], ["DET", "NUON"]], "y must be one of ., DET, NOUN, VERB, got 'NUON' in row 2; did"),
     (["DET NOUN VERB"] * 3, "y must have a list of tags in each row, got 'DET NOUN VERB' in row 0"),
 ]
 
@@ -242,15 +242,21 @@ def test_fit_refuses_wrong_tags_by_their_row(tags, message):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: classifier(vocabulary_size=9), "give vocabulary or vocabulary_size, not both"),
-        (lambda: classifier(mask_value=3), "mask_value must be None or 0 where vocabulary is"),
-        (lambda: lz.build_classifier((5, 1), 2, vocabulary=TEXTS), "where vocabulary is given"),
+        (
+            lambda: classifier(vocabulary_size=9),
+            "vocabulary and vocabulary_size must not both be given",
+        ),
+        (lambda: classifier(mask_value=3), "mask_value must be None or 0 if vocabulary is"),
+        (lambda: lz.build_classifier((5, 1), 2, vocabulary=TEXTS), "if vocabulary is given"),
         (
             lambda: lz.build_classifier((None,), 2, vocabulary=[3]),
             "vocabulary must hold lists",
         ),
-        (lambda: lz.build_classifier((5, 1), ["a", "a"]), "num_classes must name two .*only 'a'"),
-        (lambda: lz.build_classifier((5, 1), [0, 1]), "num_classes must be a whole number, or"),
+        (
+            lambda: lz.build_classifier((5, 1), ["a", "a"]),
+            "num_classes must name at least two .*only 'a'",
+        ),
+        (lambda: lz.build_classifier((5, 1), [0, 1]), "num_classes must be a whole number, a list"),
         (lambda: lz.build_classifier((5, 1), "walk"), "num_classes must be a whole number"),
     ],
 )
@@ -261,9 +267,13 @@ def test_wrong_words_and_names_are_refused_by_the_builder(build, message):
 
 def test_strings_are_refused_for_a_model_that_knows_none():
     x, model = np.zeros((2, 5, 1)), lz.build_classifier((5, 1), 2, lstm_units=2)
-    with pytest.raises(ValueError, match="y holds names, and the model has none: build it with"):
+    with pytest.raises(
+        ValueError, match="y must hold numbers, got names, because the model has no"
+    ):
         lz.fit(model, x, ["a", "b"], verbose=0)
-    with pytest.raises(ValueError, match="x holds texts, and the model has no vocabulary"):
+    with pytest.raises(
+        ValueError, match="x must hold numbers, got texts, because the model has no"
+    ):
         lz.fit(model, TEXTS, [0, 1, 0, 1], verbose=0)
     with pytest.raises(ValueError, match="data must be of shape"):
         lz.predict(model, x[:, :3])

@@ -68,18 +68,18 @@ def test_arrays_and_tuples_of_texts_are_texts():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ([], "texts must be a list of texts or of lists of words, got none"),
+        ([], "texts must be a list of texts or of lists of words, got an empty"),
         ("the cat", "texts must be a list of texts or of lists of words, got 'the cat'"),
         (None, "texts must be a list, got None"),
-        (["a", ""], "texts must hold no empty row, got '' in row 1"),
-        (["a", " \n"], "texts must hold no empty row, got ' .n' in row 1"),
-        ([["a"], []], r"texts must hold no empty row, got \[\] in row 1"),
+        (["a", ""], "texts must not hold empty rows, got '' in row 1"),
+        (["a", " \n"], "texts must not hold empty rows, got ' .n' in row 1"),
+        ([["a"], []], r"texts must not hold empty rows, got \[\] in row 1"),
         ([["a"], "b c"], "texts must hold lists of strings, as in row 0, got 'b c' in row 1"),
         (["a", ["b"]], r"texts must hold texts, as in row 0, got \['b'\] in row 1"),
         (["a", float("nan")], "texts must hold texts, as in row 0, got nan in row 1"),
         ([3, 4], "texts must hold lists of strings, got 3 in row 0"),
-        ([["a"], ["b", 4]], "texts must hold strings that are not empty, got 4 in row 1"),
-        ([["a", ""]], "texts must hold strings that are not empty, got '' in row 0"),
+        ([["a"], ["b", 4]], "texts must hold non-empty strings, got 4 in row 1"),
+        ([["a", ""]], "texts must hold non-empty strings, got '' in row 0"),
     ],
 )
 def test_what_is_no_text_is_refused_by_its_row(texts, message):
@@ -115,7 +115,7 @@ def test_tags_are_numbered_in_rising_order_or_that_of_the_names():
     ("tags", "names", "message"),
     [
         (["DET"], None, "tags must hold lists of strings, got 'DET' in row 0"),
-        ([["DET"], ["NON"]], ["DET", "NOUN"], "tags must be among DET, NOUN, got 'NON' in row 1"),
+        ([["DET"], ["NON"]], ["DET", "NOUN"], "tags must be one of DET, NOUN, got 'NON' in row 1"),
         ([["DET"]], ["DET", "DET"], "names must name each class once, got 'DET' twice"),
     ],
 )

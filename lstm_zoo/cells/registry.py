@@ -47,7 +47,7 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
             raise ValueError(f"a registered cell must be a subclass of Cell, got {cell_class!r}")
         other = _CELLS.get(name)
         if other is not None and other.__qualname__ != cell_class.__qualname__:
-            raise ValueError(f"name must not be taken, got {name!r}, which is {other.__name__}")
+            raise ValueError(f"name must not be taken, got {name!r}, the name of {other.__name__}")
         _CELLS[name] = cell_class
         return keras.saving.register_keras_serializable(package="lstm_zoo")(cell_class)
 

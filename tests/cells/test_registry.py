@@ -27,7 +27,9 @@ def test_registered_cell_is_known_by_its_name(own_names):
 
 
 def test_name_of_another_class_and_what_is_no_cell_are_refused(own_names):
-    with pytest.raises(ValueError, match="name must not be taken, got 'lstm', which is LSTMCell"):
+    with pytest.raises(
+        ValueError, match="name must not be taken, got 'lstm', the name of LSTMCell"
+    ):
 
         @cells.register("lstm")
         class Other(lz.LSTMCell):

@@ -107,7 +107,7 @@ def test_the_table_of_the_page_lists_a_format(toy):
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"name": "onnx"}, "name must not be taken, got 'onnx', which is ONNX"),
+        ({"name": "onnx"}, "name must not be taken, got 'onnx', the name of ONNX"),
         ({"ending": ".h"}, "ending must not be taken, got '.h', which is C"),
         ({"options": ("batchsize",)}, "options must be one of .* did you mean 'batch_size'"),
     ],

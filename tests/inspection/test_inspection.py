@@ -546,7 +546,10 @@ def test_an_error_in_the_model_leaves_the_layer_as_it_was(x):
             r"x must be of shape \(batch, timesteps, features\), got \(12, 3\)",
         ),
         ({"x": np.ones((0, 12, 3))}, "x must not be empty"),
-        ({"x": np.array([["a"]])}, "x holds texts, and the model has no vocabulary"),
+        (
+            {"x": np.array([["a"]])},
+            "x must hold numbers, got texts, because the model has no vocab",
+        ),
         ({"layer": "memori"}, "did you mean 'memory'"),
         ({"layer": 3}, "layer must be below 1"),
         ({"layer": keras.layers.Dense(1)}, "layer must be a recurrent layer of the model"),

@@ -124,11 +124,13 @@ def test_a_task_without_a_figure_draws_none(written, recipe):
 
 def test_a_name_belongs_to_one_task(written):
     written(FILE)
-    with pytest.raises(ValueError, match="name must not be taken, got 'sums of three'"):
+    with pytest.raises(
+        ValueError, match="name must not be taken, got 'sums of three', the name of"
+    ):
         tasks.register("sums of three")(type("Other", (tasks.Task,), {}))
     with pytest.raises(ValueError, match="must be a subclass of Task, got <class 'dict'>"):
         tasks.register("a dictionary")(dict)
-    with pytest.raises(ValueError, match="name must be a text"):
+    with pytest.raises(ValueError, match="name must be a string"):
         tasks.register(3)
 
 
