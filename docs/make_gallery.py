@@ -1,4 +1,4 @@
-"""Writes docs/gallery.md and its pictures: `make docs`. Each is drawn by the line beside it.
+"""Writes docs/gallery.md and its pictures: `make docs`. The page shows the code of each picture.
 
 The models are trained here, in under a minute on 2 cores.
 """
@@ -57,66 +57,65 @@ ENTRIES = (  # the lines that draw, the lines they need first, what the picture 
     (
         "lz.plots.plot_history(history)",
         SETUP,
-        "A training, beside what was held out. The star is the epoch whose weights `fit` keeps.",
+        "Training and validation curves. The star marks the epoch whose weights `fit` keeps.",
     ),
     (
         'lz.plots.plot_trace(inside, values=["inputs", "forget_gate", "cell_state"])',
         "",
-        "A layer at work, a row a unit; blank is where the utterance has ended.",
+        "One row for each unit, one column for each step; blank after the utterance ends.",
     ),
     (
         'lz.plots.plot_trace(inside, units=[0, 5], kind="lines", '
         'values=["input_gate", "forget_gate", "cell_state"])',
         "",
-        "The same of two units, as lines.",
+        "The same trace for two units, as lines.",
     ),
     (
         "lz.plots.plot_cell_diagram(inside, step=8, unit=5)",
         "",
-        "One step through one unit: the wider a line the larger its value, the fuller a box the "
-        "further its gate is open.",
+        "One step through one unit. Wider lines carry larger values; fuller gates are more open.",
     ),
     (
         "lz.plots.animate_trace(inside, unit=5, most_steps=12)",
         "",
-        "The same, step after step; in a notebook it has buttons and a slider.",
+        "The same diagram, animated. In a notebook it has buttons and a slider.",
     ),
     (
         "lz.plots.plot_gate_saturation(inside)",
         "",
-        "How often each unit's gates are nearly shut and nearly open.",
+        "How often each unit's gates are nearly shut or nearly open.",
     ),
     (
         "lz.plots.plot_weights(model.get_layer(inside.layer))",
         "",
-        "What a layer has learnt, gate by gate.",
+        "The weights of a layer, gate by gate.",
     ),
     (
         'lz.plots.plot_gradient_flow(flows, state="cell")',
         FLOWS,
-        "How much of the loss's gradient reaches each step of two LSTMs that are not trained yet.",
+        "How much of the loss's gradient reaches each step, for two untrained LSTMs.",
     ),
     (
         "lz.plots.plot_saliency(lz.saliency(model, x[:1]), shown, "
         "feature_names=data.feature_names)",
         PADDING,
-        "Where in its input an answer comes from.",
+        "Which parts of the input the answer depends on.",
     ),
     (
         "lz.plots.plot_embedding(inside, y, data.class_names)",
         "",
-        "The last hidden states of all test utterances, in the plane where they vary most.",
+        "The last hidden states of all test utterances, along their two principal components.",
     ),
     (
         "lz.plots.plot_confusion(y, model.predict(x, verbose=0), data.class_names)",
         "",
-        "Which speakers are taken for which.",
+        "Which speakers the model confuses.",
     ),
     (
         "lz.plots.plot_forecast(known[-60:, 0], truth[:, 0], prediction, (0.1, 0.5, 0.9), "
         'ylabel="sunspots")',
         FORECAST,
-        "A forecast and its band, by the preset `sunspots`, behind the series it continues.",
+        "A forecast of the preset `sunspots` with its band, after the known part of the series.",
     ),
 )
 
@@ -126,9 +125,9 @@ def main():
     keras.utils.set_random_seed(0)
     known = {"lz": lz, "np": np, "keras": keras}
     parts = [
-        "# Gallery\n\nEvery function of `lz.plots`, with the line that draws its picture "
-        "(`make docs` draws them all). Each takes "
-        "an `ax` of yours too, and returns it. First of all comes\n\n```python\nimport keras\n"
+        "# Gallery\n\nEvery function of `lz.plots`, with the code that draws its picture. "
+        "Each function also takes your own `ax`, and returns the axes. "
+        "All examples start with\n\n```python\nimport keras\n"
         "import numpy as np\n\nimport lstm_zoo as lz\n```\n"
     ]
     for number, entry in enumerate(ENTRIES, 1):
