@@ -33,8 +33,8 @@ import tensorflow as tf
 from lstm_zoo import presets, training
 from lstm_zoo.files import replacing
 from lstm_zoo.presets.card import OURS, table
-from lstm_zoo.presets.recipe import HOME
 from lstm_zoo.presets.train import run
+from lstm_zoo.recipes import HOME
 
 RNN = "SimpleRNN, best of three learning rates"
 NEWER = dict.fromkeys(["quantization_config", "input_axes", "output_axes", "renorm_clipping"])
@@ -110,6 +110,7 @@ def record(name, seeds, anew):
     if not found["scores"][RNN]:
         del found["scores"][RNN]
         write(path, json.dumps(found, indent=1) + "\n")
+    write(folder / "example.txt", task.example())
     write(folder / "card.md", presets.preset_card(name))
 
 

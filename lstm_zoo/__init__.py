@@ -27,9 +27,9 @@ def _is_the_command():
 
 
 if not _is_the_command():
-    # All that can stand in a saved file is known to Keras from here on. While TensorFlow loads, it
-    # writes lines that heed no level: where the level asks for silence, they are kept back.
-    silent = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+    # All that can stand in a saved file is known to Keras from here on. TensorFlow is silent unless
+    # the user sets a level. While it loads it writes lines that heed no level: `quiet` keeps them.
+    silent = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
     with quiet() if silent else contextlib.nullcontext():
         import lstm_zoo.builders
         import lstm_zoo.exporting  # Keras's own model.export gets its fused operations

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from lstm_zoo.cli import presets, training
-from lstm_zoo.cli.terminal import console, start
+from lstm_zoo.cli import demonstrating, presets, training
+from lstm_zoo.cli.terminal import console, say, start
 
 app = typer.Typer(
     help="LSTM Zoo: LSTMs built from their equations, trained on real data.",
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 app.command("list")(presets.list_)
 app.command()(presets.card)
-app.command()(training.demo)
+app.command()(demonstrating.demo)
 app.command()(training.train)
 app.command()(presets.evaluate)
 app.command()(presets.predict)
@@ -38,7 +38,7 @@ def _version(wanted: bool):
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ):
     pass
@@ -46,10 +46,10 @@ def main(
 
 @app.command(epilog=FORMATS)
 def export(
-    model: Annotated[str, typer.Argument(help="A model's file, .keras.")],
-    path: Annotated[str, typer.Argument(help="What to write; its ending says the format.")],
-    format: Annotated[str | None, typer.Option(help="If the ending does not say it.")] = None,
-    streaming: Annotated[bool, typer.Option(help="One step and its states at a time.")] = False,
+    model: Annotated[str, typer.Argument(help="A .keras file.")],
+    path: Annotated[str, typer.Argument(help="File to write; its ending sets the format.")],
+    format: Annotated[str | None, typer.Option(help="Format, if the ending does not tell.")] = None,
+    streaming: Annotated[bool, typer.Option(help="Let it read one step at a time.")] = False,
 ):
     """Write a model to a file that runs without LSTM Zoo."""
     start()
@@ -59,14 +59,14 @@ def export(
     try:
         written = export(training.load(model), path, format, streaming=streaming)
     except (ValueError, FileNotFoundError) as problem:
-        console.print(str(problem), soft_wrap=True, markup=False)
+        say(str(problem))
         raise typer.Exit(1) from None
-    console.print(f"wrote {written}", soft_wrap=True)
+    say(f"wrote {written}")
 
 
 @app.command()
 def doctor():
-    """Say what LSTM Zoo sees: versions, devices, engines, data; and what is wrong."""
+    """Check the installation: versions, devices, engines and data."""
     start()
     from lstm_zoo.cli import doctor
 
@@ -76,7 +76,7 @@ def doctor():
     console.print(table)
     problems = doctor.problems()
     for problem in problems:
-        console.print(f"[bold]Wrong:[/] {problem}", soft_wrap=True)
+        console.print(f"[bold]Problem:[/] {problem}", soft_wrap=True)
     if problems:
         raise typer.Exit(1)
-    console.print("Nothing is wrong.")
+    console.print("No problems found.")

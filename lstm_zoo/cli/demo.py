@@ -12,13 +12,13 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 
 from lstm_zoo import builders, checks, inspection, plots, presets, tasks, training
+from lstm_zoo.cli import posters
 from lstm_zoo.files import replacing
-from lstm_zoo.presets.card import OURS, recorded
-from lstm_zoo.presets.figures import estimates
 from lstm_zoo.presets.train import run
+from lstm_zoo.recipes import OURS, recorded
 
-ALIASES = {"classification": "speakers", "regression": "fat", "forecast": "electricity"}
 TIMESTEPS = 100
+SHOWN = 3  # a test sequence whose two numbers, rounded to two digits, have a sum that is right
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Report:
     """What a demonstration found: scores by model, one a training, and the files it wrote.
 
     `ours` names the row of `scores` that the demonstration is about; `earlier` are rows that were
-    not trained now but come from the recorded run of the preset.
+    not trained now but come from the recorded run of the preset. `picture` is the file to share.
     """
 
     title: str
@@ -37,21 +37,24 @@ class Report:
     scores: dict[str, list[float]] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     files: list[pathlib.Path] = field(default_factory=list)
-    then: str = ""
+    picture: pathlib.Path | None = None
+
+    def ordered(self):
+        """The rows by their mean score, best first."""
+        sign = -1 if self.higher_is_better else 1
+        return sorted(self.scores.items(), key=lambda row: sign * np.mean(row[1]))
 
     def beaten_by(self):
         """The rows whose mean score is better than ours, best first."""
-        sign = -1 if self.higher_is_better else 1
-        means = {name: sign * np.mean(values) for name, values in self.scores.items()}
-        better = [name for name in means if means[name] < means[self.ours]]
-        return sorted(better, key=means.get)
+        names = [name for name, _ in self.ordered()]
+        return names[: names.index(self.ours)]
 
 
 def memory(out="out", watch=None):
-    """What only a memory can do: the sum of two marked numbers in a hundred, an LSTM beside an RNN.
+    """Train an LSTM and a simple RNN on a task that needs memory: adding two marked numbers.
 
     Args:
-        out: folder for `adding.keras` and two figures.
+        out: folder for `adding.keras` and three figures.
         watch: called as `watch(label, epochs)` before each training; returns a Keras callback.
 
     Returns:
@@ -60,16 +63,16 @@ def memory(out="out", watch=None):
     x, y = tasks.adding(4000, TIMESTEPS, seed=0)
     x_test, y_test = tasks.adding(1000, TIMESTEPS, seed=1)
     report = Report(
-        title=f"What only a memory can do: {TIMESTEPS} numbers, two of them marked; give their sum",
-        data="Generated (Hochreiter & Schmidhuber 1997): x (4000, 100, 2), test (1000, 100, 2)",
+        title=f"A task that needs memory: add the two marked numbers among {TIMESTEPS}",
+        data="4000 sequences to train on, 1000 to test; Hochreiter & Schmidhuber 1997",
         metric="test mean squared error",
-        then="notebook 07 tells why",
     )
 
     def error(estimate):
         return float(np.mean((np.reshape(estimate, (-1, 1)) - y_test) ** 2))
 
     ridge = RidgeCV(np.logspace(-3, 6, 10)).fit(x.reshape(len(x), -1), y[:, 0])
+    sums = {}
     report.scores["always 1, the mean"] = [error(np.ones(len(y_test)))]
     report.scores["linear model (ridge)"] = [error(ridge.predict(x_test.reshape(1000, -1)))]
     epochs = 25
@@ -94,16 +97,17 @@ def memory(out="out", watch=None):
             callbacks=[watch(label, epochs)] if watch else [],
             verbose=0,
         )
-        report.scores[label] = [error(model.predict(x_test, verbose=0))]
-    look = inspection.trace(model, x_test[:1])
+        sums[label] = model.predict(x_test, verbose=0)[:, 0]
+        report.scores[label] = [error(sums[label])]
+    look = inspection.trace(model, x_test[SHOWN : SHOWN + 1])
     _keep(
         report,
         out,
         "adding",
         model,
         gates=plots.plot_trace(look),
-        sums=estimates(y_test[:, 0], model.predict(x_test, verbose=0)[:, 0], "sum"),
         learning_curve=plots.plot_history(history),
+        memory=posters.memory(x_test[SHOWN], look, y_test[:, 0], sums),
     )
     return report
 
@@ -127,10 +131,9 @@ def preset(name, seeds=1, out="out", watch=None):
     task = presets.task_of(recipe)
     report = Report(
         title=recipe.title,
-        data=f"{task.data!r}: {task.data.source}" if task.data else "Generated",
+        data=_origin(task.data),
         metric=task.metric,
         higher_is_better=task.higher_is_better,
-        then=f"`lstm-zoo card {name}` says what the model is and what it cannot do",
     )
     report.scores |= {label: [score] for label, score in task.baselines().items()}
     for label, scores in recorded(name)["scores"].items():
@@ -147,12 +150,20 @@ def preset(name, seeds=1, out="out", watch=None):
     curve = plots.plot_history(history)
     picture = task.draw(model)
     pictures = {} if picture is None else {"test": picture}
-    _keep(report, out, name, model, **pictures, learning_curve=curve)
+    _keep(report, out, name, model, learning_curve=curve, **pictures)
     return report
 
 
+def _origin(data):
+    """Where data are from, and how many there are."""
+    if data is None:
+        return "Generated"
+    kind = "steps" if data.x_train.ndim < 3 else "sequences"
+    return f"{len(data.x_train)} {kind} to train on, {len(data.x_test)} to test; {data.source}"
+
+
 def _keep(report, out, name, model, **figures):
-    """Write the model and the figures, and note where."""
+    """Write the model and the figures, and note where; the last figure is the one to share."""
     out = pathlib.Path(out)
     report.files.append(training.save(model, out / f"{name}.keras"))
     for title, axes in figures.items():
@@ -160,3 +171,4 @@ def _keep(report, out, name, model, **figures):
         with replacing(path) as temporary:
             np.ravel(axes)[0].figure.savefig(temporary, dpi=150)
         report.files.append(path)
+        report.picture = path

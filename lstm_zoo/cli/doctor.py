@@ -1,4 +1,4 @@
-"""What `lstm-zoo doctor` says: the surroundings, and what is wrong with them."""
+"""What `lstm-zoo doctor` reports: versions, devices, engines, data, and problems with them."""
 
 import importlib.metadata
 import os
@@ -14,7 +14,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "jupyterlab", "ipywidg
 
 
 def findings():
-    """Pairs of what and what was found."""
+    """Pairs of a subject and what was found."""
     yield "lstm_zoo", f"{lstm_zoo.__version__}, from {os.path.dirname(lstm_zoo.__file__)}"
     yield "Python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
@@ -34,7 +34,7 @@ def findings():
 
 
 def problems():
-    """What is wrong, a sentence each."""
+    """One sentence for each problem."""
     found = [_why_no_xla(), *map(_why_no_data, datasets.names())]
     if tf is None:
         found.append(

@@ -1,6 +1,6 @@
-"""Models trained on a user's CSV file, and their answers for another one.
+"""Train models on a user's CSV file, and predict from another one.
 
-What a model must know of its files stands beside it, in `NAME.json`: which columns it reads.
+`NAME.json` beside `NAME.keras` says which columns the model reads.
 """
 
 import json
@@ -10,6 +10,7 @@ import shutil
 import numpy as np
 
 from lstm_zoo import checks
+from lstm_zoo.cli.terminal import Bars, console
 from lstm_zoo.files import replacing
 from lstm_zoo.tables import read_table
 
@@ -23,7 +24,7 @@ def beside(model):
     return pathlib.Path(model).with_suffix(".json")
 
 
-def train_forecaster(file, reading, say, *, target, horizon, past, id, season, seed, verbose):
+def train_forecaster(file, reading, say, *, target, horizon, past, id, season, seed, checkpoints):
     """A model that forecasts a column, what its files hold, and a line on its score."""
     import lstm_zoo as lz
 
@@ -31,10 +32,16 @@ def train_forecaster(file, reading, say, *, target, horizon, past, id, season, s
     columns = {"target": target, "past": past, "id": id}
     table = _forecast_table(file, reading, columns, say)
     columns |= {"time": table.time, "season": season}
-    found = lz.forecast(table.frame, horizon, **columns, seed=seed, verbose=verbose)
+    found = lz.forecast(
+        *(table.frame, horizon),
+        **columns,
+        seed=seed,
+        checkpoint_dir=checkpoints,
+        verbose=int(console.is_terminal),
+    )
     columns["season"] = found.season
     kind = {"answers": "forecast", "horizon": horizon, "columns": columns, "reading": reading}
-    return found.model, kind, f"forecasts {horizon} steps of {target!r}, season {found.season}"
+    return found.model, kind, f"It forecasts {horizon} steps of {target!r}, season {found.season}."
 
 
 def _forecast_table(file, reading, columns, say):
@@ -45,7 +52,7 @@ def _forecast_table(file, reading, columns, say):
     return table
 
 
-def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints, callbacks):
+def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints):
     """A model that names the class of each series, what its files hold, and its score."""
     import keras
     from sklearn.model_selection import train_test_split
@@ -66,29 +73,33 @@ def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints
     model = lz.build_classifier(shape, classes, mask_value=mask_value)
     labels, rows = np.array(labels, object), np.arange(len(labels))
     validation = None
-    callbacks = list(callbacks)
+    callbacks = []
     if min(counts) > 1 and len(rows) * SHARE >= len(classes):
         rows, held = train_test_split(rows, test_size=SHARE, stratify=labels, random_state=seed)
         validation = (x[held], labels[held].tolist())
         callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE))
-    lz.fit(
-        *(model, x[rows], labels[rows].tolist()),
-        validation_data=validation,
-        epochs=epochs,
-        batch_size=min(32, max(4, len(rows) // 8)),
-        seed=seed,
-        checkpoint_dir=checkpoints,
-        callbacks=callbacks,
-        verbose=0,
-    )
+    with Bars() as bars:
+        lz.fit(
+            *(model, x[rows], labels[rows].tolist()),
+            validation_data=validation,
+            epochs=epochs,
+            batch_size=min(32, max(4, len(rows) // 8)),
+            seed=seed,
+            checkpoint_dir=checkpoints,
+            callbacks=[*callbacks, bars.callback(label, epochs)],
+            verbose=0,
+        )
     columns = {"label": label, "id": id, "time": table.time, "features": features}
     kind = {"answers": "class", "columns": columns, "reading": reading}
     if validation is None:
-        return model, kind, "no score: too few series of each class to hold some out"
+        return model, kind, "No score: too few series of each class to hold some out."
     right = np.mean(np.array(lz.predict(model, x[held]), object) == labels[held])
     most = max(counts) / len(labels)
-    score = f"accuracy on {len(held)} series that also chose the epoch: {right:.3f}"
-    return model, kind, f"{score} (the largest class is {most:.3f} of all series)"
+    score = (
+        f"Accuracy {right:.3f} on {len(held)} held-out series, which also chose the epoch to keep; "
+        f"always naming the largest class: {most:.3f}."
+    )
+    return model, kind, score
 
 
 def answers(path, file, reading, say):

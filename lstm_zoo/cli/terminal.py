@@ -1,23 +1,16 @@
-"""What all commands share: the console, TensorFlow started in silence, and errors of usage."""
+"""What all commands share: the console, TensorFlow started in silence, errors, progress bars."""
 
 import os
-from typing import Annotated
+import pathlib
+import tempfile
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lstm_zoo.silence import quiet
 
 console = Console(highlight=False)
-Name = Annotated[str, typer.Argument(help="A preset; `lstm-zoo list` has them all.")]
-
-# How a user's CSV file is read.
-Sep = Annotated[str | None, typer.Option(help="Between cells; found if not given.")]
-Decimal = Annotated[str | None, typer.Option(help="'.' or ','; found if not given.")]
-Time = Annotated[str | None, typer.Option(help="Column of times; found if there is one.")]
-TimeFormat = Annotated[str | None, typer.Option(help="'%d.%m.%Y', ...; else ISO 8601.")]
-Timezone = Annotated[str | None, typer.Option(help="Of the times: 'Europe/Berlin', ...")]
-Empty = Annotated[str | None, typer.Option(help="Empty cells: refuse, previous or 0.")]
 
 
 def start(compute=True):
@@ -38,9 +31,61 @@ def start(compute=True):
             keras.ops.ones(1) + keras.ops.ones(1)
 
 
+def say(*lines):
+    """Print lines as they are, however long."""
+    console.print(*lines, sep="\n", markup=False, soft_wrap=True)
+
+
 def or_usage_error(function, *arguments, **options):
     """What the function returns; a wrong argument ends the command with its one sentence."""
     try:
         return function(*arguments, **options)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def must_be_writable(folder):
+    """End the command if files can't be written to a folder, before anything is trained or made."""
+
+    def is_there(path):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        return True
+
+    wanted = pathlib.Path(folder).absolute()
+    try:
+        there = next(path for path in (wanted, *wanted.parents) if is_there(path))
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"0" * 2**20)
+    except OSError as error:
+        raise typer.BadParameter(f"--out {folder} cannot be written to: {error.strerror}") from None
+
+
+class Bars(Progress):
+    """A progress bar for each training; a context manager, as `rich.progress.Progress` is."""
+
+    def __init__(self):
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("epochs  {task.fields[loss]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+        )
+
+    def callback(self, label, epochs):
+        """A Keras callback that moves a new bar, and fills it where a training ends early."""
+        import keras
+
+        bar = self.add_task(label, total=epochs, loss="")
+
+        def advance(epoch, logs):
+            self.update(bar, completed=epoch + 1, loss=f"loss {logs['loss']:.4f}")
+
+        def finish(logs):
+            self.update(bar, total=self.tasks[bar].completed)
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=advance, on_train_end=finish)

@@ -1,5 +1,6 @@
 """Forecast series beyond their end: from a frame or an array to a frame of forecasts."""
 
+import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,7 @@ def forecast(
     model: keras.Model | None = None,
     steps: int = 1500,
     seed: int | None = None,
+    checkpoint_dir: str | pathlib.Path | None = None,
     verbose: int = 1,
     **options,
 ) -> Forecast:
@@ -148,6 +150,8 @@ def forecast(
         model: a trained model of `build_forecaster` with the same quantiles, to take as it is.
         steps: training steps of 32 windows, at most.
         seed: of the weights and the order of the windows.
+        checkpoint_dir: folder for checkpoints, from which the same call goes on if it is
+            interrupted.
         verbose: 1 says what was taken, and shows a progress bar; 0 nothing.
         **options: further arguments of `build_forecaster`, such as `lstm_units=32`.
 
@@ -183,6 +187,7 @@ def forecast(
         quantiles=all_quantiles(levels, quantiles),
         steps=steps,
         seed=seed,
+        checkpoint_dir=checkpoint_dir,
         verbose=verbose,
         options=options,
     )

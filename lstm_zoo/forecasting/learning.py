@@ -1,6 +1,7 @@
 """Train a forecaster on series, and forecast with it from any of their steps."""
 
 import math
+import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +28,7 @@ class Plan:
     """How to forecast, and how to train for it.
 
     `quantiles` has the median among them; `steps` is the most training steps; `options` are
-    arguments of `build_forecaster`.
+    arguments of `build_forecaster`; `checkpoint_dir` is a folder to go on from.
     """
 
     horizon: int
@@ -40,6 +41,7 @@ class Plan:
     seed: int | None
     verbose: int
     options: Mapping[str, Any]
+    checkpoint_dir: str | pathlib.Path | None = None
 
     def new_model(self, features: int, static: int) -> keras.Model:
         """An untrained model for series of so many features and static numbers."""
@@ -245,6 +247,7 @@ def _train(kept, series, static, training, validation):
         batch_size=BATCH,
         callbacks=callbacks,
         seed=plan.seed,
+        checkpoint_dir=plan.checkpoint_dir,
         verbose=0,
     )
 

@@ -3,9 +3,9 @@ good it is."""
 
 from lstm_zoo.presets.card import preset_card
 from lstm_zoo.presets.load import load_preset
-from lstm_zoo.presets.recipe import Recipe, list_presets, read_recipe
 from lstm_zoo.presets.tasks import task_of
 from lstm_zoo.presets.train import evaluate_preset, train_preset
+from lstm_zoo.recipes import Recipe, list_presets, read_recipe
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [

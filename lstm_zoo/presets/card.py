@@ -3,15 +3,19 @@
 The recipe and the recorded run supply everything on it; nothing is written by hand.
 """
 
-import json
-
 import numpy as np
 
 from lstm_zoo import datasets
-from lstm_zoo.presets.recipe import HOME, list_presets, read_recipe
 from lstm_zoo.presets.tasks import class_of
-
-OURS = "LSTM"
+from lstm_zoo.recipes import (
+    HOME,
+    OURS,
+    compared,
+    example_file,
+    list_presets,
+    read_recipe,
+    recorded,
+)
 
 
 def preset_card(name: str) -> str:
@@ -76,8 +80,22 @@ def preset_card(name: str) -> str:
         f'lz.presets.evaluate_preset("{name}", model)',
         "```",
         "",
+        f"`lstm-zoo predict {name} FILE` reads a file such as this; "
+        f"`lstm-zoo card {name} --example > FILE` writes a whole one.",
+        "",
+        "```text",
+        *_beginning(example_file(name)),
+        "```",
+        "",
     ]
     return "\n".join(lines)
+
+
+def _beginning(text, lines=3, width=70):
+    """The first lines of a file, cut to a width."""
+    all_lines = text.splitlines()
+    shown = [line if len(line) <= width else f"{line[:width]} ..." for line in all_lines[:lines]]
+    return [*shown, *(["..."] if len(all_lines) > lines else [])]
 
 
 def table() -> str:
@@ -89,26 +107,14 @@ def table() -> str:
     for name in list_presets():
         found = recorded(name)
         scores = found["scores"][OURS]
-        sign = 1 if found["higher_is_better"] else -1
-        others = found["baselines"] | {
-            label: np.mean(values) for label, values in found["scores"].items() if label != OURS
-        }
-        best = max(others, key=lambda label: sign * others[label])
-        ours, beside = _figure(np.mean(scores)), _figure(others[best])
-        if sign * np.mean(scores) > sign * others[best]:
-            ours = f"**{ours}**"
-        else:
-            beside = f"**{beside}**"
+        mean, best, other, won = compared(found)
+        ours, beside = _figure(mean), _figure(other)
+        ours, beside = (f"**{ours}**", beside) if won else (ours, f"**{beside}**")
         link = f"[`{name}`](lstm_zoo/presets/{name}/card.md)"
         ours = f"{ours} ({_range(scores)} over {len(scores)} seeds)"
         title = read_recipe(name).title
         lines.append(f"| {link} | {title} | {found['metric']} | {ours} | {beside}, {best} |")
     return "\n".join(lines)
-
-
-def recorded(name):
-    """The numbers of the run that made the preset."""
-    return json.loads((HOME / name / "metrics.json").read_text(encoding="utf-8"))
 
 
 def verdict(metrics):

@@ -5,8 +5,8 @@ import json
 
 import keras
 
-from lstm_zoo.presets.recipe import HOME, read_recipe
 from lstm_zoo.presets.tasks import task_of
+from lstm_zoo.recipes import HOME, read_recipe
 
 
 def load_preset(name: str) -> keras.Model:

@@ -8,8 +8,8 @@ import keras
 from lstm_zoo import checks, training
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.presets.load import load_preset
-from lstm_zoo.presets.recipe import Recipe, read_recipe
 from lstm_zoo.presets.tasks import Task, task_of
+from lstm_zoo.recipes import Recipe, read_recipe
 
 
 @needs_tensorflow

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.presets.recipe import Recipe, read_recipe
 from lstm_zoo.presets.tasks import task_of
 from lstm_zoo.presets.train import run
+from lstm_zoo.recipes import Recipe, read_recipe
 from lstm_zoo.training.searching import Search
 
 

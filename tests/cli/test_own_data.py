@@ -139,7 +139,7 @@ def test_a_file_of_one_class_is_refused(tmp_path):
 
 
 def test_an_interrupted_training_says_what_it_kept_and_goes_on_from_there(tmp_path, monkeypatch):
-    from lstm_zoo.cli import training
+    from lstm_zoo.cli.terminal import Bars
 
     file = labelled(tmp_path / "walks.csv")
     command = ("train", "--data", file, "--label", "kind", "--id", "who", "--epochs", 3)
@@ -159,11 +159,11 @@ def test_an_interrupted_training_says_what_it_kept_and_goes_on_from_there(tmp_pa
 
         return bar
 
-    monkeypatch.setattr(training._Bars, "__call__", interrupting(1))
+    monkeypatch.setattr(Bars, "callback", interrupting(1))
     result = run(*command)
     assert result.exit_code == 130
-    assert "holds the epochs that ended; the same command goes on from there" in said(result)
-    monkeypatch.setattr(training._Bars, "__call__", interrupting(None))
+    assert "has all finished epochs; run the same command again to go on" in said(result)
+    monkeypatch.setattr(Bars, "callback", interrupting(None))
     assert run(*command).exit_code == 0
     assert epochs == [0, 1, 1, 2]  # the epoch that was interrupted is done again
     assert not (tmp_path / "out" / "walks.checkpoints").exists()
@@ -207,3 +207,27 @@ def test_the_file_beside_a_model_names_the_columns_that_it_reads(forecaster):
     result = run("predict", folder / "alone.keras", folder / "sales.csv")
     assert result.exit_code == 2
     assert "alone.json must stand beside" in said(result)
+
+
+@pytest.mark.slow
+def test_an_interrupted_forecaster_goes_on_from_its_checkpoint(forecaster, tmp_path, monkeypatch):
+    import keras
+
+    _, file, _ = forecaster
+    command = ("train", "--data", file, "--target", "sales", "--horizon", 7)
+    command = (*command, "--time-format", "%d.%m.%Y", "--out", tmp_path)
+    epochs, stop = [], keras.callbacks.EarlyStopping.on_epoch_end
+
+    def end(self, epoch, logs=None):
+        epochs.append(epoch)
+        if epochs == [0, 1, 2]:
+            raise KeyboardInterrupt
+        stop(self, epoch, logs)
+
+    monkeypatch.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", end)
+    result = run(*command)
+    assert result.exit_code == 130
+    assert "run the same command again to go on" in said(result)
+    assert run(*command).exit_code == 0
+    assert epochs[:5] == [0, 1, 2, 2, 3]
+    assert not (tmp_path / "sales.checkpoints").exists()

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
-from lstm_zoo import presets
-from lstm_zoo.presets import card, load, reading, recipe, smoothing
+from lstm_zoo import presets, recipes
+from lstm_zoo.presets import card, load, reading, smoothing
 
 every_preset = pytest.mark.parametrize("name", presets.list_presets())
 # Four sorts of tasks; one other test compares the answers of every preset.
@@ -69,7 +69,7 @@ def test_a_silent_recording_gets_a_finite_answer_and_leaves_the_others_as_they_w
 @every_preset
 def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
     text = lz.preset_card(name)
-    assert (recipe.HOME / name / "card.md").read_text() == text
+    assert (recipes.HOME / name / "card.md").read_text() == text
     recorded = card.recorded(name)
     assert len(recorded["scores"][card.OURS]) >= 5
     generated = "name" not in presets.read_recipe(name).data
@@ -80,19 +80,19 @@ def test_the_card_holds_data_scores_limits_and_lines_of_use_that_run(name):
 
 
 def test_the_table_in_the_readme_is_that_of_the_recorded_runs():
-    readme = (recipe.HOME.parents[1] / "README.md").read_text()
+    readme = (recipes.HOME.parents[1] / "README.md").read_text()
     assert readme.split("<!-- presets -->\n")[1].split("\n<!-- /presets -->")[0] == card.table()
 
 
 def test_all_files_together_stay_small():
-    files = list(recipe.HOME.glob("*/model.keras"))
+    files = list(recipes.HOME.glob("*/model.keras"))
     assert len(files) == len(presets.list_presets())
     assert sum(path.stat().st_size for path in files) < 12e6
 
 
 @every_preset
 def test_the_oldest_keras_that_is_admitted_knows_what_a_file_says(name):
-    with zipfile.ZipFile(recipe.HOME / name / "model.keras") as file:
+    with zipfile.ZipFile(recipes.HOME / name / "model.keras") as file:
         written = file.read("config.json").decode()
     for newer in ("quantization_config", "input_axes", "renorm"):
         assert newer not in written
@@ -109,7 +109,7 @@ def test_training_again_lands_within_the_spread_of_the_card(name):
 
 
 def test_a_damaged_file_is_refused_by_its_checksum(tmp_path, monkeypatch):
-    shutil.copytree(recipe.HOME / "italy_power", tmp_path / "italy_power")
+    shutil.copytree(recipes.HOME / "italy_power", tmp_path / "italy_power")
     monkeypatch.setattr(load, "HOME", tmp_path)
     path = tmp_path / "italy_power" / "model.keras"
     lz.load_preset("italy_power")
@@ -229,6 +229,14 @@ def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path
     assert (tmp_path / "search").read_text().count('"values"') == 4
     with pytest.raises(ValueError, match="must have a space"):
         lz.tune(dataclasses.replace(own, space={}))
+
+
+@pytest.mark.parametrize("name", presets.list_presets())
+def test_the_stored_example_is_the_tasks_and_is_answered(name):
+    path = recipes.HOME / name / "example.txt"
+    assert path.read_text(encoding="utf-8") == task(name).example()
+    row = next(iter(task(name).answer(lz.load_preset(name), path)))
+    assert len(row) >= 1
 
 
 def write(path, header, rows):
@@ -519,5 +527,5 @@ def test_predict_reads_a_long_file_in_memory_that_does_not_grow(tmp_path, name, 
 
 def test_recipes_hold_plain_settings_only():
     for name in presets.list_presets():
-        text = (recipe.HOME / name / "recipe.json").read_text()
+        text = (recipes.HOME / name / "recipe.json").read_text()
         assert set(json.loads(text)) <= {f.name for f in dataclasses.fields(presets.Recipe)}

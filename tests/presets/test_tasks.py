@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
-from lstm_zoo import presets
+from lstm_zoo import presets, recipes
 from lstm_zoo.presets import tasks
 from lstm_zoo.presets.tasks.registry import TASKS
 from lstm_zoo.registry import import_all
@@ -143,5 +143,5 @@ def test_a_task_that_answers_no_file_is_not_built(written, recipe):
 def test_every_preset_with_a_picture_has_a_task_that_draws():
     for name in presets.list_presets():
         task_class = tasks.class_of(presets.read_recipe(name))
-        pictured = (presets.recipe.HOME / name / "figure.png").is_file()
+        pictured = (recipes.HOME / name / "figure.png").is_file()
         assert pictured == (task_class.draw is not tasks.Task.draw), name

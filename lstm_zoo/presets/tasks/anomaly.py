@@ -7,7 +7,7 @@ import numpy as np
 
 from lstm_zoo import builders
 from lstm_zoo.presets import reading
-from lstm_zoo.presets.tasks.base import Task
+from lstm_zoo.presets.tasks.base import Task, as_csv
 from lstm_zoo.presets.tasks.registry import register
 
 
@@ -101,6 +101,9 @@ class Anomaly(Task):
                 yield {"step": next(steps), "anomaly score": round(float(score), 4)}
             start = max(0, until - self.window) // self.stride * self.stride
             held, scored = held[start:], until - start
+
+    def example(self):
+        return as_csv(self.data.feature_names, self.data.x_test[:200])
 
     def draw(self, model, ax=None):
         """The anomaly score of each step of the test part, and where the anomaly is."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from lstm_zoo import datasets
-from lstm_zoo.presets.recipe import Recipe
+from lstm_zoo.recipes import Recipe
 
 RIDGE = np.logspace(-6, 3, 28)
 
@@ -86,6 +86,12 @@ class Task(abc.ABC):
             FileNotFoundError: there is no such file.
         """
 
+    def example(self) -> str:
+        """A whole file that `answer` reads: here the first sample of the test part, as CSV."""
+        data: Any = self.data
+        length = None if data.lengths_test is None else data.lengths_test[0]
+        return as_csv(data.feature_names, data.x_test[0][:length])
+
     def draw(self, model: keras.Model, ax=None):
         """The matplotlib Axes with what the model does on the test part; None if no picture of the
         task is drawn."""
@@ -103,3 +109,9 @@ class Task(abc.ABC):
 def flat(x):
     """The same numbers, a row a sample."""
     return x.reshape(len(x), -1)
+
+
+def as_csv(names, steps):
+    """Steps as a user's file has them: the names of the columns, then a row for each step."""
+    rows = (",".join(f"{value:.7g}" for value in row) for row in steps)
+    return "\n".join([",".join(names), *rows]) + "\n"

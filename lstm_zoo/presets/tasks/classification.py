@@ -115,6 +115,10 @@ class Words(Classification):
             found[f"linear model on counts of {name}"] = score
         return found
 
+    def example(self):
+        words = ["".join(self.data.vocabulary[n - 1] for n in row if n) for row in self.data.x_test]
+        return "\n".join(words[::100][:5]) + "\n"
+
     def samples(self, model, path):
         numbers = {letter: n for n, letter in enumerate(self.data.vocabulary, start=1)}
         for line, text in reading.texts(path, "word"):

@@ -181,6 +181,9 @@ class Dates(Task):
             for text, date in zip(texts, self.translate(model, texts), strict=True):
                 yield {"text": text, "date": date}
 
+    def example(self):
+        return "\n".join(write_date(datetime.date(2005, 4, 3), form) for form in FORMATS) + "\n"
+
     def _check(self, text, where):
         if len(text) > LONGEST:
             raise ValueError(f"{where} must be a date, got {len(text)} letters")

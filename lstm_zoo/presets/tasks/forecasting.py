@@ -11,7 +11,7 @@ from keras import ops
 
 from lstm_zoo import builders, datasets
 from lstm_zoo.presets import reading, smoothing
-from lstm_zoo.presets.tasks.base import RIDGE, Task
+from lstm_zoo.presets.tasks.base import RIDGE, Task, as_csv
 from lstm_zoo.presets.tasks.registry import register
 
 
@@ -98,6 +98,9 @@ class Forecasting(Task):
         for ahead, values in enumerate(forecast, start=1):
             pairs = zip(self.quantiles, values, strict=True)
             yield {"step": ahead, **{f"{q:g}": round(float(v), 3) for q, v in pairs}}
+
+    def example(self):
+        return as_csv(self.data.feature_names, self.data.x_train[-self.input_steps :])
 
     def draw(self, model, ax=None):
         """One forecast of the test part, with its quantiles."""

@@ -55,6 +55,9 @@ class LanguageModel(Task):
             for order in (1, 3, 5)
         }
 
+    def example(self):
+        return "".join(self.data.vocabulary[n - 1] for n in self.data.x_test[:300])
+
     def answer(self, model, path, length=200):
         lines = (text.replace("\r\n", "\n").replace("\r", "\n") for _, text in reading.lines(path))
         letters = itertools.chain.from_iterable(lines)

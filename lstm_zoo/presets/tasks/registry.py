@@ -1,7 +1,7 @@
 """Which tasks there are, by the name that a recipe gives."""
 
-from lstm_zoo.presets.recipe import Recipe
 from lstm_zoo.presets.tasks.base import Task
+from lstm_zoo.recipes import Recipe
 from lstm_zoo.registry import Registry
 
 TASKS: Registry[Task] = Registry("task", Task)

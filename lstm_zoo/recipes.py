@@ -1,4 +1,7 @@
-"""A recipe: all that is needed to train a preset, in a page of plain settings."""
+"""What is stored of each preset: its recipe, its recorded scores, its card, an example file.
+
+Reading them needs no TensorFlow, so that the command answers at once.
+"""
 
 import fnmatch
 import json
@@ -7,8 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lstm_zoo import checks
+from lstm_zoo.spelling import suggest as _suggest
 
-HOME = pathlib.Path(__file__).resolve().parent
+__all__ = ["Recipe", "list_presets", "read_recipe"]
+
+HOME = pathlib.Path(__file__).resolve().parent / "presets"
+OURS = "LSTM"  # the row of a preset's scores that its own trainings have
 
 
 @dataclass(frozen=True)
@@ -70,5 +77,53 @@ def read_recipe(name: str) -> Recipe:
     return _read(HOME / name / "recipe.json")
 
 
+def recorded(name: str) -> dict[str, Any]:
+    """The numbers of the run that made the preset."""
+    return json.loads((HOME / name / "metrics.json").read_text(encoding="utf-8"))
+
+
+def compared(metrics: dict[str, Any]) -> tuple[float, str, float, bool]:
+    """The mean score, the best other model, its mean score, and whether ours is better.
+
+    >>> mean, other, score, won = compared(recorded("mnist1d"))
+    >>> won, mean > score
+    (True, True)
+    """
+    sign = 1 if metrics["higher_is_better"] else -1
+    others = {label: [score] for label, score in metrics["baselines"].items()}
+    others |= {label: found for label, found in metrics["scores"].items() if label != OURS}
+    means = {label: sum(scores) / len(scores) for label, scores in others.items()}
+    best = max(means, key=lambda label: sign * means[label])
+    ours = sum(metrics["scores"][OURS]) / len(metrics["scores"][OURS])
+    return ours, best, means[best], sign * ours > sign * means[best]
+
+
+def stored_card(name: str) -> str:
+    """The card of a preset, as `lz.preset_card` makes it.
+
+    Raises:
+        ValueError: there is no such preset.
+
+    >>> print(stored_card("mnist1d").splitlines()[0])
+    # mnist1d
+    """
+    return (HOME / read_recipe(name).name / "card.md").read_text(encoding="utf-8")
+
+
+def example_file(name: str) -> str:
+    """A whole file that `lstm-zoo predict` reads for a preset, to copy.
+
+    Raises:
+        ValueError: there is no such preset.
+
+    >>> example_file("italy_power").splitlines()[:2]
+    ['demand', '-0.7105174']
+    """
+    return (HOME / read_recipe(name).name / "example.txt").read_text(encoding="utf-8")
+
+
 def _read(path):
     return Recipe(name=path.parent.name, **json.loads(path.read_text(encoding="utf-8")))
+
+
+_suggest(__name__)
