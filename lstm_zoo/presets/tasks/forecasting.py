@@ -64,9 +64,10 @@ class Forecasting(Task):
         forecasts = model.predict(x, verbose=0)
         middle = forecasts[..., self.quantiles.index(0.5)]
         inside = (truth >= forecasts[..., 0]) & (truth <= forecasts[..., -1])
+        ends = f"quantiles {self.quantiles[0]:g} and {self.quantiles[-1]:g}"
         return {
             "mae": self._error(middle),
-            f"coverage of {self.quantiles[0]:g} to {self.quantiles[-1]:g}": float(inside.mean()),
+            f"share of the truth between {ends}": float(inside.mean()),
         }
 
     def _error(self, forecast):

@@ -44,7 +44,9 @@ class LanguageModel(Task):
         right = np.take_along_axis(said, y[..., None], axis=-1)
         return {
             "bits": float(-np.mean(np.log2(np.maximum(right, 1e-30)))),
-            "next characters guessed right": float(np.mean(said.argmax(axis=-1) == y)),
+            "share of next characters predicted correctly": float(
+                np.mean(said.argmax(axis=-1) == y)
+            ),
         }
 
     def baselines(self):

@@ -161,7 +161,7 @@ class Adding(Regression):
         error = model.predict(self.data.x_test, batch_size=250, verbose=0) - self.data.y_test
         return {
             "rmse": float(np.sqrt(np.mean(error**2))),
-            "sequences right to 0.04": float(np.mean(np.abs(error) < 0.04)),
+            "share of sequences with an error below 0.04": float(np.mean(np.abs(error) < 0.04)),
         }
 
     def baselines(self):
