@@ -94,7 +94,7 @@ format: .venv/installed
 	$(VENV) -m ruff format .
 
 .venv/installed: requirements.txt pyproject.toml hatch_build.py \
-  $(wildcard lstm_zoo/recurrence/native/*.[ch])
+  $(wildcard lstm_zoo/recurrence/native/*.[ch] lstm_zoo/serving/native/*.[ch])
 	$(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -e .

@@ -11,7 +11,9 @@ import tempfile
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = pathlib.Path(__file__).parent / "lstm_zoo" / "recurrence" / "native"
+PACKAGE = pathlib.Path(__file__).parent / "lstm_zoo"
+FOLDER = PACKAGE / "recurrence" / "native"
+SERVING = PACKAGE / "serving" / "native"
 TENSORFLOW = {  # its library that has the functions of C, by platform
     "linux": "libtensorflow_framework.so.2",
     "win32": "_pywrap_tensorflow_common.dll",
@@ -21,13 +23,15 @@ TENSORFLOW = {  # its library that has the functions of C, by platform
 class BuildNative(BuildHookInterface):
     def initialize(self, version, build_data):
         try:
-            library = build()
+            libraries = build()
         except (OSError, subprocess.CalledProcessError, RuntimeError) as problem:
             print(f"lstm-zoo: without the native LSTM ({problem}); all else works", file=sys.stderr)
             return
         if version == "editable":  # runs where it lies
             return
-        build_data["force_include"][str(library)] = f"lstm_zoo/recurrence/native/{library.name}"
+        for library in libraries:
+            inside = library.relative_to(PACKAGE.parent).as_posix()
+            build_data["force_include"][str(library)] = inside
         build_data["pure_python"] = False
         # No Python is linked: one library serves every version of it.
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -35,28 +39,35 @@ class BuildNative(BuildHookInterface):
 
 
 def build(platform=sys.platform):
-    """Compile the library beside its source; a `RuntimeError` says why it can't be.
+    """Compile both libraries beside their source; a `RuntimeError` says why they can't be.
 
+    One has the operations of TensorFlow. The other, which runs trained models, needs no TensorFlow.
     On Windows by GCC (MinGW-w64), which `CC` may name.
     """
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise RuntimeError("no C compiler")
-    library = FOLDER / "lstm.op.so"
     flags = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-pthread"]
     if platform == "win32":
         # Threads of its own; and GCC does not align the stack there as its vectors want it.
         flags += ["-static", "-Wa,-muse-unaligned-vector-move"]
-    with tempfile.TemporaryDirectory() as folder:
-        made = pathlib.Path(folder) / library.name
+    kernels = sorted(FOLDER.glob("*.c"))
+    of_serving = [one for one in kernels if one.name != "operations.c"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         if platform == "darwin":
             link = ["-undefined", "dynamic_lookup"]
         else:
-            link = [str(_stand_in(compiler, pathlib.Path(folder) / TENSORFLOW[platform]))]
-        command = [compiler, *flags, *map(str, sorted(FOLDER.glob("*.c"))), *link, "-o", str(made)]
-        subprocess.run(command, check=True)
-        os.replace(shutil.copy(made, library.with_name(f"{library.name}.new")), library)
-    return library
+            link = [str(_stand_in(compiler, folder / TENSORFLOW[platform]))]
+        wanted = {
+            FOLDER / "lstm.op.so": [*kernels, *link],
+            SERVING / "serving.so": [*of_serving, *sorted(SERVING.glob("*.c")), "-lm"],
+        }
+        for library, parts in wanted.items():
+            made = folder / library.name
+            subprocess.run([compiler, *flags, *map(str, parts), "-o", str(made)], check=True)
+            os.replace(shutil.copy(made, library.with_name(f"{library.name}.new")), library)
+    return list(wanted)
 
 
 def _stand_in(compiler, library):
@@ -70,4 +81,4 @@ def _stand_in(compiler, library):
 
 
 if __name__ == "__main__":
-    print(build(*sys.argv[1:]))
+    print(*build(*sys.argv[1:]))

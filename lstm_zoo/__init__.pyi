@@ -15,6 +15,7 @@ from . import (
     presets,
     recurrence,
     sequences,
+    serving,
     tasks,
     texts,
     training,
@@ -91,6 +92,10 @@ from .sequences import (
     panel,
     windows,
 )
+from .serving import (
+    load_predictor,
+    predictor,
+)
 from .texts import (
     encode_texts,
 )
@@ -145,6 +150,7 @@ __all__ = [
     "layers",
     "list_presets",
     "load",
+    "load_predictor",
     "load_preset",
     "lstm_in_numpy",
     "naming",
@@ -152,6 +158,7 @@ __all__ = [
     "panel",
     "plots",
     "predict",
+    "predictor",
     "preset_card",
     "presets",
     "recurrence",
@@ -160,6 +167,7 @@ __all__ = [
     "sample",
     "save",
     "sequences",
+    "serving",
     "stream",
     "tasks",
     "texts",

@@ -89,6 +89,7 @@ LEFT_OUT = {
     "widgets.explore_gradients": "has no arguments",
     "cells.Cell": "what cells are made from; it has no equations of its own",
     "cells.keras2_hard_sigmoid": "an activation: takes the tensors that cells give it",
+    "serving.Predictor": "what `predictor` returns, whose calls tests/serving makes",
     "recurrence.run": "takes the tensors that layers give it, which tests/native/fuzz.py makes up",
 }
 # Arguments that other packages look at, and have their own ways to refuse.
@@ -252,6 +253,7 @@ def calls():
         "widgets.explore_cell": (8, {}),
         "widgets.explore_trace": (8, with_x),
         # files and formats
+        "serving.predictor": (3, {"model": regressor}),
         "exporting.export": (8, {"model": regressor, "path": "new.h"}),
         "exporting.step_model": (3, {"model": regressor}),
         "weights.from_tensorflow1": (1, {"layer": layer} | weights),
@@ -405,6 +407,8 @@ def loaders(folder):
     layer.build((None, None, 2))
     saved = lz.save(model, folder / "good.keras").read_bytes()
     lz.weights.to_torch(layer, folder / "good.safetensors")
+    lz.predictor(model).save(folder / "good.npz")
+    served = (folder / "good.npz").read_bytes()
     stored = (folder / "good.safetensors").read_bytes()
     lz.fit(model, X, Y, epochs=1, checkpoint_dir=folder / "good", seed=0, verbose=0)
     [data] = (folder / "good").glob("*/data.data*")
@@ -434,6 +438,8 @@ def loaders(folder):
         lambda parts: "\n".join([parts[0], *parts[1]]).encode("utf-8", "surrogatepass")
     )
     yield "training.load", damaged(saved), lambda b: lz.load(written("bad.keras", b)), 20
+    open_it = lambda b: lz.load_predictor(written("bad.npz", b))  # noqa: E731
+    yield "serving.load_predictor", damaged(served), open_it, 2
     torch = lambda b: lz.weights.from_torch(layer, written("bad.safetensors", b))  # noqa: E731
     yield "weights.from_torch", damaged(stored), torch, 2
     keras2 = (pathlib.Path(__file__).parent / "data/weights/keras2_weights.h5").read_bytes()

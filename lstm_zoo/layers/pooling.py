@@ -138,7 +138,7 @@ class _PoolingStep(OneStep):
 
 
 @one_step_of(MeanOverTime, keras.layers.GlobalAveragePooling1D)
-class _MeanStep(_PoolingStep):
+class MeanStep(_PoolingStep):
     def states_of(self, features):
         return [("total", features, "float32"), ("steps", 1, "float32")]
 
@@ -151,7 +151,7 @@ class _MeanStep(_PoolingStep):
 
 
 @one_step_of(MaxOverTime, keras.layers.GlobalMaxPooling1D)
-class _MaxStep(_PoolingStep):
+class MaxStep(_PoolingStep):
     def states_of(self, features):
         return [("largest", features, "float32"), ("steps", 1, "float32")]
 
@@ -164,7 +164,7 @@ class _MaxStep(_PoolingStep):
 
 
 @one_step_of(AttentionOverTime)
-class _AttentionStep(_PoolingStep):
+class AttentionStep(_PoolingStep):
     """A running softmax: the weighted sum and the sum of weights, scaled by exp(largest score)."""
 
     def states_of(self, features):

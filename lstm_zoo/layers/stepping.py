@@ -8,6 +8,7 @@ from keras import ops
 
 from lstm_zoo import checks
 from lstm_zoo.backend import get_keras_mask
+from lstm_zoo.layer_tree import run_through
 from lstm_zoo.layers.each_step import acts_on_each_step, is_operation
 from lstm_zoo.layers.one_step import one_step_class
 
@@ -59,11 +60,7 @@ def step_model(model: keras.Model) -> keras.Model:
     sequence = ops.expand_dims(step, 1)
     walk.timed.append(sequence)
     graph = keras.Model(model.inputs, model.outputs)  # for a Sequential too
-    # Keras has no public way to call a model's layers in order on other inputs: clone_model needs
-    # the same inputs as the model.
-    [output] = keras.tree.flatten(
-        graph._run_through_graph([sequence], operation_fn=lambda layer: layer, call_fn=walk)
-    )
+    [output] = keras.tree.flatten(run_through(graph, [sequence], walk))
     if walk.has_time(output):
         output = keras.layers.Identity(name=f"{graph.output_names[0]}_now")(output[:, 0])
     return keras.Model([step, *walk.before], [output, *walk.after], name=f"{model.name}_step")

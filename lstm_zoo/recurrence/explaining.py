@@ -12,7 +12,8 @@ def explain(layer: keras.layers.Layer, masked: bool = False, timesteps: int | No
     """Say which engine runs a recurrent layer, and why none that is faster does.
 
     Args:
-        layer: a recurrent layer, of LSTM Zoo or of Keras.
+        layer: a recurrent layer, of LSTM Zoo or of Keras; or an `lz.predictor`, to say what answers
+            its calls.
         masked: whether its sequences come with a mask.
         timesteps: how long its sequences are; if None, as long as those it was built for.
 
@@ -27,6 +28,8 @@ def explain(layer: keras.layers.Layer, masked: bool = False, timesteps: int | No
         >>> print(explain(lz.LSTM(8, name="memory", unroll=True)).split(". ")[0])
         memory runs on the loop of lstm_zoo, step after step
     """
+    if callable(own := getattr(layer, "in_words", None)):  # of a predictor
+        return own()
     if isinstance(layer, keras.layers.Bidirectional):
         return explain(layer.forward_layer, masked, timesteps)
     if not isinstance(layer, keras.layers.RNN):

@@ -1,0 +1,179 @@
+"""Recurrent layers: the LSTM and its variants, Keras's GRU and SimpleRNN, in either direction."""
+
+import keras
+import numpy as np
+
+from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
+from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
+from lstm_zoo.layers.one_step import Recurrence
+from lstm_zoo.serving.layers.places import combined
+from lstm_zoo.serving.layers.registry import mask_after, serves
+from lstm_zoo.serving.tracing import Unserved
+
+LSTM_CELL, GRU_CELL, SIMPLE_CELL = range(3)  # as in recurrent.h
+_MERGED = {"sum": 0, "mul": 2, "ave": 5}
+
+
+class Cell:
+    """A cell as the C code reads it: its kind, its weights in Keras's order, its candidate.
+
+    Raises:
+        Unserved: if the C code does not know the cell.
+    """
+
+    def __init__(self, cell):
+        if type(cell) not in _CELLS:
+            raise Unserved(f"the C code does not know the cell {type(cell).__name__}")
+        self.kind, self.states, weights = _CELLS[type(cell)](cell)
+        self.units = cell.units
+        self.weights = [np.asarray(keras.ops.convert_to_numpy(w), "float32") for w in weights]
+        tanh, relu = keras.activations.tanh, keras.activations.relu
+        if cell.activation not in (tanh, relu):
+            raise Unserved("its activation is neither tanh nor relu")
+        if getattr(cell, "recurrent_activation", None) not in (None, keras.activations.sigmoid):
+            raise Unserved("its recurrent_activation is not sigmoid")
+        self.relu = cell.activation is relu
+
+
+def _bias(cell, shape):
+    return np.zeros(shape) if cell.bias is None else keras.ops.convert_to_numpy(cell.bias)
+
+
+def _lstm(cell):
+    return LSTM_CELL, 2, [cell.kernel, cell.recurrent_kernel, _bias(cell, 4 * cell.units)]
+
+
+def _peephole(cell):
+    kind, states, weights = _lstm(cell)
+    return kind, states, [*weights, cell.peephole_kernel]
+
+
+def _coupled(cell):
+    """The input gate is `1 - sigmoid(z) = sigmoid(-z)` of the forget gate's z."""
+    weights = [cell.kernel, cell.recurrent_kernel, _bias(cell, 3 * cell.units)]
+    weights = [keras.ops.convert_to_numpy(weight) for weight in weights]
+    four = [np.concatenate([-w[..., : cell.units], w], axis=-1) for w in weights]
+    return LSTM_CELL, 2, four
+
+
+def _gru(cell):
+    if not cell.reset_after:
+        raise Unserved("its reset_after is False")
+    bias = np.reshape(_bias(cell, 6 * cell.units), (2, 3 * cell.units))
+    return GRU_CELL, 1, [cell.kernel, cell.recurrent_kernel, bias]
+
+
+def _simple(cell):
+    return SIMPLE_CELL, 1, [cell.kernel, cell.recurrent_kernel, _bias(cell, cell.units)]
+
+
+_CELLS = {
+    LSTMCell: _lstm,
+    PeepholeLSTMCell: _peephole,
+    CoupledLSTMCell: _coupled,
+    keras.layers.LSTMCell: _lstm,
+    keras.layers.GRUCell: _gru,
+    keras.layers.SimpleRNNCell: _simple,
+}
+
+
+class Run:
+    """One layer over one sequence; `into` is where its outputs go, from a column on."""
+
+    def __init__(self, writer, layer, x, mask, initial_state):
+        if layer.stateful:
+            raise Unserved("it is stateful")
+        if x.dtype != "float32" or len(x.shape) != 2:
+            raise Unserved("its input is no sequence of float32")
+        self.writer, self.layer, self.x = writer, layer, x
+        self.mask, self.cell = mask, Cell(layer.cell)
+        self.mask_after = mask_after(x, mask)
+        self.first = self._first_states(initial_state)
+
+    def _first_states(self, given):
+        if given is not None:
+            return [given] if not isinstance(given, (list, tuple)) else list(given)
+        if not getattr(self.layer, "learned_initial_state", False):
+            return []
+        raise Unserved("it starts from states that were learned")
+
+    def write(self, output=None, column=0, flipped=False):
+        """Its output, in an array of its own unless one is given, and its last states."""
+        layer, cell, writer = self.layer, self.cell, self.writer
+        sequences = layer.return_sequences
+        if output is None:
+            shape = (self.x.steps, cell.units) if sequences else (cell.units,)
+            output = writer.array(shape, self.mask_after if sequences else None)
+        states = [writer.array((cell.units,)) for _ in range(cell.states)]
+        first = [*self.first, None, None][:2]
+        writer.step(
+            "recurrent",
+            [self.x, self.mask, *first],
+            [output if sequences else None, None if sequences else output, *states],
+            [
+                cell.kind,
+                cell.units,
+                layer.go_backwards,
+                flipped,
+                column,
+                getattr(layer, "zero_output_for_mask", False),
+                cell.relu,
+            ],
+            weights=cell.weights,
+        )
+        return output, states
+
+
+@serves(
+    LSTM,
+    PeepholeLSTM,
+    CoupledLSTM,
+    RNN,
+    keras.layers.LSTM,
+    keras.layers.GRU,
+    keras.layers.SimpleRNN,
+    keras.layers.RNN,
+)
+def recurrent(writer, layer, x, initial_state=None, mask=None, **_):
+    """One direction."""
+    output, states = Run(writer, layer, x, mask, initial_state).write()
+    return [output, *states] if layer.return_state else output
+
+
+@serves(keras.layers.Bidirectional)
+def bidirectional(writer, layer, x, initial_state=None, mask=None, **_):
+    """Both directions; each writes its half of the output where they are put side by side."""
+    halves = [None, None]
+    if initial_state is not None:
+        half = len(initial_state) // 2
+        halves = [initial_state[:half], initial_state[half:]]
+    layers = (layer.forward_layer, layer.backward_layer)
+    if layers[0].go_backwards or not layers[1].go_backwards:
+        raise Unserved("its layers do not read forwards and backwards")
+    runs = [Run(writer, one, x, mask, first) for one, first in zip(layers, halves)]
+    sequences, units = layer.return_sequences, [run.cell.units for run in runs]
+    if layer.merge_mode == "concat":
+        shape = (x.steps, sum(units)) if sequences else (sum(units),)
+        output = writer.array(shape, runs[0].mask_after if sequences else None)
+        states = [
+            run.write(output, column, way)[1]
+            for run, column, way in zip(runs, (0, units[0]), (False, True))
+        ]
+    elif layer.merge_mode in _MERGED:
+        (forward, *a), (backward, *b) = (
+            run.write(flipped=way) for run, way in zip(runs, (False, True))
+        )
+        output, states = combined(writer, _MERGED[layer.merge_mode], forward, backward), [*a, *b]
+    else:
+        raise Unserved("its merge_mode is None")
+    return [output, *states[0], *states[1]] if layer.return_state else output
+
+
+@serves(Recurrence)
+def recurrence(writer, layer, x, states, mask=None, **_):
+    """One step of a stream."""
+    if not layer.starts_from_zeros or len(states) != len(layer.states_of(x.width)):
+        raise Unserved("it does not start from zeros")
+    run = Run(writer, layer.layer, x, mask, states)
+    output, after = run.write()
+    return (output, *after)

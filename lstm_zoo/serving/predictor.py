@@ -1,0 +1,181 @@
+"""A trained model as a plain function from arrays to arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from lstm_zoo import checks
+from lstm_zoo.serving import plan as plans
+from lstm_zoo.serving.compiled import WHY_NOT, Compiled
+from lstm_zoo.serving.inputs import arrays_of, nested
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Predictor:
+    """A trained model as a function; `predictor` makes one of a model, `load_predictor` of a file.
+
+    It holds a copy of the weights. Several threads may call it at once.
+
+    Example:
+        >>> import numpy as np
+        >>> import lstm_zoo as lz
+        >>> model = lz.build_classifier((None, 2), 3, lstm_units=4)
+        >>> answer = lz.predictor(model)
+        >>> answer(np.zeros((5, 7, 2))).shape
+        (5, 3)
+    """
+
+    def __init__(self, runner, model=None):
+        self._runner, self._model = runner, model
+
+    def __call__(self, x: Any) -> Any:
+        """What `model.predict(x)` gives.
+
+        Args:
+            x: what the model takes: an array `(batch, timesteps, features)`, or `(batch,
+                timesteps)` of tokens; for several inputs a dict or list as the model was made with.
+
+        Returns:
+            float32 arrays; several are nested as the model's outputs, in dicts and lists.
+
+        Raises:
+            ValueError: if an array has another shape than the model takes, is empty or not finite,
+                or if a token is not among those that the model knows.
+        """
+        return self._runner(x)
+
+    def __repr__(self) -> str:
+        return f"Predictor({self._runner.name!r}, {self._runner.what})"
+
+    def in_words(self) -> str:
+        """What answers calls, and why not the C code where that does not; `lz.explain` asks it."""
+        return self._runner.in_words()
+
+    def refresh(self) -> None:
+        """Take over the model's weights as they are now.
+
+        Raises:
+            ValueError: if the predictor comes from a file.
+        """
+        if self._model is None:
+            raise ValueError("refresh needs the model; this predictor was loaded from a file")
+        self._runner = _runner_of(self._model)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write a file that `lz.load_predictor` opens without TensorFlow or Keras.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            ValueError: if the model needs TensorFlow, naming the layer.
+        """
+        if not isinstance(self._runner, Native):
+            raise ValueError(f"path can't be written: {self._runner.in_words()}")
+        plans.save({"whole": self._runner.plan}, path)
+
+
+class Native:
+    """Calls answered by the C code."""
+
+    what = "run in C"
+
+    def __init__(self, plan):
+        self.plan, self.name = plan, plan.name
+        self._compiled = Compiled(plan)
+
+    def in_words(self):
+        return f"{self.name} runs in the C code of lstm_zoo, without TensorFlow."
+
+    def __call__(self, x):
+        plan, compiled = self.plan, self._compiled
+        arrays = arrays_of(plan, x)
+        rows, sizes = arrays[0].shape[0], compiled.sizes(arrays)
+        for one, other in plan.alike:
+            if sizes[one] != sizes[other]:
+                raise ValueError(
+                    f"inputs must have equal timesteps, got {sizes[one]} and {sizes[other]}"
+                )
+        results = compiled.results(rows, sizes)
+        problem, number = compiled.run(rows, sizes, arrays, results)
+        if problem:
+            _refuse(problem, plan, number, arrays)
+        return nested(plan.gives, results)
+
+
+def _refuse(problem, plan, number, arrays):
+    if problem == 1:
+        raise MemoryError(f"no memory to answer for {len(arrays[0])} rows")
+    if problem == 2:
+        checks.finite(plan.inputs[number].name, arrays[number])
+    tokens = [array for one, array in zip(plan.inputs, arrays) if one.dtype == "int32"]
+    least, most = min(one.min() for one in tokens), max(one.max() for one in tokens)
+    raise ValueError(f"x must hold tokens that the model knows, got tokens from {least} to {most}")
+
+
+def _runner_of(model):
+    from lstm_zoo.serving.graph import Graph
+    from lstm_zoo.serving.tracing import Unserved, plan_of, refuse_states
+
+    refuse_states(model)
+    try:
+        if WHY_NOT is not None:
+            raise Unserved(f"the C code of lstm_zoo can't be used: {WHY_NOT}")
+        return Native(plan_of(model))
+    except Unserved as problem:
+        return Graph(model, str(problem))
+
+
+def predictor(model: keras.Model) -> Predictor:
+    """A trained model as a plain function from arrays to arrays, fast for one row and for many.
+
+    The answers are those of `model.predict`, to rounding. The recurrent layers and all layers that
+    the builders use run in C, with one call for the whole model. A model with any other layer is
+    run by one graph of TensorFlow; `lz.explain` of the predictor says which layer that is.
+
+    Args:
+        model: a `keras.Model` made of `keras.Input`, or a `keras.Sequential` that is built. Its
+            weights are copied: `refresh()` takes over those that training has changed since.
+
+    Returns:
+        A `Predictor`: call it; `save(path)` writes a file for `lz.load_predictor`.
+
+    Raises:
+        ValueError: if `model` is no such model, or carries states from call to call (`lz.stream`
+            is for that).
+
+    Example:
+        >>> import numpy as np
+        >>> import lstm_zoo as lz
+        >>> model = lz.build_regressor((None, 2), lstm_units=4)
+        >>> x = np.random.default_rng(0).normal(size=(3, 9, 2))
+        >>> np.allclose(predictor(model)(x), model.predict(x, verbose=0), atol=1e-5)
+        True
+    """
+    return Predictor(_runner_of(checks.model("model", model, built=True)), model)
+
+
+def load_predictor(path: str | os.PathLike) -> Predictor:
+    """Open a file that `Predictor.save` wrote; NumPy is all it needs.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        A `Predictor` that answers as the one that was saved.
+
+    Raises:
+        ValueError: if `path` is no such file, or this machine has no C code of lstm_zoo.
+        FileNotFoundError: if there is none.
+
+    Example:
+        >>> import lstm_zoo as lz, numpy as np, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+        >>> lz.predictor(lz.build_classifier((None, 2), 3, lstm_units=4)).save(path)
+        >>> lz.load_predictor(path)(np.zeros((1, 5, 2))).shape
+        (1, 3)
+    """
+    return Predictor(Native(plans.load(checks.path("path", path))["whole"]))

@@ -1,0 +1,435 @@
+"""A predictor gives what `predict` gives, for every layer, mask, length and batch."""
+
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo.layers.variants import names
+
+RNG = np.random.default_rng(0)
+SMALL = {"lstm_units": (18, 5), "dense_units": 6}
+
+
+def weighted(model):
+    """The model with weights that no initializer would give, so that none is left out unseen."""
+    for layer in model.layers:
+        positive = any(word in layer.name for word in ("norm", "scale", "estimate"))
+        weights = [
+            RNG.normal(size=w.shape) / max(w.shape, default=1) ** 0.5 for w in layer.get_weights()
+        ]
+        layer.set_weights([np.abs(w) + 0.1 for w in weights] if positive else weights)
+    return model
+
+
+def masked(batch, timesteps=7, features=3):
+    """Sequences with zeros in the middle, at the end and at the start, and one of zeros alone."""
+    x = RNG.normal(size=(batch, timesteps, features)).astype("float32")
+    x[0, timesteps // 2] = x[-1, -2:] = 0
+    x[batch // 2, :2] = 0
+    if batch > 2:
+        x[1] = 0
+    return x
+
+
+def tokens(batch, timesteps, most):
+    return RNG.integers(0, most, (batch, timesteps))
+
+
+def compare(model, x, atol=2e-6):
+    """The predictor's answers beside those of `predict`; that it is C code that gives them."""
+    answer = lz.predictor(model)
+    assert "runs in the C code" in lz.explain(answer)
+    expected, got = model.predict(x, verbose=0), answer(x)
+    assert isinstance(got, dict) == isinstance(expected, dict)
+    for one, other in zip(keras.tree.flatten(got), keras.tree.flatten(expected), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=atol)
+
+
+def two_inputs(batch):
+    return {
+        "sequence": masked(batch),
+        "known_future": masked(batch, 4, 2),
+        "static": masked(batch, 1, 2)[:, 0],
+    }
+
+
+BUILT = {
+    "classifier": (lambda: lz.build_classifier((None, 3), 4, mask_value=0.0, **SMALL), masked),
+    "sigmoid": (
+        lambda: lz.build_classifier((7, 3), 2, output="sigmoid", normalise=None, **SMALL),
+        masked,
+    ),
+    "words": (
+        lambda: lz.build_classifier((None,), 3, vocabulary_size=9, mask_value=0, **SMALL),
+        lambda batch: tokens(batch, 6, 9),
+    ),
+    "regressor": (lambda: lz.build_regressor((7, 3), 2, mask_value=0.0, **SMALL), masked),
+    "forecaster": (lambda: lz.build_forecaster((7, 3), 4, season=2, **SMALL), masked),
+    "forecaster of all it knows": (
+        lambda: lz.build_forecaster(
+            (7, 3),
+            4,
+            quantiles=(0.1, 0.5, 0.9),
+            num_targets=2,
+            known_future=2,
+            static=2,
+            mask_value=0.0,
+            **SMALL,
+        ),
+        two_inputs,
+    ),
+    "forecaster of any length": (
+        lambda: lz.build_forecaster((None, 3), 4, num_targets=2, **SMALL),
+        masked,
+    ),
+    "tagger": (lambda: lz.build_tagger((None, 3), 4, mask_value=0.0, **SMALL), masked),
+    "language model": (
+        lambda: lz.build_language_model(9, lstm_units=18, mask_zero=True),
+        lambda batch: tokens(batch, 6, 9),
+    ),
+    "autoencoder": (
+        lambda: lz.build_autoencoder((None, 3), mask_value=0.0, normalise=masked(9)),
+        masked,
+    ),
+    "LSTM-FCN": (
+        lambda: lz.build_lstm_fcn((7, 3), 4, filters=(17, 5), kernel_sizes=(8, 3)),
+        masked,
+    ),
+    "LSTM-FCN with masks": (
+        lambda: lz.build_lstm_fcn(
+            (None, 3), 4, filters=9, kernel_sizes=4, dimension_shuffle=False, mask_value=0.0
+        ),
+        masked,
+    ),
+    "LSTM-FCN with differences": (
+        lambda: lz.build_lstm_fcn((7, 3), 4, filters=9, kernel_sizes=4, differences=True),
+        masked,
+    ),
+    "translation": (
+        lambda: lz.build_seq2seq(9, 8, embedding_dim=5, lstm_units=18),
+        lambda batch: {"source": tokens(batch, 6, 9), "target": tokens(batch, 5, 8)},
+    ),
+    "translation without attention": (
+        lambda: lz.build_seq2seq(9, 8, bidirectional=False, attention=False, lstm_units=5),
+        lambda batch: {"source": tokens(batch, 6, 9), "target": tokens(batch, 5, 8)},
+    ),
+}
+
+
+@pytest.mark.parametrize("built", BUILT)
+def test_answers_of_every_builder_are_those_of_predict(built):
+    make, inputs = BUILT[built]
+    model = weighted(make())
+    for batch in (1, 3, 29):
+        compare(model, inputs(batch))
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_answers_with_masks_are_those_of_predict_for_every_pooling(pooling, bidirectional):
+    options = {"pooling": pooling, "bidirectional": bidirectional, "mask_value": 0.0, **SMALL}
+    compare(weighted(lz.build_classifier((None, 3), 4, **options)), masked(8))
+
+
+IN_C = ("lstm", "peephole", "coupled", "gru", "simple_rnn")
+
+
+@pytest.mark.parametrize("cell", IN_C)
+def test_every_cell_in_c_answers_as_predict_at_every_length_in_turn(cell):
+    model = lz.build_tagger((None, 3), 4, cell=cell, mask_value=0.0, lstm_units=(35, 16))
+    answer = lz.predictor(weighted(model))
+    for timesteps in (1, 2, 24, 25, 60, 5):
+        for batch in (1, 2, 7):
+            x = masked(batch, max(timesteps, 3))[:, :timesteps]
+            np.testing.assert_allclose(answer(x), model.predict(x, verbose=0), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", [cell for cell in names() if cell not in (*IN_C, "gru_d")])
+@pytest.mark.short(cell=("min_gru",))
+def test_every_other_cell_answers_as_predict_by_one_graph(cell):
+    model = lz.build_classifier((None, 3), 4, cell=cell, lstm_units=5)
+    answer = lz.predictor(model)
+    assert "is run by Keras, in one graph. Not in C: layer 'recurrent_1'" in lz.explain(answer)
+    x = masked(3)
+    np.testing.assert_allclose(answer(x), model.predict(x, verbose=0), atol=1e-6)
+
+
+LAYERS = {
+    "Keras's LSTM": lambda **options: keras.layers.LSTM(18, **options),
+    "relu": lambda **options: lz.LSTM(5, activation="relu", use_bias=False, **options),
+    "peepholes": lambda **options: lz.PeepholeLSTM(18, **options),
+    "GRU without a bias": lambda **options: keras.layers.GRU(18, use_bias=False, **options),
+    "SimpleRNN": lambda **options: keras.layers.SimpleRNN(70, **options),
+    "a cell": lambda **options: lz.RNN(lz.CoupledLSTMCell(5), **options),
+}
+
+
+def model_of_layer(layer):
+    inputs = keras.Input((None, 3))
+    return weighted(keras.Model(inputs, layer(keras.layers.Masking()(inputs))))
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_with_every_option_answers_as_predict(layer, sequences):
+    for options in (
+        {},
+        {"go_backwards": True},
+        {"zero_output_for_mask": True},
+        {"return_state": True},
+    ):
+        made = LAYERS[layer](return_sequences=sequences, **options)
+        compare(model_of_layer(made), masked(5))
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave"])
+def test_both_directions_answer_as_predict_however_they_are_merged(merge_mode):
+    for options in (
+        {"return_sequences": True},
+        {"return_sequences": True, "zero_output_for_mask": True},
+        {"return_state": True},
+    ):
+        layer = keras.layers.Bidirectional(lz.LSTM(18, **options), merge_mode=merge_mode)
+        compare(model_of_layer(layer), masked(5))
+
+
+def test_states_from_outside_are_where_a_layer_starts():
+    sequence, h, c = keras.Input((None, 3)), keras.Input((5,)), keras.Input((5,))
+    x = keras.layers.Masking()(sequence)
+    mask = keras.ops.any(keras.ops.not_equal(sequence, 0.0), axis=-1)
+    y = lz.LSTM(5, return_sequences=True, return_state=True)(x, initial_state=[h, c], mask=mask)
+    model = weighted(keras.Model([sequence, h, c], y))
+    h, c = RNG.normal(size=(2, 6, 5)).astype("float32")
+    compare(model, [masked(6), h, c])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Dense(70, activation="gelu"),
+        keras.layers.Dense(3, activation="elu", use_bias=False),
+        keras.layers.TimeDistributed(keras.layers.Dense(4, activation="softplus")),
+        keras.layers.Activation("softmax"),
+        keras.layers.Activation("hard_sigmoid"),
+        keras.layers.Activation("silu"),
+        keras.layers.Activation("softsign"),
+        keras.layers.ReLU(),
+        keras.layers.LayerNormalization(),
+        keras.layers.BatchNormalization(),
+        keras.layers.Rescaling(2.0, offset=-1.0),
+        keras.layers.Conv1D(20, 3, padding="causal", activation="tanh"),
+        keras.layers.Conv1D(3, 2, padding="valid"),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.GlobalMaxPooling1D(),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_a_layer_of_keras_behind_an_lstm_answers_as_predict(layer):
+    inputs = keras.Input((None, 3))
+    x = lz.LSTM(5, return_sequences=True)(inputs)
+    model = weighted(keras.Model(inputs, layer(x)))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([np.abs(w) for w in layer.get_weights()])
+    compare(model, masked(5))
+
+
+def test_outputs_come_nested_as_those_of_the_model():
+    inputs = keras.Input((7, 3), name="x")
+    x = lz.LSTM(5)(inputs)
+    y = {"mean": keras.layers.Dense(2)(x), "states": x, "input": inputs}
+    model = keras.Model({"x": inputs}, y)
+    compare(model, {"x": masked(3)})
+
+
+def test_large_and_small_numbers_answer_as_predict():
+    model = weighted(lz.build_classifier((None, 3), 4, mask_value=0.0, normalise=None, **SMALL))
+    compare(model, masked(5) * np.float32(1e4))
+    compare(model, masked(5) * np.float32(1e-20))
+
+
+def test_a_row_is_answered_to_the_bit_as_among_others():
+    answer = lz.predictor(weighted(lz.build_classifier((None, 3), 4, mask_value=0.0, **SMALL)))
+    x = masked(40, 30)
+    whole = answer(x)
+    for row in (0, 1, 17, 39):
+        np.testing.assert_array_equal(answer(x[row : row + 1])[0], whole[row])
+
+
+def test_calls_from_eight_threads_give_the_same_bits():
+    answer = lz.predictor(weighted(lz.build_tagger((None, 3), 4, lstm_units=(130, 40))))
+    inputs = [masked(batch, timesteps) for batch in (1, 3, 40) for timesteps in (3, 20)]
+    expected = [answer(x) for x in inputs]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for turn, got in enumerate(pool.map(answer, inputs * 50)):
+            np.testing.assert_array_equal(got, expected[turn % len(inputs)])
+
+
+def resident():
+    """Bytes of memory in use; where /proc is not there to say it, the most that was."""
+    statm = pathlib.Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * 4096
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_memory_does_not_grow_with_calls():
+    answer, x = lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=32)), masked(16, 50)
+    for _ in range(200):
+        answer(x)
+    before = resident()
+    for _ in range(5000):  # 5000 times the arrays of one call are 4 GB
+        answer(x)
+    assert resident() - before < 20e6
+
+
+def test_weights_are_those_of_the_last_refresh():
+    for cell in ("lstm", "min_gru"):
+        model = lz.build_classifier((None, 3), 4, cell=cell, lstm_units=5)
+        answer, x = lz.predictor(model), masked(4)
+        before = answer(x)
+        model.set_weights([w + 0.3 for w in model.get_weights()])
+        np.testing.assert_array_equal(answer(x), before)
+        answer.refresh()
+        np.testing.assert_allclose(answer(x), model.predict(x, verbose=0), atol=1e-6)
+        assert np.abs(answer(x) - before).max() > 1e-3
+
+
+def test_a_crf_answers_with_the_likeliest_tags():
+    model = weighted(lz.build_tagger((None, 3), 4, crf=True, mask_value=0.0, lstm_units=5))
+    x = masked(5)
+    np.testing.assert_array_equal(lz.predictor(model)(x), model.predict(x, verbose=0))
+
+
+def refused(answer, x):
+    with pytest.raises(ValueError, match="must") as problem:
+        answer(x)
+    return str(problem.value)
+
+
+def test_inputs_that_do_not_fit_are_refused_by_name():
+    answer, x = lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=5)), masked(4)
+    assert refused(answer, x[0]) == "sequence must be of shape (batch, any, 3), got (7, 3)"
+    assert "of shape (batch, any, 3), got (4, 7, 2)" in refused(answer, x[..., :2])
+    assert refused(answer, x[:0]).startswith("sequence must not be empty")
+    assert "1 NaN or infinite" in refused(answer, np.where(x == x.max(), np.nan, x))
+    assert "must fit in float32, got numbers up to 1e+300" in refused(
+        answer, np.full((1, 2, 3), 1e300)
+    )
+    assert "must hold numbers" in refused(answer, x.astype(object))
+
+
+def test_inputs_that_do_not_fit_each_other_are_refused_by_name():
+    answer = lz.predictor(BUILT["forecaster of all it knows"][0]())
+    x = two_inputs(4)
+    assert "must be a dict with" in refused(answer, x["sequence"])
+    assert "got one with" in refused(answer, {"sequence": x["sequence"]})
+    assert "as many rows as" in refused(answer, {**x, "static": x["static"][:2]})
+
+
+def test_sequences_of_unequal_lengths_side_by_side_are_refused():
+    one, other = keras.Input((None, 3)), keras.Input((None, 2))
+    x = keras.layers.Concatenate()([one, other])
+    answer = lz.predictor(keras.Model([one, other], lz.LSTM(5)(x)))
+    assert answer([masked(2, 5), masked(2, 5, 2)]).shape == (2, 5)
+    assert "equal timesteps, got" in refused(answer, [masked(2, 5), masked(2, 6, 2)])
+
+
+def test_tokens_that_the_model_does_not_know_are_refused():
+    answer = lz.predictor(BUILT["words"][0]())
+    for wrong in ([[0, 9]], [[-1, 2]]):
+        assert "tokens that the model knows" in refused(answer, np.array(wrong))
+    assert "must be tokens, whole numbers" in refused(answer, np.array([[0.5, 1]]))
+    np.testing.assert_array_equal(answer([[1.0, 2.0]]), answer([[1, 2]]))
+
+
+def test_a_stateful_model_is_refused():
+    inputs = keras.Input((None, 3), batch_size=2)
+    model = keras.Model(inputs, lz.LSTM(5, stateful=True)(inputs))
+    with pytest.raises(ValueError, match="'lstm.*is stateful; lz.stream"):
+        lz.predictor(model)
+
+
+def test_a_file_answers_to_the_bit_as_the_predictor_that_wrote_it(tmp_path):
+    for built in ("classifier", "words", "forecaster of all it knows", "translation"):
+        make, inputs = BUILT[built]
+        answer, path, x = lz.predictor(weighted(make())), tmp_path / "model.npz", inputs(3)
+        answer.save(path)
+        again = lz.load_predictor(path)
+        np.testing.assert_array_equal(again(x), answer(x))
+        with pytest.raises(ValueError, match="refresh needs the model"):
+            again.refresh()
+
+
+def test_a_file_that_is_damaged_or_another_is_refused(tmp_path):
+    path = tmp_path / "model.npz"
+    lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=5)).save(path)
+    whole = path.read_bytes()
+    for wrong in (whole[:-30], whole.replace(b"recurrent", b"recurrenz"), b"", b"PK"):
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match="path must be a file of Predictor.save"):
+            lz.load_predictor(path)
+    np.savez(path, a=np.ones(3))
+    with pytest.raises(ValueError, match="path must be a file of Predictor.save"):
+        lz.load_predictor(path)
+
+
+def test_a_model_that_needs_keras_can_not_be_saved(tmp_path):
+    answer = lz.predictor(lz.build_classifier((None, 3), 4, cell="min_gru", lstm_units=5))
+    with pytest.raises(ValueError, match="path can't be written: .*MinGRUCell"):
+        answer.save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simd", ["plain", "avx2"])
+def test_older_processors_give_the_same_numbers(tmp_path, simd):
+    for number, built in enumerate(BUILT):
+        make, inputs = BUILT[built]
+        answer, x = lz.predictor(weighted(make())), inputs(7)
+        answer.save(tmp_path / f"{number}.npz")
+        np.savez(tmp_path / f"{number}_in.npz", **(x if isinstance(x, dict) else {"x": x}))
+        np.save(tmp_path / f"{number}_out.npy", answer(x))
+    script = f"""
+import numpy as np
+from lstm_zoo.serving import compiled, load_predictor
+print(compiled.simd())
+for number in range({len(BUILT)}):
+    with np.load(f"{{number}}_in.npz") as file:
+        x = dict(file)
+    got = load_predictor(f"{{number}}.npz")(x.get("x", x))
+    np.testing.assert_allclose(got, np.load(f"{{number}}_out.npy"), rtol=2e-6, atol=2e-6)
+"""
+    environment = {**os.environ, "LSTM_ZOO_SIMD": simd}
+    environment["PYTHONPATH"] = str(pathlib.Path(lz.__file__).parent.parent)
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() in (simd, "plain")
+
+
+def test_a_file_holds_no_pickle(tmp_path):
+    path = tmp_path / "model.npz"
+    lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=5)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        arrays = [name for name in archive.namelist() if name.endswith(".npy")]
+        assert set(archive.namelist()) == {"plan.json", *arrays}
+        assert all(archive.read(name)[:6] == b"\x93NUMPY" for name in arrays)
+        assert not any(b"descr': '|O" in archive.read(name) for name in arrays)
