@@ -105,6 +105,9 @@ from .training import (
 from .tuning import (
     tune,
 )
+from .weights import (
+    onnx_summary,
+)
 
 __version__: str
 
@@ -154,6 +157,7 @@ __all__ = [
     "load_preset",
     "lstm_in_numpy",
     "naming",
+    "onnx_summary",
     "pad",
     "panel",
     "plots",

@@ -449,6 +449,11 @@ def loaders(folder):
     )
     read = lambda b: lz.weights.from_keras2(like_keras2, written("bad.h5", b))  # noqa: E731
     yield "weights.from_keras2", damaged(keras2), read, 4
+    node = lz.export(keras.Sequential([keras.Input((None, 2)), layer]), folder / "good.onnx")
+    read = lambda b: lz.weights.onnx_summary(written("bad.onnx", b))  # noqa: E731
+    yield "weights.onnx_summary", damaged(node.read_bytes()), read, 1
+    read = lambda b: lz.weights.from_onnx(layer, written("bad.onnx", b))  # noqa: E731
+    yield "weights.from_onnx", damaged(node.read_bytes()), read, 1
     yield "checkpoint data", damaged(whole[data]), lambda b: resume(b, data), 4
     yield "checkpoint index", damaged(whole[index]), lambda b: resume(b, index), 4
     read = lambda b: list(task.answer(answer, written("bad.csv", b)))  # noqa: E731

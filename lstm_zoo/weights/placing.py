@@ -63,3 +63,8 @@ def set_all(weights):
     """Set the weights of several layers, `(layer, weights)` each, once all of them fit."""
     for layer, values in weights:
         layer.cell.set_weights(values)
+
+
+def as_list(one_or_more):
+    """One thing, or a list or tuple of them, as a list."""
+    return list(one_or_more) if isinstance(one_or_more, (list, tuple)) else [one_or_more]

@@ -15,7 +15,7 @@ import numpy as np
 
 from lstm_zoo import checks, files
 from lstm_zoo.cells.projected import ProjectedLSTMCell
-from lstm_zoo.weights.placing import PLAIN, activations, fitted, set_all
+from lstm_zoo.weights.placing import PLAIN, activations, as_list, fitted, set_all
 
 _HOW = (
     "save it in PyTorch with "
@@ -70,7 +70,7 @@ def from_torch(
         >>> to_torch(layer, "lstm.safetensors")
         >>> from_torch(lz.LSTM(4), "lstm.safetensors")
     """
-    layers = _as_list(layers)
+    layers = as_list(layers)
     modules = [_module_of(part) for layer in layers for part, _ in _directions(layer, 0)]
     tensors = _read(path)
     of_cell = f"{prefix}weight_ih" in tensors
@@ -114,7 +114,7 @@ def to_torch(
     from safetensors.numpy import save_file
 
     tensors: dict[str, np.ndarray] = {}
-    for number, layer in enumerate(_as_list(layers)):
+    for number, layer in enumerate(as_list(layers)):
         for part, ending in _directions(layer, number):
             module = _module_of(part)
             if not part.built:
@@ -123,10 +123,6 @@ def to_torch(
                 tensors[f"{prefix}{name}{ending}"] = np.ascontiguousarray(value)
     with files.replacing(path) as temporary:
         save_file(tensors, temporary)
-
-
-def _as_list(layers):
-    return list(layers) if isinstance(layers, (list, tuple)) else [layers]
 
 
 def _directions(layer, number):
