@@ -14,6 +14,9 @@ import lstm_zoo as lz
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+OWN_DATA = re.findall(
+    r"```python\n(.*?)```", README.partition("## Your own data\n")[2], flags=re.DOTALL
+)
 RESULTS = ROOT / "benchmarks" / "results"
 COUNTS = {11: "eleven", 19: "nineteen"}
 PAGES = [ROOT / "README.md", ROOT / "docs" / "inspection.md"]
@@ -39,10 +42,16 @@ def test_the_first_example_prints_what_stands_below_it(tmp_path):
 
 @pytest.mark.slow
 def test_the_example_with_own_data_saves_a_model_that_knows_the_motions(tmp_path):
-    [example] = re.findall(r"## Your own data\n.*?```python\n(.*?)```", README, flags=re.DOTALL)
+    [example] = [code for code in OWN_DATA if "build_classifier" in code]
     accuracy = int(re.search(r"(\d+)% of the test motions are right", run(example, tmp_path))[1])
     assert accuracy >= 80  # 25 by chance
     assert (tmp_path / "out" / "motions.keras").exists()
+
+
+def test_the_forecast_and_the_tagger_are_those_of_the_guide_that_another_test_runs():
+    guide = (ROOT / "docs" / "own_data.md").read_text(encoding="utf-8")
+    shared = [code for code in OWN_DATA if code in guide]
+    assert len(shared) == len(OWN_DATA) - 1  # all but the classifier
 
 
 def checked(code, tmp_path):

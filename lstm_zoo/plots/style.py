@@ -148,7 +148,7 @@ def colour_bar(image, ax, ticks, **where):
 
 def dates_below(ax):
     """Few dates under the x axis, each written as short as it can be."""
-    locator = AutoDateLocator()
+    locator = AutoDateLocator(minticks=3, maxticks=5)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

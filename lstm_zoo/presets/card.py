@@ -100,10 +100,7 @@ def _beginning(text, lines=3, width=70):
 
 def table() -> str:
     """All presets as a table in Markdown: the LSTM's score and the best simpler model's."""
-    lines = [
-        "| preset | what it does | score | LSTM | best simpler model |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| preset | LSTM | best simpler model |", "|---|---|---|"]
     for name in list_presets():
         found = recorded(name)
         scores = found["scores"][OURS]
@@ -111,9 +108,8 @@ def table() -> str:
         ours, beside = _figure(mean), _figure(other)
         ours, beside = (f"**{ours}**", beside) if won else (ours, f"**{beside}**")
         link = f"[`{name}`](lstm_zoo/presets/{name}/card.md)"
-        ours = f"{ours} ({_range(scores)} over {len(scores)} seeds)"
-        title = read_recipe(name).title
-        lines.append(f"| {link} | {title} | {found['metric']} | {ours} | {beside}, {best} |")
+        ours = f"{ours} ({_range(scores)} over {len(scores)} seeds), {found['metric']}"
+        lines.append(f"| {link}: {read_recipe(name).title} | {ours} | {beside}, {best} |")
     return "\n".join(lines)
 
 
