@@ -117,7 +117,7 @@ def example_file(name: str) -> str:
         ValueError: there is no such preset.
 
     >>> example_file("italy_power").splitlines()[:2]
-    ['demand', '-0.7105174']
+    ['demand', '0.472973']
     """
     return (HOME / read_recipe(name).name / "example.txt").read_text(encoding="utf-8")
 

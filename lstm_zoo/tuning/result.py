@@ -40,7 +40,7 @@ class Tuning:
             "found": min((loss for _, loss in self.trials), default=np.nan),
         }
         compared = bool(self.scores)
-        names = list(self.scores["default"][0]) if compared else []
+        names = sorted(self.scores["default"][0], key="loss".__ne__) if compared else []
         head = ["", "validation loss", *(f"unseen {name.replace('_', ' ')}" for name in names)]
         rows = [head]
         for row, loss in losses.items():
@@ -55,9 +55,9 @@ class Tuning:
 
     def _verdict(self):
         if not self.scores:
-            return f"interrupted before the comparison on unseen data; found {_call(self.found)}"
+            return f"Interrupted before the comparison on unseen data; found {_call(self.found)}."
         if not self.best:
-            return f"The default is as good as {_call(self.found)}: keep it ({self.epochs} epochs)."
+            return f"Keep the default: {_call(self.found)} is no better on unseen data."
         return f"Take {_call(self.best)}, and train for {self.epochs} epochs."
 
 

@@ -43,41 +43,33 @@ def tune(
 ) -> Any:
     """Search a builder's arguments for settings that do better than its defaults on your data.
 
-    A fifth of the data is held out of the search. At the end the default and the best settings are
-    trained again from several seeds and compared on that part. The default wins unless the best
-    settings are better by more than the standard error over the seeds. Ctrl-C ends the search and
-    returns what was found.
+    A fifth of the data is held out of the search. At the end the default and the best settings
+    train again from several seeds and are compared on that part. The default wins unless the best
+    settings are better by more than the standard error over the seeds. Ctrl-C ends the search.
 
     Args:
         build: a builder, or a `functools.partial` of one that fixes further arguments. What the
-            data tell (`input_shape`, `num_classes`, `horizon`, ...) need not be given. Or the name
-            of a preset or a `lz.presets.Recipe`: then its `space` is searched on its training part,
-            and of the other arguments `trials`, `path` and `seed` count.
-        data: `(x, y)` as `lz.fit` takes them, strings included; or the windows of `lz.windows` or
-            `lz.panel`, which become arrays in memory.
-        space: lists of values to try, by argument of the builder, such as
-            `{"dropout": [0.0, 0.2]}`. None searches `lstm_units`, `dropout`, `learning_rate` and
-            `cell`, as far as the builder takes them and a partial does not fix them.
+            data tell (`input_shape`, `num_classes`, ...) need not be given. For the name of a
+            preset or a `lz.presets.Recipe`, its own `space` is searched on its training part; only
+            `trials`, `path` and `seed` may then be given.
+        data: `(x, y)` as `lz.fit` takes them, strings included; or `lz.windows(...)`.
+        space: lists of values by argument of the builder, such as `{"dropout": [0.0, 0.2]}`. None
+            takes lists for `lstm_units`, `dropout`, `learning_rate` and `cell`.
         trials: settings to try, those of earlier calls with the same `path` included.
-        groups: `(samples,)`, such as the patient of each sample: all samples of a group are in one
-            part.
-        folds: parts to validate on in turn, for a label for each sample or for groups. All other
-            data must be in the order of time, if they have one: the part to validate on follows
-            the part to train on, and the part that the search does not see comes last.
-        gap: samples to leave out between two parts in time. None takes `horizon - 1` for
-            forecasters, as many as share steps with the next part, and 0 for others. Windows need
-            none.
+        groups: `(samples,)`, such as the patient of each sample; a group stays in one part.
+        folds: parts to validate on in turn, for classes and for groups. Other data are taken in
+            their order: parts to train on, to validate on and to hold out follow one another.
+        gap: samples to leave out between these; None takes `horizon - 1` for forecasters, else 0.
         seeds: trainings of the default and of the best settings to compare.
-        epochs: passes through the data, at most; a training ends after 10 without a lower
-            validation loss.
+        epochs: passes through the data, at most; 10 without a lower validation loss end a training.
         batch_size: samples per step.
-        path: a file in which the search is kept, so that it goes on where it was stopped.
+        path: a file that keeps the search, so that the same call goes on from it.
         seed: of the search, the folds and the trainings.
         verbose: 1 shows a progress bar, 0 nothing.
 
     Returns:
-        A `Tuning`: `.best` has the winning arguments, {} if the default wins; `.build()` makes a
-        new model with them. For a preset, its `Recipe` with the best settings.
+        A `Tuning`: `.best` has the winning arguments, {} if the default wins, and `.build()` makes
+        a new model with them. For a preset, its `Recipe` with the best settings.
 
     Raises:
         ValueError: an argument that the builder lacks, data that can't be divided, a file with
@@ -88,14 +80,14 @@ def tune(
         >>> import lstm_zoo as lz
         >>> x, y = np.random.default_rng(0).normal(size=(60, 5, 1)), np.arange(60) % 2
         >>> build = functools.partial(lz.build_classifier, lstm_units=2, dense_units=())
-        >>> found = tune(build, (x, y), space={"dropout": [0.0, 0.5]}, trials=2, folds=2, seeds=2,
-        ...              epochs=1, verbose=0)
+        >>> quick = {"trials": 2, "folds": 2, "seeds": 2, "epochs": 1, "verbose": 0}
+        >>> found = tune(build, (x, y), space={"dropout": [0.0, 0.5]}, **quick)
         >>> len(found.trials), found.best in ({}, found.found)
         (2, True)
 
     Source:
-        Akiba et al. 2019, https://arxiv.org/abs/1907.10902 (Optuna);
-        Cawley & Talbot 2010, https://jmlr.org/papers/v11/cawley10a.html (why a part is held out).
+        Akiba et al. 2019, https://arxiv.org/abs/1907.10902; on the part that is held out,
+        Cawley & Talbot 2010, https://jmlr.org/papers/v11/cawley10a.html.
     """
     trials, seed = checks.count("trials", trials), checks.count("seed", seed, least=0)
     if not callable(build):
@@ -134,9 +126,14 @@ class _Runs:
         default, scores, epochs = self.searched({}), {}, {}
         interrupted = search.run(self.searched, trials)
         found, loss = search.best
-        if not interrupted:
-            for name, settings in {"default": {}, "found": found}.items():
+        compared = {} if interrupted else {"default": {}, "found": found}
+        try:
+            for name, settings in compared.items():
                 scores[name], epochs[name] = self.compared(settings, seeds)
+        except KeyboardInterrupt:
+            interrupted, scores = True, {}
+        if interrupted and verbose:
+            print()  # below the bar
         won = loss < default if interrupted else _better(scores)
         return Tuning(
             best=found if won else {},
@@ -175,11 +172,11 @@ class _Runs:
         model = self.model(settings, train[0])
         stop = keras.callbacks.EarlyStopping(patience=PATIENCE)
         options = {**self.options, "seed": self.seed + more, "callbacks": stop, "verbose": 0}
+        self.done += 1
         try:
             history = fit(model, *train, validation_data=validation, **options)
         except FloatingPointError:  # these settings do not train
             return math.inf, {"loss": math.inf}, 0
-        self.done += 1
         if self.bar is not None:
             self.bar.update(self.done)
         epoch = int(np.argmin(history.history["val_loss"])) + 1
