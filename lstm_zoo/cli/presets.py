@@ -99,7 +99,7 @@ def predict(
             print(*lines, sep="\n", file=sys.stderr)
 
         frame = or_usage_error(own_data.answers, model, file, reading, on_stderr)
-        frame.to_csv(sys.stdout, index=False)
+        frame.to_csv(sys.stdout, index=False, float_format="%.7g")
         return
     if any(reading.values()):
         raise typer.BadParameter("a preset reads comma-separated files; give no options")

@@ -75,6 +75,7 @@ def test_a_group_is_in_one_part_only(classes):
         assert not {*train, *validation} & {*parts.held[0]}
 
 
+@pytest.mark.slow
 def test_better_settings_win_and_the_table_says_what_the_default_had(capsys):
     build = functools.partial(REGRESSOR, learning_rate=1e-6)
     found = lz.tune(build, sums(), space={"learning_rate": [1e-7, 3e-2]}, trials=4, **QUICK)
@@ -88,6 +89,7 @@ def test_better_settings_win_and_the_table_says_what_the_default_had(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_default_wins_where_nothing_is_better():
     found = lz.tune(REGRESSOR, sums(), space={"learning_rate": [1e-7]}, trials=1, **QUICK)
     assert found.best == {}
@@ -95,12 +97,14 @@ def test_the_default_wins_where_nothing_is_better():
     assert "Keep the default" in str(found)
 
 
+@pytest.mark.slow
 def test_settings_as_good_as_the_default_do_not_win():
     build = functools.partial(REGRESSOR, learning_rate=1e-2)
     found = lz.tune(build, sums(), space={"learning_rate": [1e-2]}, trials=1, **QUICK)
     assert found.best == {}
 
 
+@pytest.mark.slow
 def test_settings_that_end_in_numbers_that_are_not_finite_lose():
     found = lz.tune(
         REGRESSOR, sums(), space={"learning_rate": [1e30, 1e-2]}, trials=4, seed=1, **QUICK
@@ -108,6 +112,7 @@ def test_settings_that_end_in_numbers_that_are_not_finite_lose():
     assert found.found == {"learning_rate": 1e-2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [4, 5], ids=["in the search", "in the comparison"])
 def test_ctrl_c_keeps_what_was_found(at):
     calls = []
@@ -125,6 +130,7 @@ def test_ctrl_c_keeps_what_was_found(at):
     assert "Interrupted" in str(found)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was_stopped(tmp_path):
     options = {"space": {"dropout": [0.0, 0.1]}, "path": tmp_path / "search", **QUICK}
     first = lz.tune(REGRESSOR, sums(), trials=1, **options)
@@ -135,6 +141,7 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path):
         lz.tune(REGRESSOR, sums(), trials=3, **{**options, "space": {"dropout": [0.0, 0.2]}})
 
 
+@pytest.mark.slow
 def test_a_builder_as_it_is_learns_its_shapes_from_windows():
     series = np.sin(np.arange(90) / 3)[:, None] * [1.0, 2.0]
     data = lz.windows(series, 6, 3, known_future=[1])
@@ -144,6 +151,7 @@ def test_a_builder_as_it_is_learns_its_shapes_from_windows():
     assert model.input["known_future"].shape == (None, 3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("builder", "data", "shape"),
     [
