@@ -1,4 +1,4 @@
-"""The equations: one class per cell, readable beside the paper it cites."""
+"""The equations: one class per cell, written to be read next to the paper it cites."""
 
 from lstm_zoo.cells.activations import keras2_hard_sigmoid
 from lstm_zoo.cells.base import Cell

@@ -1,4 +1,4 @@
-"""Activations that Keras 3 no longer has."""
+"""Activations that Keras 3 has removed."""
 
 import keras
 from keras import ops
@@ -8,8 +8,8 @@ from keras import ops
 def keras2_hard_sigmoid(x):
     r"""Keras 2's `hard_sigmoid`, :math:`\max(0, \min(1, 0.2 x + 0.5))`.
 
-    It was the `recurrent_activation` of every LSTM until Keras 2.3. Keras 3 gave the name to
-    another function, whose slope is 1/6.
+    It was the default `recurrent_activation` of LSTM layers until Keras 2.3. In Keras 3 the name
+    means another function, with slope 1/6.
 
     Args:
         x: an array.

@@ -1,24 +1,24 @@
-"""What every cell is: names, widths, and one pure function from a step's numbers to the next.
+"""The base class of all cells: names, sizes, and a pure function for one step.
 
-A cell is one step. Everything about time (loops, masks, the backward pass) lives elsewhere and
-serves any cell, for a cell says all that it has to know:
+A cell is one step. Everything about time (loops, masks, the backward pass) is in other folders and
+works for any cell, because a cell declares:
 
-- `gate_names`, the blocks of `z` side by side, and `state_names`, whose first is the output;
-- `gate_sizes` and `state_size`, how wide each of them is;
+- `gate_names`, the blocks of `z` in order, and `state_names`; the first state is the output;
+- `gate_sizes` and `state_size`, the width of each gate and each state;
 - `recurrent_names`, the states that the recurrent kernel multiplies;
-- `z_weights`, the weights that make `z` (a cell may keep some of them for its step);
-- `step(z, states)`, the equations: every quantity by its name.
+- `z_weights`, the weights that compute `z` (a cell may keep some of them for its step);
+- `step(z, states)`, the equations, which return every quantity by name.
 
-The step of a few cells needs more and gets it by keyword:
+The step of a few cells takes further keyword arguments:
 
-- `extra_inputs` names the last input features where `step` reads them as they are: a cell with
-  `{"time_gap": 1}` has `step(z, states, time_gap)`. Gradients flow to them;
-- `draw` gives random numbers in training, by name. Inference has none, so `step` must have a
-  default: `step(z, states, candidate_mask=None)`.
+- `extra_inputs` names the last input features, which `step` reads directly: a cell with
+  `{"time_gap": 1}` has `step(z, states, time_gap)`. Gradients flow to these features.
+- `draw` draws named random numbers during training. Inference has none, so `step` needs a default:
+  `step(z, states, candidate_mask=None)`.
 
-To add a cell, subclass `Cell` or `LSTMCell`, restate what differs, give it a name with
-`lstm_zoo.cells.register`, and import its file in this package's `__init__.py`: layers, builders,
-traces, plots and tests then know it.
+To add a cell, subclass `Cell` or `LSTMCell`, override what differs, register a name with
+`lstm_zoo.cells.register`, and import the file in this package's `__init__.py`. Layers, builders,
+traces, plots and tests then know the cell.
 """
 
 import itertools
@@ -27,8 +27,8 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-# Keras's own cells get from this mixin one dropout mask a sequence, drawn and forgotten by any
-# `keras.layers.RNN` around them. Ours behave alike under Keras's RNN only by sharing it.
+# Keras's cells get one dropout mask per sequence from this mixin; the `keras.layers.RNN` around
+# them resets the mask. Our cells need the same mixin to behave alike in Keras's RNN.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from lstm_zoo import checks
@@ -41,34 +41,37 @@ ROLES = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
 class Cell(DropoutRNNCell, keras.layers.Layer):
     r"""A recurrent cell whose gates see :math:`z_t = W x_t + U r_{t-1} + b`.
 
-    :math:`r` are the states of `recurrent_names`, side by side. What becomes of :math:`z_t` and of
-    the states is `step`, which a subclass writes; it runs in `lstm_zoo.RNN` and in
-    `keras.layers.RNN`.
+    :math:`r` are the states in `recurrent_names`, concatenated. A subclass defines `step`, which
+    computes the new states from :math:`z_t` and the old states. The cell runs in `lstm_zoo.RNN` and
+    in `keras.layers.RNN`.
 
     Args:
-        units: size of each gate, and of each state unless `state_size` says otherwise.
-        use_bias: whether there is a :math:`b`.
-        kernel_initializer, recurrent_initializer, bias_initializer: how the weights start.
+        units: size of each gate, and of each state unless `state_size` differs.
+        use_bias: whether to add the bias :math:`b`.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers of the weights.
         kernel_regularizer, recurrent_regularizer, bias_regularizer,
         kernel_constraint, recurrent_constraint, bias_constraint: as in Keras.
-        dropout: fraction of the input features dropped, the same ones at every step of a sequence
-            (Gal & Ghahramani 2016), from 0 to 1.
-        recurrent_dropout: the same for the states that recur; each gate then has its own masks.
-        seed: of the dropout masks.
-        implementation: 1 gives each gate its own input dropout mask, 2 (default) one mask to all.
+        dropout: fraction of the input features to drop, from 0 to 1, with the same mask at every
+            step of a sequence (Gal & Ghahramani 2016).
+        recurrent_dropout: the same for the recurrent states; each gate has its own mask.
+        seed: seed of the dropout masks.
+        implementation: 1 uses a separate input dropout mask for each gate, 2 (default) one mask
+            for all gates.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
 
     Call arguments:
         inputs: `(batch, features)`.
         states: a list, each `(batch, width)`, in the order of `state_names`.
         training: whether dropout is on.
-        drawn: what `draw` gave for this step, by name, each `(batch, width)`; drawn here if None.
+        drawn: the random numbers from `draw` for this step, by name, each `(batch, width)`; None
+            draws them here.
 
     Returns:
         The output `(batch, width)` and the new states, a list in the same order.
 
     Raises:
-        ValueError: if `units`, a dropout rate or `dtype` is wrong (float64 on JAX or PyTorch is).
+        ValueError: if `units` or a dropout rate is invalid, or `dtype` is float64 on JAX or
+            PyTorch.
 
     Example:
         >>> class Leaky(Cell):
@@ -88,13 +91,13 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     state_names: tuple[str, ...] = ("hidden_state",)
     recurrent_names: tuple[str, ...] = ("hidden_state",)
     z_weights: tuple[str, ...] = ("kernel", "recurrent_kernel", "bias")
-    """The weights that make `z`; whatever other weights a cell has are for its `step` alone."""
+    """The weights that compute `z`; only `step` uses the other weights of a cell."""
     elementwise = True
-    """Whether unit k of every quantity of `step` depends on unit k of each gate and state alone."""
+    """Whether unit k of every quantity of `step` depends only on unit k of each gate and state."""
     extra_sizes: Mapping[str, int] = {}
-    """What `extra_inputs` says for the input that the cell was built for."""
+    """The `extra_inputs` for the input that the cell was built for."""
     reads_times = False
-    """Whether some features of the input are times, or tell what is missing: not to be scaled."""
+    """Whether some input features are times or mark missing values, and must not be scaled."""
 
     def __init__(
         self,
@@ -134,8 +137,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
             "recurrent_kernel" in self.z_weights and self.recurrent_names
         ):
             raise ValueError(
-                f"recurrent_dropout must be 0 for {type(self).__name__}, whose gates do not see "
-                f"the states through one product, got {recurrent_dropout!r}"
+                f"recurrent_dropout must be 0 for {type(self).__name__}, because its gates do not "
+                f"read the states through one matrix product, got {recurrent_dropout!r}"
             )
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -158,9 +161,10 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         return [self.units] * len(self.gate_names)
 
     def extra_inputs(self, features: int) -> dict[str, int]:
-        """The last input features that `step` reads as they are: in order, their widths by name.
+        """The last input features, which `step` reads directly: a dict from name to width.
 
-        The features before them make `z`. Dropout leaves extra inputs alone; most cells have none.
+        The features before them compute `z`. Dropout does not affect extra inputs. Most cells have
+        none.
         """
         return {}
 
@@ -190,7 +194,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
 
     @property
     def _bias_of_forget_gate(self):
-        """Where the bias of the forget gate starts whatever the initializer says, or None."""
+        """The initial bias of the forget gate, which overrides the initializer, or None."""
         return None
 
     def _initial_bias(self, shape, dtype=None):
@@ -199,15 +203,15 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
 
     @property
     def width_of_z(self) -> int:
-        """How wide `z` is; of a built cell."""
+        """The width of `z`; the cell must be built."""
         return sum(self.gate_sizes)
 
     def weight_of_z(self, name: str):
-        """A weight of this name if it makes `z`, else None."""
+        """The weight with this name if it is used to compute `z`, else None."""
         return getattr(self, name) if name in self.z_weights else None
 
     def split_inputs(self, inputs):
-        """The features that make `z`, `(..., features)`, and the extra inputs, a dict by name."""
+        """The features that compute `z`, `(..., features)`, and a dict of the extra inputs."""
         if not self.extra_sizes:
             return inputs, {}
         first = inputs.shape[-1] - sum(self.extra_sizes.values())
@@ -219,9 +223,9 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         return super().get_dropout_mask(self.split_inputs(step_input)[0])
 
     def project(self, x, dropout_mask=None):
-        """What the input adds to `z`, `W x + b`: `(..., features)` to `(..., width)`.
+        """The input's part of `z`, `W x + b`: `(..., features)` to `(..., width)`.
 
-        `x` is without extra inputs. Where no kernel makes `z`, it is `x` itself.
+        `x` does not contain extra inputs. Without a kernel, the result is `x` itself.
         """
         kernel, bias = self.weight_of_z("kernel"), self.weight_of_z("bias")
         if kernel is None:
@@ -230,38 +234,38 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         return z if bias is None else ops.add(z, bias)
 
     def recur(self, states, dropout_mask=None):
-        """What the states before add to `z`, `U r`: `(batch, width)`, or 0 if there is no `U`."""
+        """The previous states' part of `z`, `U r`: `(batch, width)`, or 0 if there is no `U`."""
         kernel = self.weight_of_z("recurrent_kernel")
         return 0 if kernel is None else product(self.recurrent_part(states), kernel, dropout_mask)
 
     def recurrent_part(self, states):
-        """The states of `recurrent_names`, side by side."""
+        """The states in `recurrent_names`, concatenated."""
         by_name = dict(zip(self.state_names, states))
         parts = [by_name[name] for name in self.recurrent_names]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
     def draw(self, batch: int, timesteps: int) -> dict:
-        """Random numbers for all steps in training, by name, each `(batch, timesteps, width)`."""
+        """Random numbers for all steps of training, by name, each `(batch, timesteps, width)`."""
         return {}
 
     def step(self, z, states):
         """The equations.
 
-        A cell with `extra_inputs` or `draw` takes these as further arguments, by their names, each
-        `(..., width)`. Those drawn need a default, None, for inference.
+        A cell with `extra_inputs` or `draw` takes these as further keyword arguments, each
+        `(..., width)`. Random numbers need the default None for inference.
 
         Args:
-            z: `(..., width)`, what the gates see, before their activations, side by side; where no
-                kernel makes `z`, the input itself without extra inputs.
-            states: those before the step, each `(..., width)`, in the order of `state_names`.
+            z: `(..., width)`, the pre-activations of the gates, concatenated. Without a kernel, it
+                is the input without extra inputs.
+            states: the states before the step, each `(..., width)`, in the order of `state_names`.
 
         Returns:
-            Every quantity by its name, those of `state_names` among them, as a dict.
+            A dict of every quantity by name, including those in `state_names`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must say what its step is")
+        raise NotImplementedError(f"{type(self).__name__} must define step(z, states)")
 
     def values(self, inputs, states, training: bool = False, drawn: dict | None = None) -> dict:
-        """Every quantity of one step by its name; arguments as in a call of the cell."""
+        """Every quantity of one step by name; takes the arguments of a call of the cell."""
         if training and drawn is None:
             drawn = {name: a[:, 0] for name, a in self.draw(ops.shape(inputs)[0], 1).items()}
         x, extra = self.split_inputs(inputs)
@@ -291,7 +295,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
 
 
 def product(x, kernel, mask=None):
-    """`x @ kernel`, with `x` dropped out by one mask, or for each gate by a mask of its own."""
+    """`x @ kernel`, after dropout of `x` by one mask, or by a separate mask for each gate."""
     if mask is None:
         return ops.matmul(x, kernel)
     if not isinstance(mask, list):

@@ -1,6 +1,6 @@
-"""LSTMs with a gate less, of those that Greff et al. (2017) compared.
+"""LSTM variants with one gate fewer, from the comparison of Greff et al. (2017).
 
-Their kernels are a quarter narrower. The other variants of that paper are in `greff`.
+Their kernels are a quarter narrower. The paper's other variants are in `greff`.
 """
 
 from keras import ops
@@ -12,7 +12,7 @@ from lstm_zoo.cells.registry import derivatives_of, register
 
 @register("coupled")
 class CoupledLSTMCell(LSTMCell):
-    r"""An LSTM that takes in as much as it forgets, with one gate for both (Greff et al. 2017).
+    r"""An LSTM with one coupled gate for input and forgetting (Greff et al. 2017).
 
     .. math::
         f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f) \\
@@ -22,11 +22,11 @@ class CoupledLSTMCell(LSTMCell):
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
         h_t &= o_t \odot \tanh(c_t)
 
-    The cell state is then an average of the candidates, between -1 and 1, and the cell has a
-    quarter fewer weights: `kernel` is `(features, 3 * units)`, in the order f, g, o.
+    The cell state is a weighted average of the candidates, between -1 and 1. The cell has a quarter
+    fewer weights: `kernel` is `(features, 3 * units)`, in the order f, g, o.
 
     Args:
-        units, ...: those of `LSTMCell`.
+        units, ...: as in `LSTMCell`.
 
     Example:
         >>> cell = CoupledLSTMCell(8)
@@ -67,7 +67,7 @@ def _(cell, z, states):
 
 @register("no_input_gate")
 class NoInputGateLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM that takes in whatever comes (Greff et al. 2017).
+    r"""An LSTM without an input gate (Greff et al. 2017).
 
     .. math::
         f_t &= \sigma(W_f x_t + U_f h_{t-1} + p_f \odot c_{t-1} + b_f) \\
@@ -76,11 +76,11 @@ class NoInputGateLSTMCell(PeepholeLSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    The input gate is always open, :math:`i_t = 1`: NIG in the paper. Kernels are in the
+    The input gate is always open, :math:`i_t = 1`; the paper calls this NIG. Kernels are in the
     order f, g, o.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`.
+        units, ...: as in `PeepholeLSTMCell`.
 
     Example:
         >>> h, (h, c) = NoInputGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
@@ -113,7 +113,7 @@ class NoInputGateLSTMCell(PeepholeLSTMCell):
 
 @register("no_forget_gate")
 class NoForgetGateLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM that never forgets, as it was in 1997 (Greff et al. 2017).
+    r"""An LSTM without a forget gate, as in 1997 (Greff et al. 2017).
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
@@ -122,11 +122,11 @@ class NoForgetGateLSTMCell(PeepholeLSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    The forget gate is always open, :math:`f_t = 1`: NFG in the paper; without its
-    peepholes the LSTM of Hochreiter & Schmidhuber (1997). Kernels are in the order i, g, o.
+    The forget gate is always open, :math:`f_t = 1`; the paper calls this NFG. Without peepholes it
+    is the LSTM of Hochreiter & Schmidhuber (1997). Kernels are in the order i, g, o.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`.
+        units, ...: as in `PeepholeLSTMCell`.
 
     Example:
         >>> h, (h, c) = NoForgetGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
@@ -159,7 +159,7 @@ class NoForgetGateLSTMCell(PeepholeLSTMCell):
 
 @register("no_output_gate")
 class NoOutputGateLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM that always shows all that it holds (Greff et al. 2017).
+    r"""An LSTM without an output gate (Greff et al. 2017).
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
@@ -168,11 +168,11 @@ class NoOutputGateLSTMCell(PeepholeLSTMCell):
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
         h_t &= \tanh(c_t)
 
-    The output gate is always open, :math:`o_t = 1`: NOG in the paper. Kernels are in
-    the order i, f, g.
+    The output gate is always open, :math:`o_t = 1`; the paper calls this NOG. Kernels are in the
+    order i, f, g.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`.
+        units, ...: as in `PeepholeLSTMCell`.
 
     Example:
         >>> h, (h, c) = NoOutputGateLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)

@@ -1,7 +1,8 @@
-"""Variants of the LSTM that Greff et al. (2017) compared.
+"""LSTM variants that Greff et al. (2017) compared.
 
-Their vanilla LSTM is `PeepholeLSTMCell`, the one without peepholes `LSTMCell`; those with a gate
-less are in `fewer_gates`. The variants here have peepholes too, which start at zero.
+The paper's vanilla LSTM is `PeepholeLSTMCell`, and `LSTMCell` is its variant without peepholes. The
+variants with one gate fewer are in `fewer_gates`. The variants here also have peepholes, which
+start at zero.
 """
 
 from keras import ops
@@ -13,7 +14,7 @@ from lstm_zoo.cells.registry import register
 
 @register("no_input_activation")
 class NoInputActivationLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM whose candidate is not squashed (Greff et al. 2017).
+    r"""An LSTM without an activation on the candidate (Greff et al. 2017).
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
@@ -23,10 +24,10 @@ class NoInputActivationLSTMCell(PeepholeLSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    NIAF in the paper.
+    The paper calls it NIAF.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`.
+        units, ...: as in `PeepholeLSTMCell`.
 
     Example:
         >>> h, (h, c) = NoInputActivationLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
@@ -50,7 +51,7 @@ class NoInputActivationLSTMCell(PeepholeLSTMCell):
 
 @register("no_output_activation")
 class NoOutputActivationLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM whose cell state is not squashed on its way out (Greff et al. 2017).
+    r"""An LSTM without an activation between cell state and output (Greff et al. 2017).
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
@@ -60,10 +61,10 @@ class NoOutputActivationLSTMCell(PeepholeLSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot c_t
 
-    NOAF in the paper, and one of the two changes that hurt there.
+    The paper calls it NOAF; it is one of the two changes that reduced accuracy there.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`.
+        units, ...: as in `PeepholeLSTMCell`.
 
     Example:
         >>> h, (h, c) = NoOutputActivationLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))] * 2)
@@ -88,7 +89,7 @@ class NoOutputActivationLSTMCell(PeepholeLSTMCell):
 
 @register("full_gate_recurrence")
 class FullGateRecurrenceLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM whose gates see all gates of the step before (Greff et al. 2017).
+    r"""An LSTM whose gates see all gates of the previous step (Greff et al. 2017).
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + R_i v_{t-1} + b_i) \\
@@ -98,11 +99,11 @@ class FullGateRecurrenceLSTMCell(PeepholeLSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + R_o v_{t-1} + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    where :math:`v_t = (i_t, f_t, o_t)`: FGR in the paper, the LSTM as Hochreiter & Schmidhuber
-    first had it. The three :math:`R` stand side by side in `gate_kernel` `(3 * units, 3 * units)`.
+    where :math:`v_t = (i_t, f_t, o_t)`. The paper calls it FGR; Hochreiter & Schmidhuber's first
+    LSTM had these connections. `gate_kernel` `(3 * units, 3 * units)` holds the three :math:`R`.
 
     Args:
-        units, ...: those of `PeepholeLSTMCell`; `recurrent_initializer` is that of :math:`R` too.
+        units, ...: as in `PeepholeLSTMCell`; `recurrent_initializer` also initializes :math:`R`.
 
     Example:
         >>> cell = FullGateRecurrenceLSTMCell(8)

@@ -1,6 +1,6 @@
-"""The plain LSTM and the SimpleRNN in NumPy alone, forwards and by backpropagation through time.
+"""The plain LSTM and SimpleRNN in NumPy, with backpropagation through time.
 
-The references that tests hold the rest against, and quick enough to follow a slider.
+Tests use them as references, and widgets use them because they are fast enough to follow a slider.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def lstm_steps(
     h: np.ndarray | None = None,
     c: np.ndarray | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The equations of `LSTMCell`, step by step; arguments as for `lstm_in_numpy`.
+    """Compute the equations of `LSTMCell` step by step; takes the arguments of `lstm_in_numpy`.
 
     Yields:
-        The gates, the candidate and the states of a step by name, each `(batch, units)`.
+        A dict with the gates, the candidate and the states of a step, each `(batch, units)`.
 
     Example:
         >>> [now] = lstm_steps(np.ones((1, 1, 2)), np.ones((2, 12)), np.ones((3, 12)), np.zeros(12))
@@ -50,18 +50,18 @@ def lstm_in_numpy(
     h: np.ndarray | None = None,
     c: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The equations of `LSTMCell` over a sequence, in NumPy alone: the reference that tests use.
+    """Run the equations of `LSTMCell` over a sequence in plain NumPy, as a reference for tests.
 
     Args:
         x: `(batch, timesteps, features)`.
-        kernel, recurrent_kernel, bias: as `LSTMCell` keeps them.
+        kernel, recurrent_kernel, bias: weights with the layout of `LSTMCell`.
         h, c: `(batch, units)`, the states before the first step; zeros if None.
 
     Returns:
-        Hidden state and cell state at every step, each `(batch, timesteps, units)`.
+        The hidden state and the cell state at every step, each `(batch, timesteps, units)`.
 
     Raises:
-        ValueError: what is no array of numbers, or of another shape.
+        ValueError: if an argument is not an array of numbers, or has the wrong shape.
 
     Example:
         >>> x = np.ones((1, 5, 2))
@@ -84,10 +84,10 @@ def lstm_in_numpy(
 def lstm_gradients(
     x: np.ndarray, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The norms of dL/dh_t and of dL/dc_t, each `(batch, timesteps)`, from zero states on.
+    """The norms of dL/dh_t and dL/dc_t, each `(batch, timesteps)`, for zero initial states.
 
-    L is the sum of the last hidden state over its units, divided by the root of their number.
-    Arguments as for `lstm_in_numpy`.
+    L is the sum of the last hidden state over its units, divided by sqrt(units). Takes the
+    arguments of `lstm_in_numpy`.
 
     Example:
         >>> hidden, cell = lstm_gradients(
@@ -118,7 +118,7 @@ def lstm_gradients(
 def rnn_gradients(
     x: np.ndarray, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:
-    """The norms of dL/dh_t of a SimpleRNN, `(batch, timesteps)`, the same way.
+    """The norms of dL/dh_t of a SimpleRNN, `(batch, timesteps)`, as in `lstm_gradients`.
 
     Example:
         >>> rnn_gradients(np.ones((1, 5, 2)), np.ones((2, 3)), np.ones((3, 3)), np.zeros(3)).shape

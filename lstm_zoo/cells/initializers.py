@@ -1,4 +1,4 @@
-"""How weights may start, beyond Keras's own."""
+"""Initializers for recurrent weights that Keras does not have."""
 
 import itertools
 
@@ -10,17 +10,17 @@ from lstm_zoo import checks
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class Chrono(keras.initializers.Initializer):
-    r"""Biases of gates that remember for as long as the lags of the task (Tallec & Ollivier 2018).
+    r"""Initial gate biases for a memory as long as the task's lags (Tallec & Ollivier 2018).
 
     .. math::
         b_f \sim \log U(1, T - 1), \qquad b_i = -b_f, \qquad \text{all others } 0
 
-    As `bias_initializer` of any cell of LSTM Zoo it goes by the names of the gates, whatever
-    `unit_forget_bias` says; for Keras's LSTM, pass `unit_forget_bias=False` too.
+    Pass it as `bias_initializer` to any cell of LSTM Zoo with a forget gate; it then overrides
+    `unit_forget_bias`. For Keras's LSTM, also pass `unit_forget_bias=False`.
 
     Args:
         max_lag: T, the longest lag in steps, above 2.
-        seed: of the draw.
+        seed: seed of the random draw.
 
     Raises:
         ValueError: if `max_lag` is not a number above 2.
@@ -42,9 +42,11 @@ class Chrono(keras.initializers.Initializer):
         self._draws = keras.random.SeedGenerator(seed)
 
     def for_gates(self, names, sizes, dtype=None):
-        """The bias of gates of these names and sizes, side by side."""
+        """The concatenated biases of gates with these names and sizes."""
         if "forget_gate" not in names:
-            raise ValueError(f"bias_initializer must be for a cell with a forget gate, not {names}")
+            raise ValueError(
+                f"bias_initializer=Chrono(...) needs a cell with a forget gate, got gates {names}"
+            )
         size = dict(zip(names, sizes))["forget_gate"]
         forget = keras.random.uniform((size,), 1.0, self.max_lag - 1.0, seed=self._draws)
         start = {"forget_gate": ops.log(forget), "input_gate": -ops.log(forget)}
@@ -61,16 +63,16 @@ class Chrono(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")
 class EachGate(keras.initializers.Initializer):
-    """Another initializer for each gate's block by itself.
+    """Applies an initializer to each gate's block separately.
 
-    Keras draws the blocks of a recurrent kernel as one matrix; so an "orthogonal" one is orthogonal
-    in its rows over all gates together, and an "identity" one is for the first gate only.
+    Keras initializes a recurrent kernel as one matrix. So "orthogonal" makes rows orthogonal over
+    all gates together, and "identity" only sets the block of the first gate.
 
     Args:
-        initializer: that of a block `(rows, rows)`; a name, or an initializer of Keras.
+        initializer: the initializer of a block `(rows, rows)`, as a name or a Keras initializer.
 
     Raises:
-        ValueError: if the matrix is not of square blocks.
+        ValueError: if the matrix does not consist of square blocks.
 
     Example:
         >>> EachGate("identity")((2, 4)).numpy().tolist()
@@ -86,11 +88,11 @@ class EachGate(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         rows, columns = shape
         if columns % rows:
-            raise ValueError(f"shape must be of square blocks side by side, got {tuple(shape)}")
+            raise ValueError(f"shape must consist of square blocks, got {tuple(shape)}")
         block, blocks = self.initializer, []
         for k in range(columns // rows):
             seed = getattr(block, "seed", None)
-            if isinstance(seed, int):  # else the blocks would all be the same
+            if isinstance(seed, int):  # else all blocks would be equal
                 block = type(block).from_config({**self.initializer.get_config(), "seed": seed + k})
             blocks.append(block((rows, rows), dtype=dtype))
         return ops.concatenate(blocks, axis=1)
@@ -100,12 +102,12 @@ class EachGate(keras.initializers.Initializer):
 
 
 def bias_of_gates(initializer, sizes, forget_bias=None, dtype=None):
-    """The bias of a cell as it starts, its gates side by side.
+    """The initial bias of a cell, with the biases of its gates concatenated.
 
     Args:
-        initializer: Keras's, or one such as `Chrono` that knows gates by their names.
-        sizes: how wide each gate is, by its name.
-        forget_bias: where the forget gate starts whatever the initializer says, or None.
+        initializer: a Keras initializer, or one such as `Chrono` that knows the names of gates.
+        sizes: a dict from the name of a gate to its width.
+        forget_bias: initial bias of the forget gate, which overrides the initializer, or None.
     """
     if hasattr(initializer, "for_gates"):
         return initializer.for_gates(tuple(sizes), list(sizes.values()), dtype)
@@ -114,7 +116,9 @@ def bias_of_gates(initializer, sizes, forget_bias=None, dtype=None):
         return forget_bias is not None and gate[0] == "forget_gate"
 
     blocks = []
-    for forget, group in itertools.groupby(sizes.items(), is_set):  # Keras draws neighbours at once
+    for forget, group in itertools.groupby(
+        sizes.items(), is_set
+    ):  # Keras draws adjacent gates at once
         shape = (sum(size for _, size in group),)
         blocks.append(
             ops.full(shape, forget_bias, dtype=dtype) if forget else initializer(shape, dtype=dtype)

@@ -20,22 +20,23 @@ class LSTMCell(Cell):
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t          &&\text{cell state} \\
         h_t &= o_t \odot \tanh(c_t)                       &&\text{hidden state}
 
-    The four :math:`W` stand side by side in `kernel` `(features, 4 * units)`, the four :math:`U` in
-    `recurrent_kernel` `(units, 4 * units)`, the four :math:`b` in `bias` `(4 * units,)`, in the
-    order i, f, g, o, which is Keras's: weights move between `keras.layers.LSTMCell` and this cell
-    unchanged.
+    `kernel` `(features, 4 * units)` holds the four :math:`W`, `recurrent_kernel`
+    `(units, 4 * units)` the four :math:`U`, and `bias` `(4 * units,)` the four :math:`b`, all in
+    the order i, f, g, o. This is Keras's order, so weights move between `keras.layers.LSTMCell` and
+    this cell unchanged.
 
     Args:
-        units: size of the hidden state and of the cell state, a positive whole number.
-        activation: of the candidate and of the cell state on its way out; `tanh` in the equations.
-        recurrent_activation: of the three gates; :math:`\sigma` in the equations.
-        use_bias: whether there is a :math:`b`.
-        kernel_initializer, recurrent_initializer, bias_initializer: how the weights start.
-        unit_forget_bias: whether the forget gate's bias starts at `forget_bias` whatever
-            `bias_initializer` says. A gate that starts open lets gradients through (Gers et al.
-            2000; Jozefowicz et al. 2015).
-        kernel_regularizer, ..., implementation: those of `lstm_zoo.cells.Cell`.
-        forget_bias: where the forget gate's bias starts; 1.0 as in Keras.
+        units: size of the hidden state and of the cell state, a positive integer.
+        activation: activation of the candidate, and of the cell state before the output gate;
+            `tanh` in the equations.
+        recurrent_activation: activation of the three gates; :math:`\sigma` in the equations.
+        use_bias: whether to add the bias :math:`b`.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers of the weights.
+        unit_forget_bias: whether the forget gate's bias starts at `forget_bias` instead of using
+            `bias_initializer`. A gate that starts open lets gradients through (Gers et al. 2000;
+            Jozefowicz et al. 2015).
+        kernel_regularizer, ..., implementation: as in `lstm_zoo.cells.Cell`.
+        forget_bias: initial bias of the forget gate; 1.0 as in Keras.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
 
     Call arguments:
@@ -47,7 +48,7 @@ class LSTMCell(Cell):
         `h_t`, and the new states `[h_t, c_t]`, each `(batch, units)`.
 
     Raises:
-        ValueError: if `units` is not a positive whole number or a dropout rate not from 0 to 1.
+        ValueError: if `units` is not a positive integer, or a dropout rate is not from 0 to 1.
 
     Example:
         >>> cell = LSTMCell(8)
@@ -67,9 +68,9 @@ class LSTMCell(Cell):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "gates" in vars(cls):  # as in 0.1.0; nothing would call it
+        if "gates" in vars(cls):  # the name in 0.1.0; nothing would call it now
             raise ValueError(
-                f"{cls.__name__} must restate the equations in step(z, states), got gates()"
+                f"{cls.__name__} must define its equations in step(z, states), got gates()"
             )
 
     def __init__(
@@ -142,13 +143,13 @@ class LSTMCell(Cell):
 
 
 def named(i, f, g, o, c, h):
-    """The quantities of an LSTM's equations by their names."""
+    """A dict of the quantities in an LSTM's equations by name."""
     names = (*LSTMCell.gate_names, "cell_state", "hidden_state")
     return dict(zip(names, (i, f, g, o, c, h)))
 
 
 def has_usual_activations(cell):
-    """Whether the gates are sigmoids and the rest is tanh, as the derivatives by hand assume."""
+    """Whether the gates use sigmoid and the rest tanh, as the hand-written derivatives assume."""
     return (
         cell.activation is keras.activations.tanh
         and cell.recurrent_activation is keras.activations.sigmoid

@@ -1,4 +1,4 @@
-"""Gated cells without a recurrent product: a sequence is one parallel scan."""
+"""Gated cells without a recurrent matrix product, which a parallel scan can compute."""
 
 from keras import ops
 
@@ -7,17 +7,17 @@ from lstm_zoo.cells.registry import register
 
 
 class LinearCell(Cell):
-    """A cell with :math:`h_t = a_t h_{t-1} + b_t`, where the input alone makes a and b.
+    """A cell with :math:`h_t = a_t h_{t-1} + b_t`, where a and b depend only on the input.
 
-    A subclass says `coefficients(z)`, and so can run as a parallel scan over time.
+    A subclass defines `coefficients(z)`. It can run as a parallel scan over time.
     """
 
     recurrent_names = ()
     z_weights = ("kernel", "bias")
 
     def coefficients(self, z) -> tuple:
-        """The two factors and the other quantities by name: `a`, `b`, `values`."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its coefficients are")
+        """Returns `a`, `b`, and a dict of the other quantities by name."""
+        raise NotImplementedError(f"{type(self).__name__} must define coefficients(z)")
 
     def step(self, z, states):
         [h] = states
@@ -27,7 +27,7 @@ class LinearCell(Cell):
 
 @register("min_gru")
 class MinGRUCell(LinearCell):
-    r"""The GRU without what looks back (Feng et al. 2024).
+    r"""A GRU whose gates ignore the hidden state (Feng et al. 2024).
 
     .. math::
         z_t &= \sigma(W_z x_t + b_z)                       &&\text{update gate} \\
@@ -37,7 +37,7 @@ class MinGRUCell(LinearCell):
     `kernel` is `(features, 2 * units)`, in the order z, g; there is no recurrent kernel.
 
     Args:
-        units, ...: those of `Cell`; `recurrent_dropout` must be 0.
+        units, ...: as in `Cell`; `recurrent_dropout` must be 0.
 
     Example:
         >>> h, [h] = MinGRUCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))])
@@ -58,7 +58,7 @@ class MinGRUCell(LinearCell):
 
 @register("min_lstm")
 class MinLSTMCell(LinearCell):
-    r"""The LSTM without what looks back (Feng et al. 2024).
+    r"""An LSTM whose gates ignore the hidden state (Feng et al. 2024).
 
     .. math::
         f_t &= \sigma(W_f x_t + b_f)                       &&\text{forget gate} \\
@@ -69,7 +69,7 @@ class MinLSTMCell(LinearCell):
     `kernel` is `(features, 3 * units)`, in the order i, f, g; there is no recurrent kernel.
 
     Args:
-        units, ...: those of `Cell`; `recurrent_dropout` must be 0.
+        units, ...: as in `Cell`; `recurrent_dropout` must be 0.
 
     Example:
         >>> h, [h] = MinLSTMCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))])
@@ -84,7 +84,7 @@ class MinLSTMCell(LinearCell):
 
     def coefficients(self, z):
         i, f, g = ops.split(z, 3, axis=-1)
-        # f / (f + i) of two sigmoids, without a division by what may be zero
+        # f / (f + i) for two sigmoids, without a possible division by zero
         keep = ops.sigmoid(ops.log_sigmoid(f) - ops.log_sigmoid(i))
         values = {"input_gate": ops.sigmoid(i), "forget_gate": ops.sigmoid(f), "candidate": g}
         return keep, (1 - keep) * g, values

@@ -1,4 +1,4 @@
-"""The LSTM whose recurrent weights depend on the input."""
+"""An LSTM whose recurrent weights depend on the input."""
 
 from keras import ops
 
@@ -8,7 +8,7 @@ from lstm_zoo.cells.registry import register
 
 @register("multiplicative")
 class MultiplicativeLSTMCell(LSTMCell):
-    r"""An LSTM that multiplies the hidden state by what it reads first (Krause et al. 2016), mLSTM.
+    r"""An LSTM with input-dependent recurrent weights (Krause et al. 2016), mLSTM.
 
     .. math::
         m_t &= (W_m x_t + b_m) \odot (U_m h_{t-1})         &&\text{intermediate state} \\
@@ -19,11 +19,11 @@ class MultiplicativeLSTMCell(LSTMCell):
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
         h_t &= o_t \odot \tanh(c_t)
 
-    Each input so has recurrent weights of its own. Kernels are in the order i, f, g, o, m:
+    Each input thus has its own recurrent weights. Kernels are in the order i, f, g, o, m:
     `(features, 5 * units)` and `(units, 5 * units)`. The paper has no :math:`b`.
 
     Args:
-        units, ...: those of `LSTMCell`; `recurrent_dropout` must be 0.
+        units, ...: as in `LSTMCell`; `recurrent_dropout` must be 0.
 
     Example:
         >>> cell = MultiplicativeLSTMCell(8)

@@ -1,16 +1,16 @@
-"""The LSTM with layer normalisation."""
+"""An LSTM with layer normalisation."""
 
 from keras import ops
 
 from lstm_zoo.cells.lstm import LSTMCell, named
 from lstm_zoo.cells.registry import register
 
-EPSILON = 1e-5  # added to the variance, so that equal values are no division by zero
+EPSILON = 1e-5  # added to the variance, so that equal values do not divide by zero
 
 
 @register("layer_norm")
 class LayerNormLSTMCell(LSTMCell):
-    r"""An LSTM whose sums are normalised over the units, at each step anew (Ba et al. 2016).
+    r"""An LSTM with layer normalisation at each step (Ba et al. 2016).
 
     .. math::
         (i_t, f_t, g_t, o_t) &= LN(U h_{t-1}; \alpha_1) + LN(W x_t; \alpha_2) + b \\
@@ -19,15 +19,15 @@ class LayerNormLSTMCell(LSTMCell):
         LN(a; \alpha) &= \alpha \odot (a - \text{mean}(a)) / \sqrt{\text{var}(a) + 10^{-5}}
 
     :math:`\alpha_1, \alpha_2` `(4 * units,)` are `recurrent_gain` and `input_gain`;
-    :math:`\alpha_3, \beta_3` `(units,)` are `state_gain` and `state_shift`. The shifts of the first
-    two normalisations in the paper are one with :math:`b`.
+    :math:`\alpha_3, \beta_3` `(units,)` are `state_gain` and `state_shift`. The paper's shifts of
+    the first two normalisations are part of :math:`b`.
 
-    Of an input of one feature, :math:`LN(W x_t)` keeps only the sign: :math:`W x_t` is one vector
-    times a number, and the normalisation takes the number away. Give such a series a second
+    With a single input feature, :math:`LN(W x_t)` only keeps its sign: :math:`W x_t` is a fixed
+    vector times a number, and the normalisation removes the size of this number. Add a second
     feature, such as a constant, or a Dense layer before the cell.
 
     Args:
-        units, ...: those of `LSTMCell`; `recurrent_dropout` must be 0.
+        units, ...: as in `LSTMCell`; `recurrent_dropout` must be 0.
 
     Example:
         >>> cell = LayerNormLSTMCell(8)

@@ -20,13 +20,14 @@ class PeepholeLSTMCell(LSTMCell):
         o_t &= \sigma(W_o x_t + U_o h_{t-1} + p_o \odot c_t + b_o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    Without them, a closed output gate hides the cell state from every gate; with them, a cell can
-    measure its own memory, which counting and timing need.
+    Without peepholes, a closed output gate hides the cell state from all gates. With them, a cell
+    can measure its own memory, which helps with counting and timing.
 
     Args:
-        units, ...: those of `LSTMCell`, and
-        peephole_initializer: how `peephole_kernel` `(3, units)` starts, its rows :math:`p_i`,
-            :math:`p_f`, :math:`p_o`. From the default, zeros, the cell starts as a plain LSTM.
+        units, ...: as in `LSTMCell`.
+        peephole_initializer: initializer of `peephole_kernel` `(3, units)`, whose rows are
+            :math:`p_i`, :math:`p_f`, :math:`p_o`. With the default, zeros, the cell starts as a
+            plain LSTM.
 
     Example:
         >>> cell = PeepholeLSTMCell(8, peephole_initializer="glorot_uniform")
@@ -40,7 +41,7 @@ class PeepholeLSTMCell(LSTMCell):
     """
 
     peepholes: tuple[str, ...] = ("input_gate", "forget_gate", "output_gate")
-    """The gates that have them, in the order of the rows of `peephole_kernel`."""
+    """The gates with peepholes, in the order of the rows of `peephole_kernel`."""
 
     def __init__(self, units, *args, peephole_initializer="zeros", **kwargs):
         super().__init__(units, *args, **kwargs)

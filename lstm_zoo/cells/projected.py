@@ -9,7 +9,7 @@ from lstm_zoo.cells.registry import register
 
 @register("projected")
 class ProjectedLSTMCell(PeepholeLSTMCell):
-    r"""An LSTM whose hidden state is a projection of what it would be (Sak et al. 2014), LSTMP.
+    r"""An LSTM with a projected hidden state of smaller size (Sak et al. 2014), LSTMP.
 
     .. math::
         i_t &= \sigma(W_i x_t + U_i h_{t-1} + p_i \odot c_{t-1} + b_i) \\
@@ -20,16 +20,16 @@ class ProjectedLSTMCell(PeepholeLSTMCell):
         m_t &= o_t \odot \tanh(c_t) \\
         h_t &= P m_t
 
-    With a memory of many units, the recurrent kernel `(projection, 4 * units)` stays small.
+    Even with a large memory, the recurrent kernel `(projection, 4 * units)` stays small.
 
     Args:
         units: size of the cell state.
         projection: size of the hidden state, which is the output; half of `units` if None.
-        ...: those of `PeepholeLSTMCell`; `kernel_initializer` is that of :math:`P`
-            `(units, projection)`, `projection_kernel`, too.
+        ...: as in `PeepholeLSTMCell`; `kernel_initializer` also initializes :math:`P`, the
+            `projection_kernel` `(units, projection)`.
 
     Raises:
-        ValueError: if `units` or `projection` is not a positive whole number.
+        ValueError: if `units` or `projection` is not a positive integer.
 
     Example:
         >>> cell = ProjectedLSTMCell(8, projection=2)

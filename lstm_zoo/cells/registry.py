@@ -1,4 +1,4 @@
-"""Which cells there are by name, and the derivatives that were written by hand for some of them."""
+"""The registered cells by name, and the hand-written derivatives of some of them."""
 
 import fnmatch
 import inspect
@@ -13,22 +13,23 @@ from lstm_zoo.cells.base import Cell
 
 _CELLS: dict[str, type[Cell]] = {}
 _DERIVATIVES: dict[type[Cell], tuple[Callable, Callable]] = {}
-_NAMES_OF_ENGINES: list[Callable[[type[Cell]], str]] = []  # of a class; `engines_from` adds to it
+_NAMES_OF_ENGINES: list[Callable[[type[Cell]], str]] = []  # `engines_from` adds functions
 
 
 def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
-    """Give a cell class the name by which builders, `layer_for` and the tests know it.
+    """Decorator that registers a cell class under a name for builders, `layer_for` and tests.
 
-    It can then be in saved files too: Keras knows it as "lstm_zoo>" and its class's name.
+    The class can then also be saved: Keras registers it as "lstm_zoo>" and the name of the class.
 
     Args:
-        name: such as "peephole", not taken by another class.
+        name: a new name, such as "peephole".
 
     Returns:
         A decorator for a subclass of `Cell`.
 
     Raises:
-        ValueError: if the name is no text or taken, or the class is no `Cell`.
+        ValueError: if the name is not a string or belongs to another class, or if the class is not
+            a `Cell`.
 
     Example:
         >>> @register("quiet")
@@ -54,11 +55,11 @@ def register(name: str) -> Callable[[type[Cell]], type[Cell]]:
     return decorate
 
 
-register_cell = register  # its name at the top of the package
+register_cell = register  # exported as `lz.register_cell`
 
 
 def names(pattern: str = "*") -> list[str]:
-    """The names of all registered cells, or of those that fit a pattern with wildcards.
+    """The names of all registered cells, or of those that match a pattern with wildcards.
 
     >>> names("min_*")
     ['min_gru', 'min_lstm']
@@ -68,12 +69,12 @@ def names(pattern: str = "*") -> list[str]:
 
 
 class Entry(NamedTuple):
-    """One line of the table of cells."""
+    """One row of the table of cells."""
 
-    name: str  # as in `cell=`
-    what: str  # the first sentence of its docstring, with its paper
+    name: str  # for `cell=`
+    what: str  # the first sentence of its docstring, which names the paper
     states: tuple[str, ...]
-    engine: str  # the fastest that can run it
+    engine: str  # the fastest engine that can run it
 
 
 class Table(tuple[Entry, ...]):
@@ -88,14 +89,15 @@ class Table(tuple[Entry, ...]):
 
     def _repr_html_(self):
         rows = [(e.name, e.engine, ", ".join(e.states), e.what) for e in self]
-        return display.table(f"{len(self)} cells", ("cell", "engine", "states", "what it is"), rows)
+        head = ("cell", "engine", "states", "description")
+        return display.table(f"{len(self)} cells", head, rows)
 
 
 def table(pattern: str = "*") -> Table:
-    """The registered cells: name, what each is and its paper, its states, its fastest engine.
+    """A table of the registered cells: name, fastest engine, states, and description with paper.
 
     Args:
-        pattern: of the names, with wildcards.
+        pattern: a pattern for the names, with wildcards.
 
     Returns:
         A tuple of `Entry` that prints as a table.
@@ -116,12 +118,12 @@ def _entry(name):
 
 
 def engines_from(function: Callable[[type[Cell]], str]) -> None:
-    """Let `table` ask this function for the engines of a class; `lstm_zoo.recurrence` calls it."""
+    """Register the function that tells `table` the engines of a class; recurrence/ calls this."""
     _NAMES_OF_ENGINES.append(function)
 
 
 def get(name: str) -> type[Cell]:
-    """The class of a registered cell; a `ValueError` with the nearest name if there is none.
+    """The class of a registered cell; raises a `ValueError` that suggests the nearest name.
 
     >>> get("lstm").__name__
     'LSTMCell'
@@ -132,17 +134,17 @@ def get(name: str) -> type[Cell]:
 def derivatives_of(
     cell_class: type[Cell], when: Callable[[Cell], bool] = lambda cell: True
 ) -> Callable:
-    """Register the derivatives of the `step` of one class; none of its subclasses inherits them.
+    """Decorator that registers derivatives of the `step` of one class; subclasses don't inherit it.
 
-    The decorated function takes `cell, z, states`, and by keyword what else `step` takes. It
-    returns by `(of, by)` how a new state changes, each `(..., units)`. `of` is a name in
-    `state_names`; `by` a name in `gate_names`, for that gate's block of `z`; "previous_" and a
-    state's name, for that state before the step; or a state's name that stands later in
-    `state_names`, for what `of` owes to it.
+    The decorated function takes `cell, z, states` and the keyword arguments of `step`. It returns a
+    dict from `(of, by)` to the derivative of `of` with respect to `by`, each `(..., units)`. `of`
+    is a name in `state_names`. `by` is a name in `gate_names` (the gate's block of `z`),
+    "previous_" plus a state name (the state before the step), or the name of a later state in
+    `state_names` (a direct dependence of `of` on that new state).
 
     Args:
         cell_class: a subclass of `Cell` whose `step` is elementwise.
-        when: of a cell of that class, whether the derivatives hold for it.
+        when: a function that tells whether the derivatives hold for a cell of that class.
     """
 
     def decorate(function):
@@ -153,6 +155,6 @@ def derivatives_of(
 
 
 def derivatives(cell: Cell) -> Callable | None:
-    """The function that was registered for exactly the class of `cell` and holds, or None."""
+    """The function registered for exactly the class of `cell`, if it holds for it, else None."""
     function, when = _DERIVATIVES.get(type(cell), (None, bool))
     return function if function is not None and when(cell) else None

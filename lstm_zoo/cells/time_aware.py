@@ -1,4 +1,4 @@
-"""Cells for values that are missing and for steps that are not evenly spaced."""
+"""Cells for missing values and for unevenly spaced steps."""
 
 import numpy as np
 from keras import ops
@@ -10,19 +10,20 @@ from lstm_zoo.cells.registry import register
 
 
 def observations(x, times=None):
-    """What `GRUDCell` reads, made of values of which some are missing.
+    """Convert series with missing values to the input of `GRUDCell`.
 
     Args:
-        x: `(batch, timesteps, values)`; NaN where a value is missing.
-        times: when each step was, `(timesteps,)` or `(batch, timesteps)`, rising; 0, 1, 2, ... if
-            None.
+        x: `(batch, timesteps, values)`; NaN marks a missing value.
+        times: the time of each step, `(timesteps,)` or `(batch, timesteps)`, increasing; None means
+            0, 1, 2, ...
 
     Returns:
-        `(batch, timesteps, 3 * values)`, float32: each value as it was last seen (0 before that),
-        whether it is seen now (1 or 0), and the time since it was last seen before now.
+        `(batch, timesteps, 3 * values)`, float32: the last observed value (0 before the first),
+        whether the value is observed at this step (1 or 0), and the time since the previous
+        observation.
 
     Raises:
-        ValueError: if a shape is wrong or `times` do not rise.
+        ValueError: if a shape is wrong or `times` do not increase.
 
     Example:
         >>> observations([[[5.0], [np.nan], [np.nan], [7.0]]], [0, 1, 4, 6])[0].T.tolist()
@@ -38,7 +39,7 @@ def observations(x, times=None):
     times = np.broadcast_to(times, (batch, steps)).astype("float64")
     waits = np.diff(times, axis=1)
     if (waits <= 0).any():
-        raise ValueError("times must rise from step to step")
+        raise ValueError("times must increase from step to step")
     seen = ~np.isnan(x)
     last, gap = np.where(seen, x, 0.0), np.zeros_like(x)
     for t in range(1, steps):
@@ -49,10 +50,11 @@ def observations(x, times=None):
 
 @register("gru_d")
 class GRUDCell(Cell):
-    r"""A GRU for missing values: what was seen fades until it is seen again (Che et al. 2018).
+    r"""A GRU for missing values, in which old observations decay (Che et al. 2018).
 
-    The input is three blocks of as many features, as `observations` makes them: values as last seen
-    :math:`x'_t`, whether they are seen now :math:`m_t`, and the time since then :math:`\delta_t`.
+    `observations` makes the input, three blocks of equal width: the last observed values
+    :math:`x'_t`, whether a value is observed now :math:`m_t`, and the time since the previous
+    observation :math:`\delta_t`.
 
     .. math::
         \gamma^x_t &= \exp(-\max(0, w_x \odot \delta_t + b_x)), \quad
@@ -64,15 +66,15 @@ class GRUDCell(Cell):
         g_t &= \tanh(W_g \hat x_t + U_g (r_t \odot \hat h_t) + V_g m_t + b_g)  &&\text{candidate} \\
         h_t &= (1 - z_t) \odot \hat h_t + z_t \odot g_t              &&\text{hidden state}
 
-    A value that is not seen fades to 0, so subtract the training data's mean before. `kernel` is
-    `(2 * values, 3 * units)`: W, and V below it; `input_decay` `(2, values)` is :math:`w_x` and
-    :math:`b_x`, `state_decay` `(values + 1, units)` is :math:`W_\gamma` and :math:`b_\gamma`.
+    A missing value decays to 0, so subtract the mean of the training data first. `kernel`
+    `(2 * values, 3 * units)` holds W above V; `input_decay` `(2, values)` holds :math:`w_x` and
+    :math:`b_x`, `state_decay` `(values + 1, units)` holds :math:`W_\gamma` and :math:`b_\gamma`.
 
     Args:
-        units, ...: those of `Cell`; both rates of dropout must be 0.
+        units, ...: as in `Cell`; both dropout rates must be 0.
 
     Raises:
-        ValueError: if the input has not three features for each value, or dropout is not 0.
+        ValueError: if the number of input features is not a multiple of 3, or dropout is not 0.
 
     Example:
         >>> h, [h] = GRUDCell(8)(ops.ones((2, 3)), [ops.zeros((2, 8))])
@@ -99,14 +101,15 @@ class GRUDCell(Cell):
 
     @property
     def width_of_z(self):
-        return self.input_decay.shape[1]  # no weight makes z, it is the values
+        return self.input_decay.shape[1]  # z is the values themselves
 
     def build(self, input_shape):
         features, units = input_shape[-1], self.units
         if features % 3:
             raise ValueError(
-                "inputs must be values, whether they are seen, and the time since then, three "
-                f"features for each value, got {features} features"
+                "inputs must have three features for each value (the value, whether it is "
+                f"observed, the time since then), got {features} features; "
+                "lz.cells.observations makes them"
             )
         values = features // 3
         self.extra_sizes = self.extra_inputs(features)
@@ -136,20 +139,20 @@ class GRUDCell(Cell):
 
 @register("time_gap")
 class TimeGapLSTMCell(LSTMCell):
-    r"""An LSTM whose short-term memory fades with the time between two steps (Baytas et al. 2017).
+    r"""An LSTM whose short-term memory decays with the time between steps (Baytas et al. 2017).
 
-    The last feature of the input is the time :math:`\Delta_t` since the step before; the gates do
-    not see it. Before the equations of `LSTMCell`, the cell state loses a part of its short-term
+    The last input feature is the time :math:`\Delta_t` since the previous step; the gates do not
+    see it. Before the equations of `LSTMCell`, the cell state loses a part of its short-term
     memory,
 
     .. math::
         s_t &= \tanh(W_s c_{t-1} + b_s) \\
         c^*_t &= c_{t-1} - s_t + s_t / \log(e + \Delta_t)
 
-    and :math:`c^*_t` stands for :math:`c_{t-1}`. A negative :math:`\Delta_t` counts as 0.
+    and :math:`c^*_t` replaces :math:`c_{t-1}`. A negative :math:`\Delta_t` counts as 0.
 
     Args:
-        units, ...: those of `LSTMCell`; `dropout` must be 0.
+        units, ...: as in `LSTMCell`; `dropout` must be 0.
 
     Raises:
         ValueError: if `dropout` is not 0 or the input has only one feature.
@@ -178,7 +181,10 @@ class TimeGapLSTMCell(LSTMCell):
 
     def build(self, input_shape):
         if input_shape[-1] < 2:
-            raise ValueError("inputs must be values and, last, the time since the step before")
+            raise ValueError(
+                "inputs must have at least two features, the last of which is the time since the "
+                f"previous step, got {input_shape[-1]}"
+            )
         super().build(input_shape)
         shape = (self.units, self.units)
         self.memory_kernel = self.add_weight(shape, "glorot_uniform", name="memory_kernel")

@@ -1,4 +1,4 @@
-"""The two cells of the xLSTM: exponential gates, kept in range by a running maximum."""
+"""The two cells of the xLSTM, with exponential gates stabilised by a running maximum."""
 
 import math
 
@@ -11,9 +11,9 @@ from lstm_zoo.cells.registry import register
 
 @register("slstm")
 class SLSTMCell(Cell):
-    r"""The LSTM with an exponential input gate and a normaliser (Beck et al. 2024), sLSTM.
+    r"""An LSTM with an exponential input gate and a normaliser (Beck et al. 2024), sLSTM.
 
-    With :math:`\tilde i_t, \tilde f_t` what the gates see,
+    With the pre-activations :math:`\tilde i_t, \tilde f_t` of the gates,
 
     .. math::
         g_t &= \tanh (W_g x_t + U_g h_{t-1} + b_g)  &&\text{candidate} \\
@@ -29,8 +29,8 @@ class SLSTMCell(Cell):
     :math:`\tilde i_1`. Kernels are in the order i, f, g, o.
 
     Args:
-        units, ...: those of `Cell`.
-        forget_bias: where the forget gate's bias starts.
+        units, ...: as in `Cell`.
+        forget_bias: initial bias of the forget gate.
 
     Example:
         >>> cell = SLSTMCell(8)
@@ -72,9 +72,9 @@ class SLSTMCell(Cell):
 
 @register("mlstm")
 class MLSTMCell(Cell):
-    r"""The LSTM with a matrix for a memory, of keys and values (Beck et al. 2024), mLSTM.
+    r"""An LSTM with a matrix memory of keys and values (Beck et al. 2024), mLSTM.
 
-    For each head, with :math:`d` units of its own and scalar gates,
+    For each head, with its own :math:`d` units and scalar gates,
 
     .. math::
         q_t &= W_q x_t + b_q, \quad k_t = (W_k x_t + b_k) / \sqrt{d}, \quad v_t = W_v x_t + b_v \\
@@ -86,15 +86,15 @@ class MLSTMCell(Cell):
         n_t &= f_t n_{t-1} + i_t k_t                      &&\text{normaliser} \\
         h_t &= o_t \odot C_t q_t / \max(|n_t^\top q_t|, e^{-m_t})  &&\text{hidden state}
 
-    No gate sees the hidden state, so that all steps can be computed side by side, `in_parallel`.
-    :math:`m_t` cancels out of :math:`h_t`. `kernel` is `(features, 4 * units + 2 * heads)`, in the
-    order q, k, v, o, i, f.
+    No gate sees the hidden state, so `in_parallel` can compute all steps at once. :math:`m_t`
+    cancels out of :math:`h_t`. `kernel` is `(features, 4 * units + 2 * heads)`, in the order q, k,
+    v, o, i, f.
 
     Args:
         units: size of the hidden state, a multiple of `heads`.
-        heads: how many memories there are.
-        forget_bias: where the forget gates' bias starts.
-        ...: those of `Cell`; `recurrent_dropout` must be 0.
+        heads: number of memories.
+        forget_bias: initial bias of the forget gates.
+        ...: as in `Cell`; `recurrent_dropout` must be 0.
 
     Raises:
         ValueError: if `units` is not a multiple of `heads`.
@@ -120,9 +120,13 @@ class MLSTMCell(Cell):
         self.heads = checks.count("heads", heads)
         self.forget_bias = checks.number("forget_bias", forget_bias)
         if self.units % self.heads:
-            raise ValueError(f"units must be a multiple of heads, got {units} and {heads}")
+            raise ValueError(
+                f"units must be a multiple of heads, got units={units} and heads={heads}"
+            )
         if self.implementation == 1:
-            raise ValueError("implementation must be 2 for MLSTMCell, whose gates differ in width")
+            raise ValueError(
+                "implementation must be 2 for MLSTMCell, because its gates differ in width"
+            )
 
     @property
     def state_size(self):
@@ -160,12 +164,13 @@ class MLSTMCell(Cell):
         return {**dict(zip(self.gate_names, values)), **states}
 
     def in_parallel(self, z, states, mask=None):
-        """All steps at once, at a cost that grows with the square of their number.
+        """Compute all steps at once; the cost grows with the square of the number of steps.
 
         Args:
-            z: `(batch, timesteps, width)`, what the gates see.
-            states: those before the first step, as for `step`.
-            mask: `(batch, timesteps)` of booleans, or None; a masked step leaves the memory alone.
+            z: `(batch, timesteps, width)`, the pre-activations.
+            states: the states before the first step, as for `step`.
+            mask: `(batch, timesteps)` of booleans, or None; a masked step does not change the
+                memory.
 
         Returns:
             The hidden states `(batch, timesteps, units)`, and the last states.
@@ -189,7 +194,7 @@ class MLSTMCell(Cell):
         return h, [h[:, -1], C, n, m_t[:, :, -1]]
 
     def _split(self, z):
-        """q, k, v `(..., heads, d)`; o `(..., units)`; i and f `(..., heads)`."""
+        """Split into q, k, v `(..., heads, d)`, o `(..., units)`, and i and f `(..., heads)`."""
         d = self.units // self.heads
         edges = [sum(self.gate_sizes[: k + 1]) for k in range(5)]
         q, k, v, o, i, f = ops.split(z, edges, axis=-1)
@@ -202,25 +207,25 @@ class MLSTMCell(Cell):
         return {**super().get_config(), **own}
 
 
-NEVER = -1e4  # an input gate's logarithm, in half precision too, that lets nothing in
+NEVER = -1e4  # logarithm of a closed input gate, also in half precision
 
 
 def found_in_parallel(q, k, v, i, log_f, before):
-    """What the queries find in a matrix memory, of all steps at once.
+    """Read the queries from a matrix memory, for all steps at once.
 
     Args:
-        q, k, v: `(batch, heads, timesteps, d)`, k divided by the root of d.
+        q, k, v: `(batch, heads, timesteps, d)`; k is divided by sqrt(d).
         i, log_f: the logarithms of the gates, `(batch, heads, timesteps)`.
         before: memory `(batch, heads, d, d)`, normaliser `(batch, heads, d)` and stabiliser
             `(batch, heads)` before the first step.
 
     Returns:
-        `(batch, heads, timesteps, d)`; and the weights of `gates_in_parallel`, the last of them
-        with a further axis.
+        The result `(batch, heads, timesteps, d)`, and the weights from `gates_in_parallel`, the
+        last of them with an additional axis.
     """
     C, n, m = before
     weights, m_t, start = gates_in_parallel(i, log_f, m)
-    # What each step remembers of each one before it, and of what was there at the start.
+    # The weight of each earlier step, and of the initial memory, at each step.
     scores, start = (
         ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))) * weights,
         ops.expand_dims(start, -1),
@@ -232,7 +237,7 @@ def found_in_parallel(q, k, v, i, log_f, before):
 
 
 def gates_in_parallel(i, log_f, m):
-    r"""How much of each earlier step is left at each later one, if all steps are known.
+    r"""The weight that each step's input still has at each later step, for all steps at once.
 
     With :math:`F_t = \sum_{s \le t} \log f_s`, the stabiliser is
     :math:`m_t = \max(F_t + m_0, \max_{s \le t} F_t - F_s + \tilde i_s)`.

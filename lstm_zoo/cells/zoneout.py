@@ -1,4 +1,4 @@
-"""Cells that are noisy in training, at each step anew."""
+"""Cells with noise that training draws anew at each step."""
 
 from collections.abc import Mapping
 
@@ -13,25 +13,26 @@ from lstm_zoo.cells.registry import register
 
 @register("zoneout")
 class ZoneoutCell(Cell):
-    r"""Any cell, some of whose states stay as they were at each step (Krueger et al. 2016).
+    r"""Zoneout: training keeps random units of a cell's states at each step (Krueger et al. 2016).
 
-    With :math:`\tilde s_t` a new state of the cell and :math:`d_t` drawn anew at every step, 1 with
-    a probability of `zoneout`, else 0,
+    Let :math:`\tilde s_t` be a new state of the cell. :math:`d_t` is drawn anew at every step: 1
+    with probability `zoneout`, otherwise 0. Then
 
     .. math::
         s_t = d_t \odot s_{t-1} + (1 - d_t) \odot \tilde s_t
 
-    In inference the expectation of :math:`d_t` stands in its place. Gates and states keep the names
-    that the cell gives them.
+    Inference uses the expectation of :math:`d_t` instead. Gates and states keep the cell's names.
 
     Args:
-        cell: a `Cell`, or the units of an `LSTMCell`.
-        zoneout: the probability for all states, or for each by its name (0 for one not named).
-        seed: of what is drawn.
-        **options: of the `LSTMCell`, where `cell` is a number.
+        cell: a `Cell`, or the number of units of an `LSTMCell`.
+        zoneout: the probability for all states, or a dict from state name to probability (0 for
+            missing names).
+        seed: seed of the random draws.
+        **options: arguments of the `LSTMCell`, if `cell` is a number.
 
     Raises:
-        ValueError: if `cell` is neither, or a probability not from 0 to 1, or of no state.
+        ValueError: if `cell` is neither, or if a probability is not from 0 to 1 or has an unknown
+            state name.
 
     Example:
         >>> cell = ZoneoutCell(LSTMCell(8), {"hidden_state": 0.05, "cell_state": 0.5})
@@ -50,9 +51,9 @@ class ZoneoutCell(Cell):
         if not isinstance(cell, Cell):
             cell = LSTMCell(checks.count("cell", cell), seed=seed, **options)
         elif set(options) - {"dtype"}:
-            raise ValueError(f"cell must be a number of units for options, got {cell!r}")
+            raise ValueError(f"cell must be a number of units to pass options, got {cell!r}")
         if type(cell).draw is not Cell.draw:
-            raise ValueError(f"cell must draw nothing of its own, got {type(cell).__name__}")
+            raise ValueError(f"cell must not draw random numbers itself, got {type(cell).__name__}")
         super().__init__(
             cell.units, seed=seed, name=name, trainable=trainable, dtype=cell.dtype_policy
         )
@@ -68,7 +69,7 @@ class ZoneoutCell(Cell):
             checks.fraction("zoneout", zoneout[state])
         self.zoneout = dict(zoneout)
 
-    # What the wrapped cell says of itself.
+    # Forward these attributes to the wrapped cell.
     gate_names = property(lambda self: self.cell.gate_names)
     gate_sizes = property(lambda self: self.cell.gate_sizes)
     state_names = property(lambda self: self.cell.state_names)
@@ -85,7 +86,7 @@ class ZoneoutCell(Cell):
         return self.cell.extra_inputs(features)
 
     def build(self, input_shape):
-        if not self.cell.built:  # a file builds it by itself
+        if not self.cell.built:  # loading from a file builds the inner cell first
             self.cell.build(input_shape)
         self.built = True
 
@@ -114,7 +115,7 @@ class ZoneoutCell(Cell):
 
     def get_config(self):
         config = keras.layers.Layer.get_config(self)
-        config.pop("dtype")  # the cell's
+        config.pop("dtype")  # the cell has it
         cell = keras.saving.serialize_keras_object(self.cell)
         return {**config, "cell": cell, "zoneout": self.zoneout, "seed": self.seed}
 
@@ -126,20 +127,20 @@ class ZoneoutCell(Cell):
 
 @register("candidate_dropout")
 class CandidateDropoutLSTMCell(LSTMCell):
-    r"""An LSTM with recurrent dropout that loses no memory (Semeniuta et al. 2016).
+    r"""An LSTM with recurrent dropout that keeps its memory (Semeniuta et al. 2016).
 
-    The equations are those of `LSTMCell` but for
+    The equations are those of `LSTMCell`, except for
 
     .. math::
         c_t = f_t \odot c_{t-1} + i_t \odot d_t \odot g_t
 
-    where :math:`d_t` is drawn anew at every step of training: 0 with a probability of
-    `candidate_dropout`, else so large that its mean is 1. What the cell state holds is never
-    dropped, only what would be added to it.
+    where :math:`d_t` is drawn anew at every training step: 0 with probability `candidate_dropout`,
+    otherwise 1 / (1 - `candidate_dropout`), so that its mean is 1. Dropout affects only what is
+    added to the cell state, never the cell state itself.
 
     Args:
-        units, ...: those of `LSTMCell`, and
-        candidate_dropout: fraction of the candidates dropped, from 0 to below 1.
+        units, ...: as in `LSTMCell`.
+        candidate_dropout: fraction of the candidates to drop, from 0 to below 1.
 
     Example:
         >>> cell = CandidateDropoutLSTMCell(8, candidate_dropout=0.5)

@@ -73,7 +73,7 @@ def test_zoneout_draws_as_often_as_it_says_and_wraps_any_cell():
     ]:
         with pytest.raises(ValueError, match=message):
             cells.ZoneoutCell(4, **wrong)
-    with pytest.raises(ValueError, match="cell must draw nothing of its own"):
+    with pytest.raises(ValueError, match="cell must not draw random numbers"):
         cells.ZoneoutCell(cells.CandidateDropoutLSTMCell(4))
 
 
@@ -99,7 +99,7 @@ def test_side_by_side_equals_step_by_step(name, masked):
 
 def test_parallel_is_for_cells_whose_gates_see_the_input_alone():
     assert "side by side" in lz.explain(lz.RNN(cells.MinGRUCell(2), parallel=True)).split(".")[0]
-    with pytest.raises(ValueError, match="parallel must not be True"):
+    with pytest.raises(ValueError, match="parallel must be False or 'auto'"):
         lz.RNN(cells.SLSTMCell(2), parallel=True)
     with pytest.raises(ValueError, match="recurrent_dropout must be 0 for MinGRUCell"):
         cells.MinGRUCell(2, recurrent_dropout=0.5)
@@ -175,9 +175,9 @@ def test_observations_carry_values_forward_and_count_the_time():
     np.testing.assert_array_equal(values[0], [[1, 0], [1, 5], [3, 5]])
     np.testing.assert_array_equal(seen[0], [[1, 0], [0, 1], [1, 0]])
     np.testing.assert_array_equal(gaps[0], [[0, 0], [0.5, 0.5], [2, 1.5]])
-    with pytest.raises(ValueError, match="times must rise"):
+    with pytest.raises(ValueError, match="times must increase"):
         cells.observations(x, [0, 2, 1])
-    with pytest.raises(ValueError, match="three features for each value, got 4"):
+    with pytest.raises(ValueError, match="three features for each value .* got 4"):
         cells.GRUDCell(2).build((None, 4))
 
 
