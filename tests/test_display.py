@@ -98,7 +98,7 @@ def test_the_picture_of_a_trace_is_the_mean_over_sequences_and_units(seen):
 def test_a_trace_of_two_directions_says_where_the_gates_are(seen):
     both = inspection.BidirectionalTrace(seen, seen)
     assert both._repr_html_() == 2 * seen._repr_html_()
-    with pytest.raises(AttributeError, match=r"take it from trace\.forward or trace\.backward"):
+    with pytest.raises(AttributeError, match=r"use trace\.forward\.forget_gate or"):
         _ = both.forget_gate
 
 

@@ -1,7 +1,7 @@
 """The numbers inside a recurrent model: gates, states, gradients through time, saliency.
 
-Everything here takes a trained `keras.Model` as it is, with layers of LSTM Zoo or Keras's own, and
-leaves it as it was. For pictures of these numbers see `lstm_zoo.plots`.
+All functions take any trained `keras.Model`, with layers of LSTM Zoo or of Keras, and do not change
+it. `lstm_zoo.plots` draws these numbers.
 """
 
 from lstm_zoo.inspection.attribution import saliency

@@ -1,4 +1,4 @@
-"""Which inputs influence an output of a model, and by how much."""
+"""Measures how much each input influences an output of a model."""
 
 from __future__ import annotations
 
@@ -26,33 +26,35 @@ def saliency(
 ) -> Any:  # an array, or the structure of x
     """How much each feature at each step influences one output: dy/dx, plain or integrated.
 
-    The gradient says what a small change of the input would do. Integrated gradients (Sundararajan
-    et al. 2017) say what each input contributed: they are the input's difference from a baseline
-    times the mean gradient on the way there, and add up to the output's difference.
+    The gradient measures the effect of a small change of the input. Integrated gradients
+    (Sundararajan et al. 2017) measure what each input contributes to the output: the input's
+    difference from a baseline times the mean gradient between the two. The contributions add up to
+    the difference of the outputs.
 
-    Tokens have no slope themselves: for an input that an `Embedding` reads, the number of a token
-    is the norm of the gradient by its vector (Li et al. 2016), or with "integrated" the sum of what
-    the numbers of its vector contributed.
+    Tokens have no gradient. If an `Embedding` reads the input, the saliency of a token is the norm
+    of the gradient with respect to its embedding (Li et al. 2016), or with "integrated" the sum of
+    the contributions of its embedding.
 
     Args:
         model: a `keras.Model` with one output.
-        x: what the model takes: `(batch, timesteps, features)`, `(batch, timesteps)` tokens, texts
-            if it has a vocabulary, or a list or a dict of the model's inputs.
-        target: which output y: its index or the name of its class, a tuple of indices if the model
-            gives a sequence, or `(batch,)` an index for each sample. If None the largest output of
-            each sample, which for a classifier is the class it predicts.
+        x: the model's input: `(batch, timesteps, features)`, `(batch, timesteps)` tokens, texts if
+            the model has a vocabulary, or a list or a dict of several inputs.
+        target: the output y to explain: its index or class name, a tuple of indices if the output
+            is a sequence, or `(batch,)` with an index for each sample. None uses the largest output
+            of each sample, which is the predicted class of a classifier.
         method: "gradient" or "integrated".
-        baseline: what "integrated" starts from: an array that broadcasts to `x`, tokens for tokens;
-            for several inputs a list or a dict as `x`. If None zeros, which for tokens are vectors
-            of zeros; at steps that a `Masking` layer masks `x` itself, so that they stay masked.
-        steps: points on the way from the baseline at which "integrated" takes the gradient.
+        baseline: where "integrated" starts: an array that broadcasts to `x` (tokens for tokens),
+            or a list or dict like `x` for several inputs. None uses zeros (zero embeddings for
+            tokens), except at steps that a `Masking` layer masks, which stay masked.
+        steps: number of points between the baseline and `x` at which "integrated" takes the
+            gradient.
 
     Returns:
-        An array of the shape of `x`, float32; for several inputs a list or a dict of them, as `x`.
+        A float32 array with the shape of `x`; for several inputs a list or a dict like `x`.
 
     Raises:
-        ValueError: if `x` is empty, not finite or of the wrong rank, if its arrays are not equally
-            long, if there is no such target or method, if no gradient reaches an input, or if
+        ValueError: if `x` is empty, not finite or of the wrong rank, if its arrays differ in
+            length, if the target or method does not exist, if no gradient reaches an input, or if
             Keras's backend is not TensorFlow.
 
     Example:
@@ -93,7 +95,7 @@ def saliency(
 
 
 def _number_of(model, target):
-    """The index of an output, from it or from the name of its class."""
+    """The index of an output, given the index or the class name."""
     names = naming.class_names(model)
     if names is None or not isinstance(target, str):
         return target
@@ -101,7 +103,7 @@ def _number_of(model, target):
 
 
 class _ModelInputs:
-    """The inputs of a model: real numbers, or tokens, whose vectors stand in for them."""
+    """The inputs of a model: real numbers, or tokens, which are represented by their embeddings."""
 
     def __init__(self, model, given):
         self.model, self.given = model, given
@@ -115,14 +117,14 @@ class _ModelInputs:
         self.starts = [np.zeros(tensor.shape, "float32") for tensor in self.tensors]
         self.chosen: Any = None
         self._compiled = tf.function(self._gradients)
-        self.vectors: dict[int, list] = {}  # by the input's number: (layer, its vectors, start)
+        self.vectors: dict[int, list] = {}  # input index -> (layer, its embeddings, baseline)
 
     def is_token(self, n):
-        """Whether an input goes into an Embedding."""
+        """Whether an Embedding reads an input."""
         return n in self.vectors
 
     def choose(self, target):
-        """Note for each sample the output that is meant, and which inputs are tokens."""
+        """Record the output to explain for each sample, and which inputs are tokens."""
 
         def note(layer, tokens, vectors):
             n = self._number(tokens)
@@ -139,7 +141,7 @@ class _ModelInputs:
         self.chosen = _chosen_outputs(output, target)
 
     def start_from(self, baseline):
-        """Where the way to the inputs begins."""
+        """Set the baseline, where the path to the inputs starts."""
         if baseline is None:
             self.starts = [
                 start if self.is_token(n) else _resting_input(self.model, tensor.numpy())
@@ -158,7 +160,7 @@ class _ModelInputs:
             self.vectors[n] = [(one, v, _float32(one(tokens))) for one, v, _ in self.vectors[n]]
 
     def ways(self):
-        """From the start to the inputs; of tokens to their vectors."""
+        """The differences between the inputs (embeddings for tokens) and the baseline."""
         return [
             np.concatenate([v - start for _, v, start in self.vectors[n]], axis=-1)
             if self.is_token(n)
@@ -167,14 +169,14 @@ class _ModelInputs:
         ]
 
     def slopes(self, portion, compiled=False):
-        """The gradient by each input, or by its tokens' vectors, a portion of the way along."""
+        """The gradient with respect to each input or embedding, at a point on the path."""
         at = [
             tensor
             if self.is_token(n)
             else tf.constant(start + np.float32(portion) * (tensor.numpy() - start))
             for n, (tensor, start) in enumerate(zip(self.tensors, self.starts))
         ]
-        # Which tokens an Embedding reads is known to eager calls alone.
+        # Only eager calls know which tokens an Embedding reads.
         run = self._compiled if compiled and not self.vectors else self._gradients
         with unchanged(self.recurrent):
             found = run(at, tf.constant(portion, "float32"))
@@ -211,7 +213,7 @@ class _ModelInputs:
         return keras.tree.pack_sequence_as(self.given, arrays)
 
     def _number(self, tokens):
-        """Which input an Embedding reads; None if it reads no input, or in a compiled function."""
+        """The index of the input that an Embedding reads; None if it is not an input or unknown."""
         if not tf.executing_eagerly():
             return None
         for n, tensor in enumerate(self.tensors):
@@ -225,8 +227,8 @@ class _ModelInputs:
 
     def _refuse(self, n):
         raise ValueError(
-            f"{self.names[n]} must reach the output by a differentiable way or through an "
-            "Embedding, got none"
+            f"{self.names[n]} must reach the output by differentiable operations or through an "
+            "Embedding, got no gradient"
         )
 
 
@@ -238,13 +240,13 @@ def checked_baseline(given, baseline):
         keras.tree.assert_same_structure(given, baseline)
     except (ValueError, TypeError) as problem:
         raise ValueError(
-            f"baseline must be None or hold what x holds, got a {type(baseline).__name__}"
+            f"baseline must be None or have the structure of x, got a {type(baseline).__name__}"
         ) from problem
     return keras.tree.map_structure(lambda array: checks.finite("baseline", array), baseline)
 
 
 def _named(model, given):
-    """The name of each array in x, the array, and the model's input for it if that is known."""
+    """The name of each array in x, the array, and the matching input of the model if known."""
     sides = list(getattr(model, "inputs", None) or ())
     if isinstance(given, dict):
         known = {side.name: side for side in sides}
@@ -257,7 +259,7 @@ def _named(model, given):
 
 
 def _read_as(array, side, embeds):
-    """The dtype in which a model gets an array: integers only where they may be tokens."""
+    """The dtype in which to pass an array to a model: integers only if they may be tokens."""
     if side is not None:
         return side.dtype if "int" in side.dtype else "float32"
     return "int32" if embeds and np.asarray(array).dtype.kind in "iu" else "float32"
@@ -277,13 +279,13 @@ def _resting_input(model, x):
 
 
 def _chosen_outputs(output, target):
-    """For each sample the index of one output, counted over all axes but the batch's."""
+    """The index of one output for each sample, counted over all axes except the batch."""
     if not tf.is_tensor(output):
         raise ValueError(f"model must have one output, got a {type(output).__name__} of several")
     samples, axes = len(output), tuple(output.shape[1:])
     if target is None:
         return np.argmax(np.reshape(output, [samples, -1]), axis=1)
-    wanted = f"an index to outputs of shape {axes}, or one for each of the {samples} samples"
+    wanted = f"an index into outputs of shape {axes}, or one for each of the {samples} samples"
     try:
         if isinstance(target, tuple):
             return np.full(samples, np.ravel_multi_index(target, axes))

@@ -1,4 +1,4 @@
-"""Find out why a model does not learn."""
+"""`checkup` finds out why a model does not learn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from lstm_zoo.inspection.finding import Inputs, checked_x
 
 @dataclass(frozen=True, repr=False)
 class Checkup:
-    """What `checkup` found; empty and false if it found nothing.
+    """The findings of `checkup`; empty and false if it found nothing.
 
     Args:
         findings: a tuple of `Finding`, each with name, number, threshold, meaning, remedy, source.
-        skipped: what could not be looked at, and why.
+        skipped: the checks that could not run, and why.
     """
 
     findings: tuple[Finding, ...]
@@ -43,7 +43,7 @@ class Checkup:
             lines.append(f"- {one.name}: {number} (threshold {threshold})")
             for text in (one.meaning, f"Do: {one.remedy}", f"Source: {one.source}"):
                 lines.append(textwrap.fill(text, 96, initial_indent="  ", subsequent_indent="  "))
-        lines += [f"Not looked at: {what}" for what in self.skipped]
+        lines += [f"Not checked: {what}" for what in self.skipped]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -58,7 +58,7 @@ class Checkup:
             )
             for one in self.findings
         ]
-        rows += [("not looked at", "", "", what, "", "") for what in self.skipped]
+        rows += [("not checked", "", "", what, "", "") for what in self.skipped]
         head = ("finding", "number", "threshold", "what it means", "what to do", "source")
         return display.table(self._title(), head, rows)
 
@@ -76,26 +76,26 @@ def checkup(
     validation_data: tuple[Any, Any] | None = None,
     mask_value: float | None = None,
 ) -> Checkup:
-    """Find out why a model does not learn or forecasts oddly, and say what to do.
+    """Find out why a model does not learn or forecasts badly, and suggest what to do.
 
-    It looks at the scale of inputs and targets, padding and masks, classes, targets that hide in
-    the inputs, overlap with the validation data, gates, dead units, memory, gradients and the
-    predictions. At most 256 samples, evenly spread, are read (all of x for the overlap), so that it
-    takes seconds. The model stays as it is.
+    It checks the scale of inputs and targets, padding and masks, classes, targets that leak into
+    the inputs, overlap with the validation data, gates, dead units, memory, gradients and
+    predictions. It reads at most 256 samples, evenly spread (all of x for the overlap), so it only
+    takes seconds. It does not change the model.
 
     Args:
-        model: a built `keras.Model` with one output; gradients need a compiled one.
-        x: what the model takes: an array, or a list or dict of arrays.
+        model: a built `keras.Model` with one output; the check of gradients needs a compiled model.
+        x: the model's input: an array, or a list or dict of arrays.
         y: targets, one for each sample.
-        validation_data: `(x, y)`, as `fit` takes it.
-        mask_value: marks padding; None takes the value of the model's own mask.
+        validation_data: `(x, y)`, as for `fit`.
+        mask_value: the value that marks padding; None uses the model's own mask.
 
     Returns:
         A `Checkup` of findings.
 
     Raises:
-        ValueError: if x or y is empty, of the wrong shape or length, or not of numbers, or if
-            Keras's backend is not TensorFlow.
+        ValueError: if x or y is empty, has the wrong shape or length, or does not hold numbers, or
+            if Keras's backend is not TensorFlow.
 
     Example:
         >>> model = keras.Sequential([keras.Input((20, 1)), keras.layers.LSTM(4)])
@@ -115,7 +115,7 @@ def checkup(
             )
         validation = _arrays("validation x", "validation y", *validation_data[:2])
         if named(validation[0]).keys() != named(x).keys():
-            raise ValueError("validation_data must hold the inputs that x holds")
+            raise ValueError("validation_data must have the same inputs as x")
     loss = getattr(model, "loss", None)
     broken = list(_not_finite(x, y, may_miss=getattr(loss, "leaves_out_missing", False)))
     if broken:
@@ -123,19 +123,19 @@ def checkup(
     x = checked_x(model, x)
     known = np.isfinite(y).reshape(len(y), -1).all(axis=1)
     if not known.any():
-        raise ValueError("y must have a row without NaN")
+        raise ValueError("y must have at least one row without NaN, got none")
     if not known.all():
         x, y = keras.tree.map_structure(lambda one: one[known], (x, y))
     subject = Subject(model, x, y, validation, mask_value)
     if not known.all():
-        subject.skipped.append(f"{int(np.sum(~known))} samples whose y has NaN")
+        subject.skipped.append(f"{int(np.sum(~known))} samples with NaN in y")
     _check_targets(subject)
     found = tuple(finding for check in CHECKS for finding in check(subject))
     return Checkup(found, tuple(subject.skipped))
 
 
 def _check_targets(subject):
-    """Refuse targets that do not fit the predictions, or labels that are no class of the model."""
+    """Refuse targets that do not fit the predictions, or labels outside the model's classes."""
     shape, labels = subject.prediction.shape, subject.labels
     if labels is not None and shape[-1] > 1 and not 0 <= labels.min() <= labels.max() < shape[-1]:
         raise ValueError(
@@ -143,9 +143,7 @@ def _check_targets(subject):
         )
     a_class_each = labels is not None and subject.y.size * shape[-1] == np.prod(shape)
     if subject.forecast is None and not a_class_each:
-        raise ValueError(
-            f"y must fit predictions of shape {shape}, got {subject.y.shape} for these samples"
-        )
+        raise ValueError(f"y must fit predictions of shape {shape}, got shape {subject.y.shape}")
 
 
 def _arrays(x_name, y_name, x, y):
@@ -158,7 +156,8 @@ def _arrays(x_name, y_name, x, y):
     lengths = {len(np.atleast_1d(part)) for part in keras.tree.flatten((x, y))}
     if len(lengths) > 1:
         raise ValueError(
-            f"{x_name} and {y_name} must be equally long, got {checks.listed(sorted(lengths))}"
+            f"{x_name} and {y_name} must have the same number of samples, "
+            f"got {checks.listed(sorted(lengths))}"
         )
     return x, y
 
@@ -175,9 +174,9 @@ def _not_finite(x, y, may_miss):
                 "not finite",
                 count,
                 0,
-                f"{name} has {count} NaN or infinite values, the first in row {row}: one is enough "
-                "to make all weights NaN.",
-                "lz.builders.ObservedLoss() leaves out missing targets"
+                f"{name} has {count} NaN or infinite values, the first in row {row}. A single one "
+                "makes all weights NaN.",
+                "build the model with loss=lz.builders.ObservedLoss(...), which ignores NaN targets"
                 if name == "y"
                 else "fill missing steps with a mask value: x = np.nan_to_num(x, nan=-999.0) and "
                 "mask_value=-999.0",

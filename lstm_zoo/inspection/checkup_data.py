@@ -1,4 +1,4 @@
-"""Checks of the data that a model gets: scale, padding, leaks, classes."""
+"""Checks of a model's data: scale, padding, leaks, classes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from lstm_zoo.data_faults import (
 )
 from lstm_zoo.inspection.checkup_subject import Finding, check, deviation, named
 
-# Fewer rows that end alike, or shorter runs, are also seen in data without padding.
+# Data without padding may also have fewer such rows, or shorter runs.
 PADDED_ROWS, PADDED_STEPS = 0.2, 3
-# From this share on, a model that always says the same class is right nine times in ten.
+# Above this share, a model that always predicts the same class is right nine times in ten.
 MAJORITY = 0.9
 
 LECUN = "LeCun et al. 1998, Efficient BackProp, https://doi.org/10.1007/3-540-49430-8_2"
@@ -47,8 +47,8 @@ def inputs_out_of_scale(subject):
             "inputs out of scale",
             size,
             LARGE_INPUT if size > LARGE_INPUT else SMALL_INPUT,
-            f"Feature {worst} of {name} has a root mean square of {size:.3g}; layers start out for "
-            "inputs near 1.",
+            f"Feature {worst} of {name} has a root mean square of {size:.3g}, but initial weights "
+            "suit inputs of about 1.",
             'build the model with normalise="running", or put keras.layers.Normalization() first',
             LECUN,
         )
@@ -62,22 +62,22 @@ def targets_out_of_scale(subject):
     if forecast is not None and deviation(subject.y - forecast) <= deviation(subject.y):
         bias = np.abs(np.mean(subject.y - forecast))
         if bias <= deviation(subject.y):
-            return  # the predictions are at the targets already
+            return  # the predictions have the scale of the targets already
     worst, size = data_faults.worst_scale(subject.y.reshape(len(subject.y), -1))
     if not SMALL_TARGET <= size <= LARGE_TARGET:
         yield Finding(
             "targets out of scale",
             size,
             LARGE_TARGET if size > LARGE_TARGET else SMALL_TARGET,
-            f"Target {worst} has a root mean square of {size:.3g}; the last layer starts near 0 "
-            "and takes long to get there.",
+            f"Target {worst} has a root mean square of {size:.3g}, but untrained predictions are "
+            "near 0, so training needs many steps to reach it.",
             "train on (y - y.mean(0)) / y.std(0), and scale predictions back",
             "Kingma & Ba 2015, section 2.1, https://arxiv.org/abs/1412.6980",
         )
 
 
 def _run(rows):
-    """Of each row, how many of its last steps equal the very last one."""
+    """For each row, how many of its last steps equal the very last step."""
     same = (rows == rows[:, -1:]).all(axis=2)[:, ::-1]
     return np.where(same.all(axis=1), same.shape[1], np.argmin(same, axis=1))
 
@@ -106,8 +106,8 @@ def unmasked_padding(subject):
                     "unmasked padding",
                     share,
                     PADDED_ROWS,
-                    f"{share:.0%} of the rows of {name} repeat {value:g} at their {side}, and the "
-                    "model has no mask: it reads the padding as data.",
+                    f"{share:.0%} of the rows of {name} repeat {value:g} at their {side}, but the "
+                    "model has no mask, so it reads this padding as data.",
                     f"build the model with mask_value={value:g}",
                     MASKING,
                 )
@@ -129,8 +129,9 @@ def mask_value_in_data(subject):
                 "mask value in data",
                 share,
                 0.0,
-                f"{share:.0%} of the rows of {name} have steps full of {subject.mask_value:g} in "
-                "their middle, which the model skips. That is right only for missing steps.",
+                f"In {share:.0%} of the rows of {name}, steps in the middle equal the mask value "
+                f"{subject.mask_value:g}. The model skips these steps, which is right only if they "
+                "are missing.",
                 "choose a value that no step has: lz.pad(sequences, value=-999.0) and "
                 "mask_value=-999.0",
                 MASKING,
@@ -145,14 +146,14 @@ def too_few_classes(subject):
     classes, times = np.unique(labels, return_counts=True)
     share = float(times.max() / len(labels))
     if share > MAJORITY:
-        only = "All" if len(classes) == 1 else f"{share:.1%} of"
+        only = "All" if len(classes) == 1 else f"{share:.1%} of the"
         yield Finding(
             "one class" if len(classes) == 1 else "class imbalance",
             share,
             MAJORITY,
-            f"{only} labels are class {classes[np.argmax(times)]}: always guessing it is right in "
-            f"{share:.1%}.",
-            "give lz.fit class_weight={label: 1 / count, ...} and judge by keras.metrics.F1Score",
+            f"{only} labels are class {classes[np.argmax(times)]}. A model that always predicts "
+            f"this class has an accuracy of {share:.1%}.",
+            'pass class_weight="balanced" to lz.fit, and judge by keras.metrics.F1Score',
             "He & Garcia 2009, Learning from imbalanced data, https://doi.org/10.1109/TKDE.2008.239",
         )
 
@@ -174,9 +175,9 @@ def target_in_inputs(subject):
                 "target in inputs",
                 most,
                 LEAK,
-                f"Feature {feature} of {name} at step {step} correlates with the target by "
-                f"{most:.5f}: it almost determines what the model is to find out.",
-                f"leave it out if it is not known at the time of the forecast: "
+                f"Feature {feature} of {name} at step {step} has a correlation of {most:.5f} with "
+                "the target: it almost gives away the answer.",
+                f"remove the feature if it is unknown at prediction time: "
                 f"np.delete({name}, {feature}, axis=-1)",
                 KAUFMAN,
             )
@@ -192,7 +193,7 @@ def validation_overlaps(subject):
             "validation overlaps training",
             share,
             OVERLAP,
-            f"{share:.1%} of the validation samples {how}: the validation score is too good.",
+            f"{share:.1%} of the validation samples {how}, so the validation score is too good.",
             "split by time first: lz.windows(series[:n], ...) and lz.windows(series[n:], ...)",
             "Barz & Denzler 2020, https://doi.org/10.3390/jimaging6060041",
         )

@@ -1,4 +1,4 @@
-"""Checks of what a model does with its data: gates, units, memory, gradients, output."""
+"""Checks of a model's behaviour on its data: gates, units, memory, gradients, output."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from lstm_zoo.inspection.finding import directions
 from lstm_zoo.inspection.gates import gate_summary
 from lstm_zoo.inspection.jacobians import jacobian_norms
 
-# Within 0.05 of an end the sigmoid's slope is below 0.0475, a fifth of its largest. Trained models
-# use such gates (Karpathy et al. 2015), though not for four values in five.
+# Within 0.05 of 0 or 1 the sigmoid's slope is below 0.0475, a fifth of its maximum. Trained models
+# have such gates (Karpathy et al. 2015), but not for four values in five.
 NEAR, SATURATED = 0.05, 0.8
-# A hidden state lies between -1 and 1; the units of an untrained LSTM deviate by 0.01 and more.
+# Hidden states are between -1 and 1; units of an untrained LSTM have a deviation of 0.01 or more.
 STILL, DEAD = 1e-3, 0.1
-# What is left of a state when it counts as forgotten, as in GradientFlow.horizon.
+# A state counts as forgotten when this fraction is left, as in GradientFlow.horizon.
 LEFT = 0.01
-# Good models do without the far half of a sequence: the presets for speakers and digits do.
+# Good models may not need the older half of a sequence, such as the presets speakers and digits.
 SHORT = 0.5
-# Below float32's relative precision of 1.2e-7 (here with a margin) the first step's gradient is
-# rounded away beside the last one's; a thousand times as much is what clipping is for.
+# Below float32's relative precision of 1.2e-7 (here with a margin) the first step's gradient
+# vanishes in the sum with the last step's; if it is 1000 times larger, clipping is needed.
 VANISHED, EXPLODED = 1e-6, 1e3
-# Of a forecast with R^2 the deviation is at least R^2 of the truth's: 0.05 is nothing learnt.
+# A forecast with a given R^2 has at least R^2 times the deviation of the truth; 0.05 means that
+# the model has learned nothing.
 CONSTANT = 0.05
-# The forecast moves away from the last value by less than a tenth of what the truth does.
+# The forecast moves away from the last value less than a tenth as far as the truth.
 SHIFTED, CONTINUES = 0.1, 0.5
 
 PASCANU = "Pascanu et al. 2013, https://proceedings.mlr.press/v28/pascanu13.html"
@@ -44,8 +45,8 @@ def saturated_gates(subject):
                 "saturated gates",
                 share,
                 SATURATED,
-                f"{share:.0%} of the gate values of {name} lie within {NEAR} of 0 or 1, where "
-                "hardly any gradient passes.",
+                f"{share:.0%} of the gate values of {name} are within {NEAR} of 0 or 1, where "
+                "gradients are close to zero.",
                 'scale the inputs (normalise="running"), lower learning_rate, or set clipnorm=1.0',
                 "Karpathy et al. 2015, https://arxiv.org/abs/1506.02078",
             )
@@ -64,8 +65,8 @@ def dead_units(subject):
                 "dead units",
                 share,
                 DEAD,
-                f"{share:.0%} of the units of {name} never change, whatever the layer reads.",
-                "lower learning_rate and train again from new weights, or take fewer lstm_units",
+                f"{share:.0%} of the units of {name} are constant for all inputs.",
+                "lower learning_rate and train again from new weights, or use fewer lstm_units",
                 "Karpathy et al. 2015, https://arxiv.org/abs/1506.02078",
             )
 
@@ -74,7 +75,7 @@ def dead_units(subject):
 def short_memory(subject):
     layers = list(subject.recurrent.values())
     if not layers or layers[-1].return_sequences:
-        return  # a summary or an answer at every step does not wait for the last one
+        return  # with pooling or an output at every step, old inputs need not reach the last step
     traces = subject.traces
     one_way = {
         name + ending: one
@@ -97,8 +98,8 @@ def short_memory(subject):
             "short memory",
             steps,
             needed,
-            f"After {steps:.3g} steps less than {LEFT:.0%} of any unit's state is left; sequences "
-            f"have {length:.0f} steps. What lies further back hardly reaches the answer.",
+            f"After {steps:.3g} steps less than {LEFT:.0%} of every unit's state is left, but "
+            f"sequences have {length:.0f} steps. Older inputs hardly affect the output.",
             'build the model with pooling="attention" or bidirectional=True, or shorten x: '
             "x[:, -50:]",
             "Gers et al. 2000, https://doi.org/10.1162/089976600300015015",
@@ -106,7 +107,7 @@ def short_memory(subject):
 
 
 def _horizon(layer, seen):
-    """Steps until `LEFT` is left of the state, of the unit that keeps it longest."""
+    """Steps until `LEFT` of the state is left, for the unit with the longest memory."""
     half_life = gate_summary(seen).half_life
     if half_life is not None:
         return float(half_life.max() * np.log2(1 / LEFT))
@@ -140,9 +141,9 @@ def gradients_through_time(subject):
             "exploding gradients",
             ratios[most],
             EXPLODED,
-            f"The loss's gradient at the first step of {most} is {ratios[most]:.3g} times that at "
-            "the last.",
-            "lz.fit(model, x, y, clipnorm=1.0), or a lower learning_rate",
+            f"The gradient of the loss at the first step of {most} is {ratios[most]:.3g} times as "
+            "large as at the last step.",
+            "train with lz.fit(model, x, y, clipnorm=1.0), or lower learning_rate",
             PASCANU,
         )
     elif into and max(into) < VANISHED:
@@ -150,8 +151,8 @@ def gradients_through_time(subject):
             "vanishing gradients",
             max(into),
             VANISHED,
-            f"The loss's gradient at the first step of {first_layer} is {max(into):.3g} times that "
-            "at the last: the first steps teach nothing.",
+            f"The gradient of the loss at the first step of {first_layer} is {max(into):.3g} times "
+            "the one at the last step, so the model cannot learn from the first steps.",
             'build the model with pooling="attention" or bidirectional=True, or shorten x: '
             "x[:, -50:]",
             PASCANU,
@@ -176,8 +177,8 @@ def constant_output(subject):
             "constant output",
             ratio,
             CONSTANT,
-            f"Predictions vary {ratio:.3g} times as much as the targets: the model says the same "
-            "for every sample.",
+            f"Predictions vary only {ratio:.3g} times as much as the targets: the model predicts "
+            "nearly the same for every sample.",
             "train for more epochs, with learning_rate=1e-2 or 1e-4, on scaled inputs and targets",
             "Karpathy 2019, http://karpathy.github.io/2019/04/25/recipe/",
         )
@@ -206,9 +207,9 @@ def shifted_forecast(subject):
             "forecast is the last value",
             ratio,
             SHIFTED,
-            f"Forecasts move {display.number(ratio)} times as far from the last value as the "
-            "truth: a plot of them is the series, shifted.",
-            "compare with lz.backtest(series, horizon=...): if naive is as good, there is nothing "
-            "to learn; else train longer, or forecast differences: np.diff(series)",
+            f"Forecasts move only {display.number(ratio)} times as far from the last value as the "
+            "truth, so their plot is a shifted copy of the series.",
+            "compare with lz.backtest(series, horizon=...): if the naive forecast is as good, "
+            "there is nothing to learn; otherwise train longer, or forecast np.diff(series)",
             "Hyndman & Athanasopoulos 2021, https://otexts.com/fpp3/simple-methods.html",
         )

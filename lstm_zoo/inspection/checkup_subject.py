@@ -1,4 +1,4 @@
-"""What a check of `checkup` looks at: the data, the predictions and the inside of a model."""
+"""The inputs of all checks of `checkup`: the data, the predictions and the inside of a model."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Finding:
     """One thing that `checkup` found.
 
     Args:
-        name: which check found it, such as "unmasked padding".
-        number: what was measured.
-        threshold: what the number should not pass.
-        meaning: a sentence that says what this means.
+        name: the name of the check, such as "unmasked padding".
+        number: the measured number.
+        threshold: the limit that the number exceeds.
+        meaning: a sentence that explains the finding.
         remedy: what to do, as a call.
-        source: the paper or the page behind the check.
+        source: the paper or page that the check is based on.
     """
 
     name: str
@@ -56,13 +56,13 @@ def deviation(values):
 
 
 class Subject:
-    """A model with data; what several checks need is computed once.
+    """A model with data; results that several checks need are computed once.
 
     Args:
-        x: an array, or a list or a dict of arrays, all samples.
-        y: an array, all samples.
+        x: an array, or a list or a dict of arrays, with all samples.
+        y: an array with all samples.
         validation: `(x, y)` or None.
-        mask_value: marks padding; None takes that of the model's `Masking` layer.
+        mask_value: the value that marks padding; None uses that of the model's `Masking` layer.
     """
 
     def __init__(self, model, x, y, validation=None, mask_value=None):
@@ -93,23 +93,23 @@ class Subject:
         return embeds and array.ndim <= 2 and bool(np.all(array == np.round(array)))
 
     def counts(self, array):
-        """`(samples, timesteps)`, False where a step is masked."""
+        """`(samples, timesteps)` of booleans, False at masked steps."""
         if self.mask_value is None:
             return np.ones(array.shape[:2], bool)
         wrong = array != np.asarray(self.mask_value, array.dtype)
         return wrong if array.ndim == 2 else wrong.any(axis=tuple(range(2, array.ndim)))
 
     def layer_of(self, names):
-        """The first layer whose class or a base class has one of these names; None without one."""
+        """The first layer whose class or base class has one of these names, or None."""
         for layer in self.layers:
             if is_one_of(layer, names):
                 return layer
         return None
 
     def scaled(self, array):
-        """An input as the first scaling layer, or the first recurrent layer behind it, sees it.
+        """An input after the first scaling layer, or as the first recurrent layer reads it.
 
-        None if that is not known, or if training has yet to set the scale.
+        None if this is unknown, or if training has not set the scale yet.
         """
         layer, seen = self.layer_of(SCALE_INPUTS), []
         if layer is None:
@@ -129,7 +129,7 @@ class Subject:
 
     @functools.cached_property
     def recurrent(self) -> dict[str, Any]:
-        """The recurrent layers by name, none where the model has none."""
+        """The recurrent layers by name; empty if the model has none."""
         recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
         if not any(isinstance(layer, recurrent) for layer in self.layers):
             return {}
@@ -137,7 +137,7 @@ class Subject:
 
     @functools.cached_property
     def prediction(self) -> np.ndarray:
-        """What the model says of the chosen samples."""
+        """The model's predictions for the chosen samples."""
         with unchanged(self.recurrent.values()):
             output = self.model(self.x, training=False)
         return np.asarray(keras.ops.cast(keras.tree.flatten(output)[0], "float32"))
@@ -159,7 +159,7 @@ class Subject:
 
     @functools.cached_property
     def flow(self):
-        """The `GradientFlow` of a few samples; None where there is none."""
+        """The `GradientFlow` of a few samples, or None if it cannot be computed."""
         if not self.recurrent:
             return None
         few = evenly(len(self.y), MOST_GRADIENTS)
@@ -172,7 +172,7 @@ class Subject:
 
     @functools.cached_property
     def labels(self) -> np.ndarray | None:
-        """The class of each sample or step, flat, without masked steps; None without classes."""
+        """The class of each sample or unmasked step, flattened; None without classes."""
         y, output = self.y, self.prediction
         loss = getattr(self.model, "loss", None)
         loss = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
@@ -181,7 +181,7 @@ class Subject:
             return None
         if output.shape[-1] > 1 and y.shape == output.shape:
             if not np.all(np.sum(y, axis=-1) == 1):
-                return None  # several labels at once
+                return None  # several labels per sample
             y = np.argmax(y, axis=-1)
         elif y.ndim > 1 and y.shape[-1] == 1:
             y = y[..., 0]
@@ -199,7 +199,7 @@ class Subject:
 
     @functools.cached_property
     def forecast(self) -> np.ndarray | None:
-        """The prediction in the shape of y, the middle one of quantiles; None if there is none."""
+        """The prediction in the shape of y (the middle quantile), or None if shapes differ."""
         output = self.prediction
         if output.ndim == self.y.ndim + 1 and output.shape[:-1] == self.y.shape:
             return output[..., output.shape[-1] // 2]

@@ -1,6 +1,6 @@
-"""What a cell computes in one step, by name: a cell of LSTM Zoo says it; Keras's cells stand here.
+"""The equations of one step of a cell, with named quantities, for LSTM Zoo's and Keras's cells.
 
-The names are those of the field, and the same for both.
+Both use the standard names of the quantities.
 """
 
 import functools
@@ -17,10 +17,10 @@ class Equations(NamedTuple):
     """One step of a cell.
 
     Args:
-        values: a function of `x` and `states` that gives every quantity by name, among them the
+        values: a function of `x` and `states` that returns every quantity by name, including the
             new states.
-        state_names: which of them the states are; the first is the output.
-        gate_names: those whose weights stand side by side in the kernel and the recurrent kernel.
+        state_names: the names of the states; the first is the output.
+        gate_names: the names of the gates, in the order of their blocks in the kernels.
     """
 
     values: Callable
@@ -34,7 +34,7 @@ class Equations(NamedTuple):
 
 
 def equations_of(cell) -> Equations:
-    """The equations of a cell; a `ValueError` if they are not known."""
+    """The equations of a cell; raises a `ValueError` if they are unknown."""
     if isinstance(cell, Cell) and not _computes_more_than_its_values(cell):
         return Equations(cell.values, cell.state_names, cell.gate_names)
     for cell_class, (values, *names) in _OF_KERAS.items():
@@ -42,8 +42,8 @@ def equations_of(cell) -> Equations:
             return Equations(functools.partial(values, cell), *names)
     known = ", ".join(cell_class.__name__ for cell_class in _OF_KERAS)
     raise ValueError(
-        f"layer must have a cell whose equations are known: {known} of Keras, or a subclass of "
-        f"lstm_zoo.cells.Cell that says them in step() or values(), got {type(cell).__name__}"
+        f"layer must have a cell with known equations: {known} of Keras, or a subclass of "
+        f"lstm_zoo.cells.Cell that defines step() or values(), got {type(cell).__name__}"
     )
 
 
@@ -55,7 +55,7 @@ def _computes_more_than_its_values(cell):
 def _lstm(cell, x, states):
     z = ops.matmul(x, cell.kernel) + ops.matmul(states[0], cell.recurrent_kernel)
     z = z if cell.bias is None else z + cell.bias
-    return LSTMCell.step(cell, z, states)  # Keras's cell names its activations as ours does
+    return LSTMCell.step(cell, z, states)  # Keras's cell has the same names of activations
 
 
 def _gru(cell, x, states):

@@ -1,4 +1,4 @@
-"""Which recurrent layers a model has, wherever they are in it, and what the model takes."""
+"""Finds the recurrent layers anywhere in a model, and checks its input."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,9 +13,9 @@ Inputs = npt.ArrayLike | Sequence[npt.ArrayLike] | Mapping[str, npt.ArrayLike]
 
 
 def layers_by_name(model):
-    """Every recurrent layer in a model, however deep, by name; a `Bidirectional` counts as one.
+    """Every recurrent layer in a model, however deeply nested, by name.
 
-    Where several have the same name, the later ones get a number: "lstm", "lstm (2)".
+    A `Bidirectional` counts as one layer. Repeated names get a number: "lstm", "lstm (2)".
     """
     checks.model("model", model, keras.layers.Layer)
     found, inside = [], set()
@@ -31,14 +31,14 @@ def layers_by_name(model):
             layers[f"{layer.name} ({count + 1})" if count else layer.name] = layer
     if not layers:
         raise ValueError(
-            "model must hold a recurrent layer (LSTM, GRU, SimpleRNN, RNN or Bidirectional), "
+            "model must have a recurrent layer (LSTM, GRU, SimpleRNN, RNN or Bidirectional), "
             f"got {model.name!r}, which has none"
         )
     return layers
 
 
 def chosen_layer(model, layer):
-    """The recurrent layer of a model meant by a name, an index or itself; the first if None."""
+    """A recurrent layer of a model, chosen by name, by index or by itself; the first if None."""
     layers = layers_by_name(model)
     names = list(layers)
     if layer is None:
@@ -48,21 +48,21 @@ def chosen_layer(model, layer):
     if isinstance(layer, (int, np.integer)) and not isinstance(layer, bool):
         if -len(names) <= layer < len(names):
             return layers[names[layer]]
-        raise ValueError(f"layer must be below {len(names)}, an index to {names}, got {layer}")
+        raise ValueError(f"layer must be below {len(names)}, an index into {names}, got {layer}")
     if any(layer is one for one in layers.values()):
         return layer
     raise ValueError(f"layer must be a recurrent layer of the model, one of {names}, got {layer!r}")
 
 
 def directions(layer):
-    """By the ending of its name, each layer that reads: itself, or a `Bidirectional`'s two."""
+    """The layer itself, or both layers of a `Bidirectional`, by the suffix of their names."""
     if isinstance(layer, keras.layers.Bidirectional):
         return {"/forward": layer.forward_layer, "/backward": layer.backward_layer}
     return {"": layer}
 
 
 def checked_x(model, x):
-    """`x` as arrays, texts as numbers, refused unless it is what the model takes."""
+    """Check `x` against the model's input; returns arrays, with texts converted to numbers."""
     x = naming.numbers_of(checks.model("model", model, keras.layers.Layer), "x", x)
     if isinstance(x, dict) or (isinstance(x, (list, tuple)) and x and hasattr(x[0], "shape")):
         if not keras.tree.flatten(x):
@@ -70,7 +70,10 @@ def checked_x(model, x):
         x = keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
         lengths = [len(np.atleast_1d(part)) for part in keras.tree.flatten(x)]
         if len(set(lengths)) > 1:
-            raise ValueError(f"the inputs in x must be equally long, got {checks.listed(lengths)}")
+            raise ValueError(
+                "the inputs in x must have the same number of samples, "
+                f"got {checks.listed(lengths)}"
+            )
         return x
     x = checks.finite("x", x)
     rank = _input_rank(model)
@@ -85,7 +88,7 @@ def checked_x(model, x):
 
 
 def _input_rank(model):
-    """How many dimensions the one input of a model has; None if it has several or is not known."""
+    """The rank of a model's only input; None if it has several inputs or is unknown."""
     if isinstance(model, (keras.layers.RNN, keras.layers.Bidirectional)):
         return 3
     shape = getattr(model, "input_shape", None)
@@ -94,7 +97,7 @@ def _input_rank(model):
 
 
 def _features(model):
-    """How many features of a step a model or layer was built for; "features" if that is open."""
+    """The number of features that a model or layer was built for; "features" if any."""
     shape = getattr(model, "input_shape", None)
     if shape is None:
         shape = (model.get_build_config() or {}).get("input_shape")

@@ -1,4 +1,4 @@
-"""How a layer's gates behave over a data set: open, shut, dead, and how long each remembers."""
+"""Statistics of a layer's gates over a data set: open, closed, saturated, dead, half-life."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from lstm_zoo.inspection.traces import Trace
 
 @dataclass(frozen=True, repr=False)
 class GateSummary:
-    """How the gates of a layer behave over a data set, from `gate_summary`.
+    """Statistics of a layer's gates over a data set, from `gate_summary`.
 
     Args:
-        below: by gate, `(units,)`, the fraction of steps at which the gate is below 0.1.
-        above: by gate, `(units,)`, the fraction of steps at which it is above 0.9.
-        saturated: by gate, `(units,)` of booleans: below 0.1 or above 0.9 at 95 % of the steps or
-            more, so that the gate is a constant switch and its weights hardly learn.
-        dead: `(units,)` of booleans: the hidden state never leaves -0.01 to 0.01, so that the unit
-            tells the next layer nothing.
-        half_life: `(units,)`, in steps: how long until the forget gate has halved what the cell
-            state holds. After n steps the product of n gates is left of it, so this is
-            ln 0.5 / mean ln f, by the geometric mean of the gate: 0 for a gate that once shuts
-            whole. Of a GRU the update gate, which keeps the hidden state as the forget gate keeps
-            the cell state. None where there is neither.
+        below: a dict from gate to `(units,)`, the fraction of steps with the gate below 0.1.
+        above: a dict from gate to `(units,)`, the fraction of steps with the gate above 0.9.
+        saturated: a dict from gate to `(units,)` of booleans: the gate is below 0.1 or above 0.9 at
+            95 % of the steps or more. Such a gate is a constant switch, and its weights hardly
+            learn.
+        dead: `(units,)` of booleans: the hidden state always stays between -0.01 and 0.01, so the
+            unit passes nothing to the next layer.
+        half_life: `(units,)`, the steps in which the forget gate halves the content of the cell
+            state. After n steps the product of n gate values is left, so the half-life is
+            ln 0.5 / mean ln f. It is 0 if the gate closes completely once. For a GRU it uses the
+            update gate, which keeps the hidden state. None for cells without either gate.
     """
 
     below: dict[str, np.ndarray]
@@ -51,21 +51,21 @@ class GateSummary:
             )
             for name in self.saturated
         ]
-        head = ("gate", "below 0.1", "above 0.9", "units that are constant switches")
+        head = ("gate", "below 0.1", "above 0.9", "saturated units")
         return display.table(f"{len(self.dead)} units, {int(self.dead.sum())} dead", head, rows)
 
 
 def gate_summary(trace: Trace) -> GateSummary:
-    """How often each gate is shut or open, which units are dead, and how long each one remembers.
+    """Count how often each gate is closed or open, find dead units, and measure half-lives.
 
     Args:
-        trace: a `Trace`; of many sequences, for the fractions to mean much.
+        trace: a `Trace`, ideally of many sequences.
 
     Returns:
         A `GateSummary`. Masked steps do not count.
 
     Raises:
-        ValueError: if `trace` is not a `Trace`, or every step of it is masked.
+        ValueError: if `trace` is not a `Trace`, or if all its steps are masked.
 
     Example:
         >>> import keras
@@ -78,10 +78,10 @@ def gate_summary(trace: Trace) -> GateSummary:
         Karpathy, Johnson & Fei-Fei 2015, https://arxiv.org/abs/1506.02078.
     """
     if not isinstance(trace, Trace):
-        hint = "; give its .forward or its .backward" if hasattr(trace, "forward") else ""
+        hint = "; pass its .forward or .backward" if hasattr(trace, "forward") else ""
         raise ValueError(f"trace must be a Trace, got a {type(trace).__name__}{hint}")
     if trace.mask is not None and not trace.mask.any():
-        raise ValueError("trace must hold a step that is not masked, got one where all are")
+        raise ValueError("trace must have at least one unmasked step, got none")
     counts = slice(None) if trace.mask is None else trace.mask
     steps = {name: v[counts].reshape(-1, v.shape[-1]) for name, v in trace.values.items()}
     gates = {name: value for name, value in steps.items() if name.endswith("_gate")}

@@ -1,7 +1,7 @@
-"""How much of a model's loss reaches each step of its recurrent layers.
+"""Measures the gradient of the loss at each step of a model's recurrent layers.
 
-All derivatives are total, as in backpropagation through time: that of the cell state c_t counts
-what c_t does through h_t too.
+All derivatives are total, as in backpropagation through time: the derivative with respect to the
+cell state c_t includes its effect through h_t.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lstm_zoo.inspection.recording import eager_loop, recorded
 
 @dataclass(frozen=True, repr=False)
 class GradientFlow:
-    """How much of a model's loss reaches each step of its recurrent layers, from `gradient_flow`.
+    """The gradient of the loss at each step of a model's recurrent layers, from `gradient_flow`.
 
     Args:
-        hidden: by layer, `(batch, timesteps)`, the norm over the units of dL/dh_t; NaN at masked
-            steps. A `Bidirectional` has two entries, "name/forward" and "name/backward". Index t is
-            step t of the layer's input, whichever way the layer reads.
-        cell: the same of dL/dc_t, for the layers with a cell state.
-        backwards: names of the entries whose layer reads from the end.
+        hidden: a dict from layer to `(batch, timesteps)`, the norms of dL/dh_t over the units; NaN
+            at masked steps. A `Bidirectional` has two entries, "name/forward" and "name/backward".
+            Index t is step t of the layer's input, for layers that read backwards too.
+        cell: the same for dL/dc_t, for the layers with a cell state.
+        backwards: names of the entries whose layer reads the sequence backwards.
     """
 
     hidden: dict[str, np.ndarray]
@@ -44,26 +44,26 @@ class GradientFlow:
             state: "hidden" or "cell".
 
         Returns:
-            An array; NaN at a step that is masked in every sequence.
+            An array; NaN at steps that are masked in every sequence.
 
         Raises:
-            ValueError: if there is no such layer or state.
+            ValueError: if the layer or state does not exist.
         """
         return _mean(self._norms(layer, state)[1])
 
     def horizon(self, layer: str | None = None, state: str = "hidden") -> int:
-        """How many steps back the norm, averaged, has fallen to 1 % of that of the last step read.
+        """The number of steps back at which the mean norm has fallen to 1 % of the last step's.
 
-        Sequences of unequal length are lined up at the last step that is not masked.
+        Sequences of unequal length are aligned at their last unmasked step.
 
         Args:
             layer, state: as in `mean`.
 
         Returns:
-            Steps, an int: the memory horizon. It is `timesteps` if the norm never falls so far.
+            The memory horizon in steps, an int; `timesteps` if the norm never falls that far.
 
         Raises:
-            ValueError: if there is no such layer or state.
+            ValueError: if the layer or state does not exist.
         """
         name, norms = self._norms(layer, state)
         back = norms if name in self.backwards else norms[:, ::-1]
@@ -88,8 +88,8 @@ class GradientFlow:
                     line = display.curve(np.log10(norms), f"log norm of {name}, {state} state")
                 ends = (display.number(norms[0]), display.number(norms[-1]))
                 rows.append((name, f"{state} state", *ends, self.horizon(name, state), line))
-        head = ("layer", "of the", "norm at step 0", "at the last", "horizon, steps", "log norm")
-        return display.table("GradientFlow: the loss's gradient at each time step", head, rows)
+        head = ("layer", "state", "first norm", "last norm", "horizon (steps)", "log norm")
+        return display.table("GradientFlow: gradient of the loss at each time step", head, rows)
 
     def _norms(self, layer, state):
         by_state = {"hidden": self.hidden, "cell": self.cell}
@@ -109,16 +109,16 @@ def gradient_flow(
 ) -> GradientFlow:
     """The norms of dL/dh_t and dL/dc_t at every step of every recurrent layer.
 
-    Where they shrink towards the past, the loss cannot teach the layer about the past: the
-    vanishing gradient (Hochreiter 1991; Bengio et al. 1994). The model runs without dropout. Of a
-    layer that the model calls several times, this is the first call.
+    If the norms shrink towards the past, the layer cannot learn from the past: the vanishing
+    gradient problem (Hochreiter 1991; Bengio et al. 1994). The model runs without dropout. If the
+    model calls a layer several times, the first call counts.
 
     Args:
-        model: a `keras.Model` with recurrent layers of the kinds that `trace` knows.
-        x: what the model takes, mostly `(batch, timesteps, features)`.
-        y: targets, one for each of the batch.
-        loss: what L is: a Keras loss, its name, or a function of y and the prediction, averaged
-            over the batch; the loss that the model was compiled with if None.
+        model: a `keras.Model` with recurrent layers that `trace` supports.
+        x: the model's input, usually `(batch, timesteps, features)`.
+        y: targets, one for each sample.
+        loss: the loss L, averaged over the batch: a Keras loss, its name, or a function of y and
+            the prediction. None uses the loss that the model was compiled with.
 
     Returns:
         A `GradientFlow`.
@@ -150,7 +150,7 @@ def gradient_flow(
             for name, layer in one_way.items()
         }
         for layer in one_way.values():
-            tape.watch([weight.value for weight in layer.weights])  # frozen layers too
+            tape.watch([weight.value for weight in layer.weights])  # also for frozen layers
         value = loss_of(model, x, y, loss)
     norms: dict[str, dict[str, np.ndarray]] = {"hidden_state": {}, "cell_state": {}}
     for state, by_layer in norms.items():
@@ -162,7 +162,7 @@ def gradient_flow(
 
 
 def _mean(norms):
-    """Over the batch, without a warning where all is masked."""
+    """The mean over the batch, without a warning if all steps are masked."""
     counted = np.sum(~np.isnan(norms), axis=0)
     return np.where(counted, np.nansum(norms, axis=0) / np.maximum(counted, 1), np.nan)
 
@@ -175,7 +175,7 @@ def _norms(tape, loss, state, call):
 
 
 def checked_x_and_y(model, x, y, loss):
-    """`x` and `y` as arrays, refused unless the model can be given a loss on them."""
+    """Check that a loss can be computed on `x` and `y`; returns arrays."""
     x = checked_x(model, x)
     y = naming.classes_of(model, "y", y, x)
     y = keras.tree.map_structure(lambda part: checks.finite("y", part), y)
@@ -183,14 +183,16 @@ def checked_x_and_y(model, x, y, loss):
         raise ValueError(f"y must not be empty, got {y!r}")
     samples, targets = (len(np.atleast_1d(keras.tree.flatten(part)[0])) for part in (x, y))
     if samples != targets:
-        raise ValueError(f"x and y must be equally long, got {samples} and {targets}")
+        raise ValueError(
+            f"x and y must have the same number of samples, got {samples} and {targets}"
+        )
     if loss is None and not getattr(model, "compiled", False):
-        raise ValueError("loss must be given, as the model is not compiled; got None")
+        raise ValueError("loss must be given if the model is not compiled, got None")
     return x, y
 
 
 def loss_of(model, x, y, loss):
-    """The loss of a model on a batch, without dropout: its own if `loss` is None."""
+    """The loss of a model on a batch, without dropout; None uses the compiled loss."""
     prediction = model(x, training=False)
     if loss is None:
         return model.compute_loss(x=x, y=y, y_pred=prediction, training=False)

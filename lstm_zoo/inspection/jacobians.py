@@ -1,4 +1,4 @@
-"""How strongly the last state of a layer depends on the earlier ones: exact Jacobians."""
+"""Exact Jacobians: how strongly the last state of a layer depends on its earlier states."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from lstm_zoo.inspection.finding import checked_x
 
 @dataclass(frozen=True, repr=False)
 class JacobianNorms:
-    """How strongly the last state of a layer depends on the earlier ones, from `jacobian_norms`.
+    """How strongly the last state depends on the earlier states, from `jacobian_norms`.
 
-    Norms are largest singular values, each `(batch, timesteps)`. Index t is step t of the input,
-    whichever way the layer reads; T is the last step read.
+    Norms are largest singular values, `(batch, timesteps)`. Index t is step t of the input, for
+    layers that read backwards too. T is the last step that the layer reads.
 
     Args:
-        hidden: of dh_T/dh_t; 1 at T.
-        cell: of dc_T/dc_t; 1 at T; None without a cell state.
-        one_step: of the Jacobian that takes all states from the step read before into step t. Over
-            many steps these Jacobians multiply, and their product's norm is at most the product of
-            the norms. So where none exceeds some number below 1, gradients vanish; they can explode
-            only where some exceed 1.
-        spectral_radius: the largest magnitude of an eigenvalue of that Jacobian. It tells whether
-            gradients vanish (below 1) or explode (above 1) only where the Jacobian is the same at
-            every step. Products of different ones can do either: [[0, 2], [0, 0]] and
-            [[0, 0], [2, 0]] have radius 0 each, and ten pairs of them the norm 4^10.
+        hidden: the norm of dh_T/dh_t; 1 at T.
+        cell: the norm of dc_T/dc_t; 1 at T; None for layers without a cell state.
+        one_step: the norm of the Jacobian of all states at step t with respect to the states at the
+            previous step. Over many steps these Jacobians multiply, and the norm of their product
+            is at most the product of their norms. If all norms are below some number below 1,
+            gradients vanish. Gradients can explode only if some norms exceed 1.
+        spectral_radius: the largest absolute eigenvalue of this Jacobian. It decides whether
+            gradients vanish (below 1) or explode (above 1) only if the Jacobian is equal at every
+            step. Products of different Jacobians can do either: [[0, 2], [0, 0]] and
+            [[0, 0], [2, 0]] each have spectral radius 0, but ten pairs of them have norm 4^10.
     """
 
     hidden: np.ndarray
@@ -47,22 +47,22 @@ class JacobianNorms:
 
 @needs_tensorflow
 def jacobian_norms(layer: keras.layers.RNN, x: npt.ArrayLike) -> JacobianNorms:
-    """The norms of dh_T/dh_t, of dc_T/dc_t and of each single step's Jacobian.
+    """The norms of dh_T/dh_t, of dc_T/dc_t, and of the Jacobian of each step.
 
-    The exact Jacobians, by running each sequence once for every unit: meant for a few sequences of
-    layers of up to some 100 units.
+    The Jacobians are exact. Each sequence runs once for every unit, so use a few sequences and
+    layers with up to about 100 units.
 
     Args:
-        layer: a recurrent layer of the kinds that `trace` knows; of a `Bidirectional`, one of its
-            `forward_layer` and `backward_layer`.
-        x: `(batch, timesteps, features)`, what the layer reads: for one inside a model, the
+        layer: a recurrent layer that `trace` supports; for a `Bidirectional`, pass its
+            `forward_layer` or `backward_layer`.
+        x: the layer's input, `(batch, timesteps, features)`; for a layer inside a model, the
             `inputs` of its `Trace`.
 
     Returns:
         `JacobianNorms`.
 
     Raises:
-        ValueError: if `layer` is no recurrent layer of a known kind, if `x` is empty, not finite or
+        ValueError: if `layer` is not a supported recurrent layer, if `x` is empty, not finite or
             not of rank 3, or if Keras's backend is not TensorFlow.
 
     Example:
@@ -94,10 +94,10 @@ def jacobian_norms(layer: keras.layers.RNN, x: npt.ArrayLike) -> JacobianNorms:
 
 
 def _norms_to_last(equations, x, states, which):
-    """The norm of the Jacobian of state `which` at the last step by that at each step.
+    """The norm of the Jacobian of the last state `which` with respect to that state at each step.
 
-    Row k of every Jacobian comes from a copy k of the batch, whose gradient starts at unit k: one
-    backward pass for all rows and steps.
+    Copy k of the batch gives row k of all Jacobians, because its gradient starts at unit k. One
+    backward pass thus computes all rows and steps.
     """
     size = states[which].shape[-1]
     copies = tf.repeat(x, size, axis=0)
@@ -132,7 +132,7 @@ def _one_step(equations, x, states):
 
 
 def _one_unit_each(copies):
-    """The sum of unit k of copy k, over as many copies of a batch as there are units."""
+    """The sum over k of unit k in copy k of a batch, with one copy per unit."""
     units = copies.shape[-1]
     return tf.reduce_sum(
         copies * tf.tile(tf.eye(units, dtype=copies.dtype), [len(copies) // units, 1])

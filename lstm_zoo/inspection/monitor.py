@@ -1,4 +1,4 @@
-"""A callback that watches the gradients while a model trains."""
+"""A callback that monitors gradients during training."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from lstm_zoo.inspection.gradients import checked_x_and_y, loss_of
 
 
 class GradientMonitor(keras.callbacks.Callback):
-    """Records the norm of every weight and of its gradient, and warns where one explodes.
+    """Records the norm of every weight and of its gradient, and warns if a gradient explodes.
 
-    The gradients are those of the loss on a small batch of your choice, without dropout, the same
-    one every time: epochs can be compared. It works in `lstm_zoo.fit` and in `keras.Model.fit`.
+    It computes the gradients of the loss on a small batch of your choice, without dropout. The
+    batch is the same every time, so that epochs can be compared. It works in `lstm_zoo.fit` and in
+    `keras.Model.fit`.
 
-    Before the first step, after each epoch, and at once when the loss of a training step is not
-    finite, a `RuntimeWarning` names the layers and weights in trouble: those that hold NaN or
-    infinity; if there are none, those whose gradient does; if there are none, those whose gradient
-    has a norm above `limit`. Each weight is named once for each trouble.
+    It measures before the first step, after each epoch, and as soon as the loss of a training step
+    is not finite. A `RuntimeWarning` then names the weights that hold NaN or infinity; if there
+    are none, the weights whose gradient does; or else those whose gradient norm exceeds `limit`.
+    It names each weight only once for each of these reasons.
 
     Args:
-        x, y: the batch: some 32 samples, as `fit` takes them.
-        loss: as `gradient_flow` takes it; the loss that the model was compiled with if None.
-        limit: a gradient norm above it counts as exploding; infinity for none.
-        log_dir: folder for TensorBoard scalars, "gradient_norm/..." and "weight_norm/..." of each
-            weight, one step an epoch; None writes none.
+        x, y: a batch of about 32 samples, as for `fit`.
+        loss: as for `gradient_flow`; None uses the loss that the model was compiled with.
+        limit: a larger gradient norm counts as exploding; infinity never warns.
+        log_dir: folder for TensorBoard scalars "gradient_norm/..." and "weight_norm/..." of each
+            weight, one step per epoch; None writes nothing.
 
     Attributes:
-        gradient_norms, weight_norms: by the weight's path, such as "lstm/lstm_cell/kernel", a list
-            with a norm an epoch.
+        gradient_norms, weight_norms: a dict from a weight's path, such as "lstm/lstm_cell/kernel",
+            to a list with one norm per epoch.
 
     Raises:
-        ValueError: if `limit` is not above 0, or Keras's backend is not TensorFlow; when training
-            starts, if `x` and `y` do not fit the model or each other.
+        ValueError: if `limit` is not above 0, or if Keras's backend is not TensorFlow; when
+            training starts, if `x` and `y` do not fit the model or each other.
 
     Example:
         >>> x, y = np.ones((8, 20, 3)), np.ones((8, 1))
@@ -105,7 +106,7 @@ class GradientMonitor(keras.callbacks.Callback):
             self._writer.close()
 
     def _measure(self, when):
-        """The norms of gradients and of weights, by path, after a warning if any is amiss."""
+        """The norms of gradients and weights by path; warns about exploding or broken ones."""
         paths = [weight.path for weight in self.model.trainable_variables]
         gradients, weights = (dict(zip(paths, norms.numpy().tolist())) for norms in self._probe())
         trouble, named = _trouble(gradients, weights, self.limit)
@@ -117,7 +118,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
 
 def _write_scalar(tag, value):
-    """What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed."""
+    """Writes the same as `tf.summary.scalar`, which would need TensorBoard to be installed."""
     summary = tf.compat.v1.SummaryMetadata
     metadata = summary(
         plugin_data=summary.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
@@ -126,7 +127,7 @@ def _write_scalar(tag, value):
 
 
 def _trouble(gradients, weights, limit):
-    """What is amiss, and the paths of the weights where: the cause alone where one follows."""
+    """The most serious problem, and the paths of the weights with it."""
     for what, norms in (("weights", weights), ("gradients", gradients)):
         broken = [path for path, norm in norms.items() if not np.isfinite(norm)]
         if broken:

@@ -1,7 +1,7 @@
-"""Recording what a recurrent layer computes: every quantity of its cell's equations at each step.
+"""Records every quantity in the equations of a recurrent layer's cell at each step.
 
-`recorded` replaces the layer's loop over time for the duration of a call. The two loops below
-compute the same and also give the values of each step.
+`recorded` replaces the layer's loop over time during a call. The two loops below compute the same
+as the layer, and also return the values of each step.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from lstm_zoo.inspection.equations import equations_of
 from lstm_zoo.inspection.finding import directions
 
 _LOOPS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # layer -> its compiled loop
-_ALONE = threading.RLock()  # held while a layer is changed: one thread records at a time
+_ALONE = threading.RLock()  # held while a layer is changed, so that one thread records at a time
 
 
 class Call(NamedTuple):
-    """What one call of a layer read, and what its cell computed.
+    """The input of one call of a layer, and the values that its cell computed.
 
     Args:
         inputs: `(batch, timesteps, features)`.
         mask: `(batch, timesteps)`, or None.
-        initial: by the name of the state, `(batch, width)`, before the first step read.
-        values: what the loop gave, in the order of the input.
+        initial: a dict from state name to `(batch, width)`, before the first step read.
+        values: the values from the loop, in the order of the input.
     """
 
     inputs: Any
@@ -42,16 +42,16 @@ class Call(NamedTuple):
 
 @contextlib.contextmanager
 def recorded(layer, loop):
-    """Within this context `layer` computes what it always does, and its calls are recorded.
+    """Context that records the calls of `layer`, which computes the same as usual.
 
-    Calls from other threads are not: they may use the model in the meantime.
+    Other threads may use the model in the meantime; their calls are not recorded.
 
     Args:
         layer: a `keras.layers.RNN` of any kind.
         loop: `compiled_loop` or `eager_loop`.
 
     Yields:
-        The list of calls, which grows.
+        The growing list of calls.
     """
     calls: list[Call] = []
     recorder, own_loop = threading.get_ident(), layer.inner_loop
@@ -61,21 +61,21 @@ def recorded(layer, loop):
             return own_loop(sequences, initial_state, mask, training)
         if not tf.executing_eagerly():
             raise ValueError(
-                f"layer {layer.name!r} must run eagerly to be seen, and the model calls it inside "
-                "a compiled function; give the layer itself with what it reads"
+                f"layer {layer.name!r} must run eagerly to be traced, but the model calls it "
+                "inside a compiled function; pass the layer itself and its input instead"
             )
         names = equations_of(layer.cell).state_names
         batch, timesteps, _ = sequences.shape
         states = [ops.broadcast_to(s, (batch, *s.shape[1:])) for s in initial_state]
-        if isinstance(layer.cell, Cell):  # in half precision, float32 between two steps
+        if isinstance(layer.cell, Cell):  # half precision keeps float32 states between steps
             sequences, *states = (
                 ops.cast(a, wide(layer.cell.compute_dtype)) for a in (sequences, *states)
             )
         mask = keras.tree.flatten(mask)[0]  # a list if initial states were passed
         if mask is not None:
             mask = ops.broadcast_to(ops.reshape(mask, (-1, timesteps)), (batch, timesteps))
-        # Turned round here: going backwards, Keras's unrolled loop zeroes the outputs by the mask
-        # in its forward order.
+        # Reverse the mask here: when going backwards, Keras's unrolled loop zeroes outputs by the
+        # mask in forward order.
         order = slice(None, None, -1 if layer.go_backwards else 1)
         in_order = None if mask is None else mask[:, order]
         values, *results = loop(layer, sequences[:, order], states, in_order)
@@ -87,24 +87,23 @@ def recorded(layer, loop):
         calls.append(Call(sequences, mask, dict(zip(names, states)), values))
         return results
 
-    # Keras has no hook inside the loop over time: what a layer computes at a step can be seen only
-    # by running that loop for it.
+    # Keras has no hook inside the loop over time, so we run our own loop to see each step.
     instead = {"inner_loop": inner_loop}
     if hasattr(layer, "use_cudnn") and tf.config.list_logical_devices("GPU"):
-        instead["use_cudnn"] = False  # else a Bidirectional on a GPU passes its two layers by
+        instead["use_cudnn"] = False  # else a Bidirectional on a GPU bypasses its two layers
     with unchanged([layer]), _replaced(layer, **instead):
         yield calls
 
 
 def compiled_loop(layer, sequences, states, mask):
-    """By name the values at all steps, `(batch, timesteps, width)`; then what a layer's loop gives.
+    """A dict of the values at all steps, `(batch, timesteps, width)`, and the loop's own results.
 
     The loop is compiled once for each layer and kept as long as the layer.
     """
     if layer not in _LOOPS:
         loop = _loop(layer, _RecordingCell(layer.cell), unroll=False)
-        # TensorFlow takes functions of the same code for one that is retraced again and again, and
-        # warns. A partial has no code.
+        # TensorFlow warns about repeated retracing of functions with the same code; a partial has
+        # no code.
         _LOOPS[layer] = tf.function(
             functools.partial(loop.inner_loop), reduce_retracing=True, autograph=False
         )
@@ -114,9 +113,10 @@ def compiled_loop(layer, sequences, states, mask):
 
 
 def eager_loop(layer, sequences, states, mask):
-    """The same with a list over the steps, of values by name, `(batch, width)`.
+    """Like `compiled_loop`, but with a list over the steps of dicts of `(batch, width)`.
 
-    It runs in eager Python, so that a `tf.GradientTape` can differentiate with respect to each.
+    It runs in eager Python, so that a `tf.GradientTape` can differentiate with respect to each
+    value.
     """
     steps: list[dict] = []
     loop = _loop(layer, _ListingCell(layer.cell, steps), unroll=True)
@@ -124,7 +124,7 @@ def eager_loop(layer, sequences, states, mask):
 
 
 def _loop(layer, cell, unroll):
-    """Keras's layer that loops over time as `layer` does, with a cell that gives all its values."""
+    """A Keras layer that loops over time like `layer`, with a cell that outputs all values."""
     return keras.layers.RNN(
         cell,
         return_sequences=True,
@@ -134,7 +134,7 @@ def _loop(layer, cell, unroll):
 
 
 class _RecordingCell:
-    """A cell whose output at each step is every quantity of its equations, by name."""
+    """A cell that outputs every quantity of its equations by name at each step."""
 
     def __init__(self, cell):
         self.state_size = cell.state_size
@@ -148,7 +148,7 @@ class _RecordingCell:
 
 
 class _ListingCell(_RecordingCell):
-    """A cell that appends these quantities to a list, and whose output is that of `cell`."""
+    """A cell that appends these quantities to a list and has the same output as `cell`."""
 
     def __init__(self, cell, steps):
         super().__init__(cell)
@@ -162,7 +162,7 @@ class _ListingCell(_RecordingCell):
 
 @contextlib.contextmanager
 def mapped_outputs(layers, function):
-    """Within this context, the output of each of some layers is mapped by `function`.
+    """Context in which `function` transforms the output of the given layers.
 
     Args:
         layers: layers of any kind with one input.
@@ -185,9 +185,9 @@ def mapped_outputs(layers, function):
 
 @contextlib.contextmanager
 def unchanged(layers):
-    """Undo what a call in inference changes: states of stateful layers, the seeds of dropout.
+    """Context that restores what a call in inference changes: layer states and dropout seeds.
 
-    Only one thread at a time is in such a context: two would undo each other's changes.
+    Only one thread at a time can enter it, because two would undo each other's changes.
     """
     with _ALONE, _restored(layers):
         yield
@@ -214,7 +214,7 @@ def _restored(layers):
 
 @contextlib.contextmanager
 def _replaced(thing, **attributes):
-    """Set attributes of an instance for a while, past Keras's bookkeeping."""
+    """Context that sets attributes of an instance, bypassing Keras's bookkeeping."""
     own = vars(thing)
     before = {name: own[name] for name in attributes if name in own}
     own.update(attributes)

@@ -22,7 +22,7 @@ from lstm_zoo.inspection.recording import compiled_loop, recorded, unchanged
 
 
 class _Quantities:
-    """What a type checker knows of a Trace's values; a cell of one's own has them in `values`."""
+    """The attributes of a Trace for type checkers; custom cells have theirs in `values`."""
 
     input_gate: np.ndarray
     forget_gate: np.ndarray
@@ -46,22 +46,23 @@ class _Quantities:
 class Trace(_Quantities):
     """Every quantity of a recurrent layer's equations at every step, from `trace`.
 
-    The values can be read as attributes: `trace.forget_gate` is `trace.values["forget_gate"]`.
-    Index t along time is step t of the layer's input, whichever way the layer reads; `order` says
-    which way that is.
+    All values are attributes: `trace.forget_gate` is `trace.values["forget_gate"]`. Index t along
+    time is step t of the layer's input, for layers that read backwards too; `order` gives the order
+    in which the layer reads.
 
     Args:
         layer: the layer's name.
-        kind: "lstm" for any cell with a cell state, "gru", "simple_rnn", or the class of a cell
-            that is none of these.
-        inputs: `(batch, timesteps, features)`, what the layer read, float32.
-        values: by name, each `(batch, timesteps, width)`, float32, NaN at masked steps. For "lstm"
-            input_gate, forget_gate, candidate, output_gate, cell_state, hidden_state; for "gru"
-            update_gate, reset_gate, candidate, hidden_state; for "simple_rnn" hidden_state.
-        mask: `(batch, timesteps)`, True where a step counts; None if all do.
-        initial: by the name of the state, `(batch, width)`, float32: what it was before the first
-            step read. A state that is not in it was zero.
-        backwards: whether the layer reads from the end of the sequence.
+        kind: "lstm" for any cell with a cell state, "gru", "simple_rnn", or the class name of any
+            other cell.
+        inputs: the layer's input, `(batch, timesteps, features)` float32.
+        values: a dict of `(batch, timesteps, width)` float32, NaN at masked steps. The names are
+            input_gate, forget_gate, candidate, output_gate, cell_state and hidden_state for "lstm";
+            update_gate, reset_gate, candidate and hidden_state for "gru"; hidden_state for
+            "simple_rnn".
+        mask: `(batch, timesteps)`, True at unmasked steps; None without a mask.
+        initial: a dict from state name to `(batch, width)` float32, the states before the first
+            step read. Missing states were zero.
+        backwards: whether the layer reads the sequence backwards.
     """
 
     layer: str
@@ -77,7 +78,7 @@ class Trace(_Quantities):
         def __getattr__(self, name):
             values = vars(self).get("values", {})
             if name not in values:
-                raise AttributeError(f"this Trace has no {name!r}; its values are {list(values)}")
+                raise AttributeError(f"this Trace has no {name!r}; it has {list(values)}")
             return values[name]
 
     def __dir__(self) -> list[str]:
@@ -113,7 +114,7 @@ class Trace(_Quantities):
 
     @property
     def units(self) -> int:
-        """The width of the hidden state; that of a gate or of another state may differ."""
+        """The width of the hidden state; gates and other states may have another width."""
         return self.hidden_state.shape[2]
 
     @property
@@ -121,32 +122,32 @@ class Trace(_Quantities):
         return self.inputs.shape[1]
 
     def order(self, sample: int) -> list[int]:
-        """The steps of a sequence that are not masked, in the order the layer reads them.
+        """The unmasked steps of a sequence, in the order in which the layer reads them.
 
         Args:
-            sample: which sequence of the batch.
+            sample: the index of a sequence in the batch.
 
         Returns:
-            A list of whole numbers, empty if all steps are masked.
+            A list of integers, empty if all steps are masked.
 
         Raises:
-            ValueError: if there is no such sequence.
+            ValueError: if the sequence does not exist.
         """
         sample = checks.count("sample", sample, 0, below=len(self.inputs))
         steps = np.flatnonzero(self._counts[sample])
         return (steps[::-1] if self.backwards else steps).tolist()
 
     def last(self, name: str) -> np.ndarray:
-        """A value after the last step read, of each sequence: for a state, where the layer ended.
+        """A value after the last step read, for each sequence; for a state, its final value.
 
         Args:
             name: one of `values`, such as "hidden_state".
 
         Returns:
-            `(batch, width)`; NaN for a sequence that is masked throughout.
+            `(batch, width)`; NaN for a sequence whose steps are all masked.
 
         Raises:
-            ValueError: if there is no such value.
+            ValueError: if the value does not exist.
         """
         value = self.values[checks.one_of("name", name, self.values)]
         if self.backwards:
@@ -160,10 +161,10 @@ class Trace(_Quantities):
 
         Args:
             name: the state, such as "cell_state".
-            sample: which sequence of the batch.
+            sample: the index of a sequence in the batch.
 
         Raises:
-            ValueError: if there is no such state or sequence.
+            ValueError: if the state or sequence does not exist.
         """
         value, order = self.values[checks.one_of("name", name, self.values)], self.order(sample)
         start = self.initial[name] if name in self.initial else np.zeros_like(value[:, 0])
@@ -176,15 +177,14 @@ class Trace(_Quantities):
 
 
 class BidirectionalTrace(NamedTuple):
-    """The two directions of a `Bidirectional`, both in the order of the input, from `trace`."""
+    """The traces of both directions of a `Bidirectional`, in the order of the input."""
 
     forward: Trace
     backward: Trace
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"this trace has two directions and no {name!r} of its own: "
-            "take it from trace.forward or trace.backward"
+            f"this trace has two directions: use trace.forward.{name} or trace.backward.{name}"
         )
 
     def _repr_html_(self) -> str:
@@ -194,28 +194,27 @@ class BidirectionalTrace(NamedTuple):
 @needs_tensorflow
 def trace(
     model: keras.Layer, x: Inputs, layer: str | int | keras.Layer | None = None
-) -> Trace | Any:  # Any is the BidirectionalTrace, so that the rest takes what this gives
-    """Every gate, the candidate, the cell state and the hidden state of a layer, at every step.
+) -> Trace | Any:  # Any is the BidirectionalTrace, which other functions must accept
+    """Record every gate, the candidate, the cell state and the hidden state at every step.
 
-    The layer may be `lstm_zoo.LSTM` or any other with a cell of LSTM Zoo, `keras.layers.LSTM`,
+    The layer may be `lstm_zoo.LSTM` or any layer with a cell of LSTM Zoo, `keras.layers.LSTM`,
     `GRU`, `SimpleRNN`, or `keras.layers.RNN` around one of their cells, alone or in a
-    `Bidirectional`, anywhere in a model of any sort. The model runs as in `predict`; neither it nor
-    the states of a stateful layer change. Of a layer that the model calls several times, this is
-    the first call. Several threads may look into one model, one after the other, while others use
-    it.
+    `Bidirectional`, anywhere in any model. The model runs as in `predict`. Neither its weights nor
+    the states of stateful layers change. If the model calls the layer several times, the first call
+    is recorded. Several threads may trace one model (they take turns) while others use it.
 
     Args:
         model: a `keras.Model`, or a recurrent layer on its own.
-        x: what the model takes, mostly `(batch, timesteps, features)`.
-        layer: which recurrent layer: its name, the layer itself, or its index among the recurrent
-            layers; the first one if None.
+        x: the model's input, usually `(batch, timesteps, features)`.
+        layer: the recurrent layer: its name, the layer itself, or its index among the recurrent
+            layers; None takes the first.
 
     Returns:
-        A `Trace`, or for a `Bidirectional` a `BidirectionalTrace`.
+        A `Trace`, or a `BidirectionalTrace` for a `Bidirectional`.
 
     Raises:
-        ValueError: if `x` is empty, not finite or of the wrong rank, if there is no such layer, if
-            the cell of the layer is of an unknown class, or if Keras's backend is not TensorFlow.
+        ValueError: if `x` is empty, not finite or of the wrong rank, if the layer does not exist,
+            if its cell is of an unknown class, or if Keras's backend is not TensorFlow.
 
     Example:
         >>> model = keras.Sequential([keras.Input((20, 3)), keras.layers.LSTM(8)])
@@ -235,7 +234,7 @@ def trace(
 
 def _trace(layer, calls):
     if not calls:
-        raise ValueError(f"layer {layer.name!r} was not called by the model on this x")
+        raise ValueError(f"layer {layer.name!r} must be called by the model on this x, got no call")
     inputs, mask, initial, values = calls[0]
     values = {name: _float32(value) for name, value in values.items()}
     if mask is not None:

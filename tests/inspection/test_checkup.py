@@ -312,7 +312,7 @@ def test_many_samples_are_chosen_evenly():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": np.zeros((3, 1))}, "x and y must be equally long, got 3, 64"),
+        ({"y": np.zeros((3, 1))}, "x and y must have the same number of samples, got 3, 64"),
         ({"x": np.zeros((64, 8))}, "x must be of shape"),
         ({"x": []}, "x must not be empty"),
         ({"y": np.zeros((64, 3, 2))}, "y must fit predictions of shape"),
@@ -344,7 +344,7 @@ def test_missing_targets_are_no_fault_where_the_loss_leaves_them_out_and_are_tol
     model.compile("adam", lz.builders.ObservedLoss("mse"))
     found = lz.checkup(model, x, y)
     assert names(found) == []
-    assert found.skipped == ("3 samples whose y has NaN",)
+    assert found.skipped == ("3 samples with NaN in y",)
 
 
 @pytest.mark.long

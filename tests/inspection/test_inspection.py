@@ -553,10 +553,10 @@ def test_an_error_in_the_model_leaves_the_layer_as_it_was(x):
         ({"layer": "memori"}, "did you mean 'memory'"),
         ({"layer": 3}, "layer must be below 1"),
         ({"layer": keras.layers.Dense(1)}, "layer must be a recurrent layer of the model"),
-        ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must hold a recurrent layer"),
+        ({"model": keras.Sequential([keras.layers.Dense(1)])}, "model must have a recurrent layer"),
         (
             {"model": keras.Sequential([keras.layers.RNN([keras.layers.LSTMCell(2)])])},
-            "cell whose equations are known.*StackedRNNCells",
+            "cell with known equations.*StackedRNNCells",
         ),
     ],
 )
@@ -589,7 +589,7 @@ class Compiled(keras.Model):
 def test_a_layer_called_inside_a_compiled_function_is_refused(x):
     model = Compiled()
     model.memory(x)
-    with pytest.raises(ValueError, match="must run eagerly to be seen"):
+    with pytest.raises(ValueError, match="must run eagerly to be traced"):
         trace(model, x)
 
 
@@ -775,7 +775,9 @@ def test_a_frozen_layer_has_the_same_gradient_flow(x):
 
 def test_gradient_flow_refuses(x):
     model = keras.Sequential([keras.layers.GRU(2, name="memory")])
-    with pytest.raises(ValueError, match="x and y must be equally long, got 4 and 3"):
+    with pytest.raises(
+        ValueError, match="x and y must have the same number of samples, got 4 and 3"
+    ):
         gradient_flow(model, x, np.ones((3, 2)), loss="mse")
     with pytest.raises(ValueError, match="loss must be given"):
         gradient_flow(model, x, np.ones((4, 2)))
@@ -931,7 +933,9 @@ def test_saliency_picks_the_target(x):
 def test_saliency_refuses(x):
     model = keras.Sequential([lz.LSTM(8), keras.layers.Dense(3)])
     for target in (3, -4, "a", (0, 1), np.zeros(3, int)):
-        with pytest.raises(ValueError, match=r"target must be an index to outputs of shape \(3,\)"):
+        with pytest.raises(
+            ValueError, match=r"target must be an index into outputs of shape \(3,\)"
+        ):
             saliency(model, x, target=target)
     with pytest.raises(ValueError, match="method must be one of"):
         saliency(model, x, method="integral")
@@ -1008,9 +1012,9 @@ def test_saliency_of_several_inputs_has_one_result_for_each(rng):
     change = numpy_of(model(x))[:, 1] - numpy_of(model(half))[:, 1]
     total = sum(share.reshape(2, -1).sum(axis=1) for share in again.values())
     np.testing.assert_allclose(total, change, atol=1e-4)
-    with pytest.raises(ValueError, match="baseline must be None or hold what x holds"):
+    with pytest.raises(ValueError, match="baseline must be None or have the structure of x"):
         saliency(model, x, method="integrated", baseline=0.0)
-    with pytest.raises(ValueError, match="inputs in x must be equally long, got 2, 2, 1"):
+    with pytest.raises(ValueError, match="inputs in x must have the same number .*, got 2, 2, 1"):
         saliency(model, {**x, "static": np.zeros((1, 2))})
 
 
@@ -1085,10 +1089,10 @@ def test_half_life_is_that_of_the_product_of_the_gates():
 
 def test_gate_summary_refuses(x):
     both = trace(keras.layers.Bidirectional(lz.LSTM(2)), x)
-    with pytest.raises(ValueError, match="give its .forward or its .backward"):
+    with pytest.raises(ValueError, match="pass its .forward or .backward"):
         gate_summary(both)
     value = np.full((1, 4, 1), np.nan, "float32")
-    with pytest.raises(ValueError, match="one where all are"):
+    with pytest.raises(ValueError, match="at least one unmasked step"):
         gate_summary(hand_made({"hidden_state": value}, np.zeros((1, 4), bool)))
 
 

@@ -140,7 +140,7 @@ def test_monitor_refuses(data):
     with pytest.raises(ValueError, match="limit must be a number above 0, got 0"):
         GradientMonitor(x, y, limit=0)
     for wrong, message in (
-        ((x, y[:3]), "x and y must be equally long, got 16 and 3"),
+        ((x, y[:3]), "x and y must have the same number of samples, got 16 and 3"),
         ((x[0], y), "x must be of shape"),
         ((x * np.nan, y), "x must be finite"),
     ):
