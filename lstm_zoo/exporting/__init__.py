@@ -1,4 +1,4 @@
-"""Models that go anywhere: SavedModel, ONNX, LiteRT, C, and one step at a time."""
+"""Exports models to SavedModel, ONNX, LiteRT and C, for whole sequences or step by step."""
 
 from lstm_zoo.exporting.exporter import export
 from lstm_zoo.layers.stepping import step_model

@@ -1,4 +1,4 @@
-"""TensorFlow's operations as loops in C, over tensors of known size; all numbers are floats."""
+"""Translates TensorFlow operations to C loops over float tensors of known size."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from lstm_zoo.exporting.c_tables import FOLDED, NOTHING, ONE, REDUCTIONS, SAME, 
 
 
 class Code:
-    """The statements of a function in C, written one operation after the other."""
+    """The statements of a C function, written operation by operation."""
 
     def __init__(self, prefix, constants, wanted):
         self.prefix, self.given, self.wanted = prefix, constants, wanted
         self.lines, self.names, self.constants = [], {}, {}
 
     def place(self, tensor, name):
-        """Say where a tensor is."""
+        """Set the C name of a tensor."""
         self.names[tensor.name] = name
 
     def line(self, text):
@@ -30,7 +30,7 @@ class Code:
             yield f"static const {c_type} {name}[{len(numbers)}] = {{\n    {body}}};"
 
     def name_of(self, tensor):
-        """The C name of a tensor, which is written out if it is a constant."""
+        """The C name of a tensor; a constant is declared first."""
         if tensor.name not in self.names:
             value = self.value_of(tensor)
             if value is None:
@@ -39,13 +39,13 @@ class Code:
         return self.names[tensor.name]
 
     def value_of(self, tensor):
-        """The value of a tensor that is known before the model runs, or None."""
+        """The value of a tensor if it is known at export, else None."""
         if tensor.name in self.given:
             return self.given[tensor.name]
         return tf.get_static_value(tensor)
 
     def kept(self, tensor):
-        """The name of a tensor that does not change when states are written."""
+        """The C name of a copy of a tensor that stays valid when states are overwritten."""
         name = self.name_of(tensor)
         if not name.startswith("state->"):
             return name
@@ -54,7 +54,7 @@ class Code:
         return copy
 
     def add(self, operation):
-        """Write what an operation does."""
+        """Write the code of an operation."""
         op_type, outputs = operation.type, operation.outputs
         if not any(one.name in self.wanted and self.value_of(one) is None for one in outputs):
             return
@@ -98,7 +98,7 @@ class Code:
             self._move(operation)
 
     def _fold(self, operation):
-        """What comes of known numbers is known: parts of a weight, and where they begin."""
+        """Compute an operation at export if its inputs are known, such as slices of a weight."""
         computed = FOLDED[operation.type]
         if computed is None:
             source, places = places_of(operation, self.value_of)
@@ -114,13 +114,13 @@ class Code:
         return name
 
     def _new(self, tensor):
-        """Declare an array for a tensor; its name."""
+        """Declare an array for a tensor, and return its name."""
         name = f"t{len(self.lines)}"
         self.line(f"float {name}[{max(1, int(np.prod(tensor.shape)))}];")
         return name
 
     def _each(self, operation, statement):
-        """A loop over the elements of the output; inputs are broadcast to it."""
+        """Write a loop over the elements of the output; inputs are broadcast to its shape."""
         [output] = operation.outputs
         shape = tuple(output.shape)
         read = [self._broadcast(self.name_of(a), tuple(a.shape), shape) for a in operation.inputs]
@@ -134,7 +134,7 @@ class Code:
         return f"{name}[{self._index(index)}]"
 
     def _index(self, index):
-        """The place that element `i` comes from, as an expression."""
+        """A C expression for the index that element `i` is read from."""
         index = np.ravel(index)
         i, most = np.arange(len(index)), index.max(initial=0) + 1
         if (index == i).all():
@@ -170,7 +170,7 @@ class Code:
         y = self._new(output)
         self.line(f"memset({y}, 0, sizeof {y});")
         for n in range(count * rows):
-            # Row after row of b: its numbers are read in the order in which they lie.
+            # Row by row of b, so that its numbers are read in memory order.
             b_row = f"({n // rows * common} + k)" if count > 1 else "k"
             sum_of = f"{places[0]}[{n * common} + k] * {places[1]}[{b_row} * {columns} + j]"
             self.line(f"for (int k = 0; k < {common}; k++)")
@@ -179,7 +179,7 @@ class Code:
         self.place(output, y)
 
     def _moved(self, name, place):
-        """The elements of `name` in the order of `place`."""
+        """Copy the elements of `name` in the order of `place`."""
         moved = f"t{len(self.lines)}"
         self.line(f"float {moved}[{place.size}];")
         index = self._index(place)
@@ -225,7 +225,7 @@ class Code:
         else:
             *sources, axis = operation.inputs
             axis, joined = int(self.value_of(axis)), np.concatenate
-        # Which element of which source each element of the result is.
+        # For each element of the result: the source, and the index in it.
         which = joined([np.full(tuple(p.shape), k) for k, p in enumerate(sources)], axis).ravel()
         sizes = [int(np.prod(p.shape)) for p in sources]
         place = joined(
@@ -252,13 +252,14 @@ class Code:
         self.place(output, y)
 
     def _look_up(self, operation):
-        """Rows of a table by numbers that the data gives, as an embedding does."""
+        """Look up rows of a table by computed numbers, as an embedding does."""
         table, numbers, *_ = operation.inputs
         [output] = operation.outputs
         values = self.value_of(table)
         if values is None or len(values.shape) != 2:
             raise ValueError(
-                "the model cannot be written in C, for it gathers from what it computes"
+                "model can't be written in C, because it looks up rows of a computed tensor; ONNX "
+                "(.onnx) and SavedModel support it"
             )
         count, width = values.shape
         names = self._constant("table", np.asarray(values, "float32")), self.name_of(numbers)
@@ -270,7 +271,7 @@ class Code:
         self.place(output, y)
 
     def _move(self, operation):
-        """An operation that only takes elements from places that are known."""
+        """Write an operation that only moves elements from known places."""
         source, places = places_of(operation, self.value_of)
         name = self.name_of(source)
         for output, place in zip(operation.outputs, places):
@@ -279,7 +280,7 @@ class Code:
 
 
 def _float(x):
-    """A float32 in C, to the last bit."""
+    """A float32 as a C literal, exact to the last bit."""
     text = f"{float(x):.9g}"
     if "inf" in text or "nan" in text:
         return text.replace("inf", "INFINITY").replace("nan", "NAN")

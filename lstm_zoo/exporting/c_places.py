@@ -1,4 +1,4 @@
-"""TensorFlow's operations that move elements: which element of the input goes where."""
+"""TensorFlow operations that only move elements: which input element goes where."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from lstm_zoo.backend import tf
 
 
 def places_of(operation, value_of):
-    """The input of an operation, and for each output the places that its elements come from.
+    """The input of an operation, and for each output the indices that its elements come from.
 
     Args:
-        operation: one that computes nothing, such as a slice.
-        value_of: gives the value of a tensor that is known before the model runs, or None.
+        operation: an operation that only moves elements, such as a slice.
+        value_of: a function that returns the value of a tensor if it is known at export, else None.
 
     Raises:
-        ValueError: if it does something else, or what it does depends on the data.
+        ValueError: if the operation does something else, or if its indices depend on the data.
     """
     op_type, inputs, attr = operation.type, list(operation.inputs), operation.get_attr
     source = inputs[1] if op_type == "Split" else inputs[0]
@@ -22,8 +22,8 @@ def places_of(operation, value_of):
     masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
     if any(value is None for value in known):
         raise ValueError(
-            "the model cannot be written in C, for it has an operation with places that depend on "
-            f"the data, {op_type}"
+            f"model can't be written in C, because the indices of its operation {op_type} depend "
+            "on the data; ONNX (.onnx) and SavedModel support it"
         )
     if op_type == "StridedSlice":
         return source, [tf.strided_slice(here, *known, **{m: attr(m) for m in masks})]
@@ -43,4 +43,7 @@ def places_of(operation, value_of):
         return source, np.split(here, attr("num_split"), int(known[0]))
     if op_type == "SplitV":
         return source, np.split(here, np.cumsum(known[0])[:-1], int(known[1]))
-    raise ValueError(f"the model cannot be written in C, for it has the operation {op_type}")
+    raise ValueError(
+        f"model can't be written in C, because C export lacks its operation {op_type}; ONNX "
+        "(.onnx) and SavedModel support more"
+    )

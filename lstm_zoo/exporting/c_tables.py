@@ -1,4 +1,4 @@
-"""Elementwise operations and reductions of TensorFlow as expressions in C."""
+"""C expressions for TensorFlow's elementwise operations and reductions."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ TWO = {  # of x and y
     "LogicalAnd": "(float)(x && y)",
     "LogicalOr": "(float)(x || y)",
 }
-REDUCTIONS = {  # the start, what a value adds, the end
+REDUCTIONS = {  # initial value, update with x, final expression
     "Sum": ("0.0f", "a + x", "a"),
     "Mean": ("0.0f", "a + x", "a / {count}"),
     "Prod": ("1.0f", "a * x", "a"),
@@ -66,7 +66,7 @@ SAME = (
     "Squeeze ReadVariableOp"
 )
 NOTHING = "Placeholder Const NoOp VarHandleOp Assert"
-FOLDED = {  # what is computed here where all it takes is known; None: it only takes elements
+FOLDED = {  # computed at export if all inputs are known; None: only moves elements
     **dict.fromkeys(("StridedSlice", "Slice", "Split", "SplitV", "Transpose", "Unpack")),
     "Sub": np.subtract,
     "AddV2": np.add,

@@ -1,4 +1,4 @@
-"""`export`, the one door to all formats."""
+"""`export` writes a model in any format."""
 
 import json
 import pathlib
@@ -24,40 +24,41 @@ def export(
     batch_size: int | None = 1,
     calibration: npt.ArrayLike | list | dict | None = None,
 ) -> pathlib.Path:
-    """Write a model to a file that needs neither LSTM Zoo nor Keras to run.
+    """Write a model to a file that runs without LSTM Zoo or Keras.
 
-    The file of a model that was built with a vocabulary starts from the numbers of words. They and
-    the names of classes stand in a second file, such as "model.onnx.names.json": an object of
-    `tokens`, the word of each number (0 is padding, 1 an unknown word), `by` ("word" or
-    "character"), `lowercase`, and `class_names`, those of the outputs in their order.
+    If the model has a vocabulary or class names, the file works with word and class numbers. A
+    second file, such as "model.onnx.names.json", then holds a JSON object with `tokens`, the word
+    of each number (0 is padding, 1 an unknown word), `by` ("word" or "character"), `lowercase`, and
+    `class_names` in the order of the outputs.
 
     Args:
-        model: a built `keras.Model` made of `keras.Input`, as the builders make it, or a
-            `keras.Sequential`. The file gives what its `predict` gives: all outputs, in its order.
-            A SavedModel keeps the model's dtype policy. All other files compute in float32 with
-            the same weights, without the rounding of half precision.
-        path: the file; for "saved_model", the folder. What it held before is replaced.
+        model: a built functional `keras.Model`, such as those from the builders, or a
+            `keras.Sequential`. The file computes the same as `predict`: all outputs, in the same
+            order. A SavedModel keeps the model's dtype policy. All other files compute in float32
+            with the same weights, without the rounding of half precision.
+        path: the file to write, or the folder for "saved_model". Existing content is replaced.
         format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
-            the plain, peephole and coupled LSTM are one LSTM node each), "litert" (phones; the
-            plain LSTM is one fused operation), "c" (a header without dependencies that holds the
-            weights and a step); None goes by the ending of `path`: `.onnx`, `.tflite`, `.h`, none.
-        streaming: whether the file takes one step and the states, as `lz.exporting.step_model`;
-            "c" always does.
-        batch_size: for "litert" only, whose fused operation wants it in the file; None leaves it
-            open and writes loops. The other formats take any batch.
-        calibration: for "litert" only: inputs such as those of the training set, by whose ranges
-            all is turned into int8: sequences `(count, timesteps, features)`, tokens `(count,
-            timesteps)`, and for several inputs a list of arrays or a dict by the inputs' names.
-            With `streaming` whole sequences too. None keeps float32. Inputs and outputs keep their
-            dtypes.
+            the plain, peephole and coupled LSTM become one LSTM node each), "litert" (phones; the
+            plain LSTM becomes one fused operation) or "c" (a header without dependencies that holds
+            the weights and a step function). None chooses by the suffix of `path`: `.onnx`,
+            `.tflite`, `.h`, or no suffix for "saved_model".
+        streaming: whether the file takes one step and the states, as `lz.exporting.step_model`
+            does; "c" always does.
+        batch_size: only for "litert": the fixed batch size that its fused operation needs; None
+            allows any batch size and writes loops. The other formats take any batch.
+        calibration: only for "litert": sample inputs, such as those of the training set, whose
+            ranges are used to quantise the model to int8: sequences `(count, timesteps, features)`
+            or tokens `(count, timesteps)`; for several inputs a list of arrays, or a dict by input
+            name. Pass whole sequences with `streaming` too. None keeps float32. Inputs and outputs
+            keep their dtypes.
 
     Returns:
         `path`.
 
     Raises:
         ValueError: if the model, the format or an argument does not fit. A model with a stateful
-            layer is refused without `streaming`.
-        ImportError: if the converter is missing: `pip install "lstm-zoo[export]"` brings them.
+            layer needs `streaming=True`.
+        ImportError: if a converter is missing; `pip install "lstm-zoo[export]"` installs it.
 
     Example:
         >>> import lstm_zoo as lz
@@ -71,7 +72,7 @@ def export(
     chosen.refuse_options([option for option in given if given[option]])
     by_step = streaming or chosen.steps_only
     if not by_step:
-        signature_of(model)  # refuses what no format can hold
+        signature_of(model)  # refuses models that no format supports
     if not chosen.keeps_precision:
         model = in_float32(checks.model("model", model))
     whole = model
@@ -87,7 +88,7 @@ def export(
 
 
 def _write_names(model, path):
-    """Write the words and class names of a model beside its file, if it has any."""
+    """Write the words and class names of a model next to its file, if it has any."""
     kept, classes = naming.vocabulary(model), naming.class_names(model)
     names: dict = {}
     if kept is not None:
@@ -95,7 +96,7 @@ def _write_names(model, path):
     if classes is not None:
         names["class_names"] = classes
     if not names:
-        path.unlink(missing_ok=True)  # of what the file held before
+        path.unlink(missing_ok=True)  # the names of an earlier model
         return
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(names, ensure_ascii=False, indent=1), encoding="utf-8")

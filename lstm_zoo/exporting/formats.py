@@ -1,4 +1,4 @@
-"""The formats of exported files, and the registry that `lz.export`, its errors and its docs use."""
+"""The base class of export formats, and their registry for `lz.export` and its documentation."""
 
 import pathlib
 
@@ -7,20 +7,21 @@ import keras
 from lstm_zoo import checks
 from lstm_zoo.registry import Registry
 
-OPTIONS = ("batch_size", "calibration")  # the arguments of `export` that not every format takes
+OPTIONS = ("batch_size", "calibration")  # the arguments of `export` for some formats only
 
 
 class Format:
-    """One format of files: a subclass says what it is, refuses models and writes files.
+    """A file format; a subclass describes it, refuses unsupported models and writes files.
 
     Attributes:
-        name: what `format=` takes.
-        ending: of its files, such as ".onnx"; "" for a format that is a folder.
-        title: what readers call it.
-        place: where lists of formats have it; those of equal place stand by name.
-        options: those of `OPTIONS` that it takes.
-        steps_only: whether it holds streaming forms only, so that `streaming` makes no difference.
-        keeps_precision: whether a model keeps its dtype policy; else it is made float32 first.
+        name: the value for `format=`.
+        ending: the suffix of its files, such as ".onnx"; "" for a format that is a folder.
+        title: its name for readers.
+        place: its position in lists of formats; formats with equal place are sorted by name.
+        options: the arguments in `OPTIONS` that it takes.
+        steps_only: whether it only supports streaming, so that `streaming` makes no difference.
+        keeps_precision: whether a model keeps its dtype policy; otherwise it is converted to
+            float32 first.
     """
 
     name: str
@@ -32,21 +33,21 @@ class Format:
     keeps_precision: bool = False
 
     def refuse(self, model: keras.Model, path: pathlib.Path, whole: keras.Model, **options) -> None:
-        """Raise a `ValueError` for what this format can't hold; called before `write`.
+        """Raise a `ValueError` for an unsupported model; called before `write`.
 
         Args:
-            model: what the file is to compute: `whole`, or its streaming form.
-            path: where the file is to be.
+            model: the model to write: `whole`, or its streaming form.
+            path: the file to write.
             whole: the user's model, in the precision of the format.
-            options: those in `self.options`, as `export` got them.
+            options: the arguments of `export` that are in `self.options`.
         """
 
     def write(self, model: keras.Model, path: pathlib.Path, whole: keras.Model, **options) -> None:
-        """Write the file whole or not at all; the arguments are those of `refuse`."""
+        """Write the file atomically; takes the arguments of `refuse`."""
         raise NotImplementedError
 
     def refuse_options(self, given: list[str]) -> None:
-        """Raise a `ValueError` for an option that was given and is for other formats."""
+        """Raise a `ValueError` for a given option that is only for other formats."""
         foreign = [option for option in given if option not in self.options]
         if foreign:
             takers = _takers(foreign[0])
@@ -61,10 +62,10 @@ FORMATS: Registry[Format] = Registry("format", Format)
 
 
 def register(format_class: type[Format]) -> type[Format]:
-    """Let `lz.export` write a format: a decorator for a subclass of `Format`.
+    """Decorator that registers a subclass of `Format` for `lz.export`.
 
     Raises:
-        ValueError: if its name or ending is taken, or it names an option that `export` lacks.
+        ValueError: if its name or suffix is taken, or if `export` does not have one of its options.
 
     Example:
         >>> @register
@@ -81,18 +82,20 @@ def register(format_class: type[Format]) -> type[Format]:
         checks.one_of("options", option, OPTIONS)
     for other in FORMATS.values():
         if other.ending == ending and other.name != name:
-            raise ValueError(f"ending must not be taken, got {ending!r}, which is {other.title}")
+            raise ValueError(
+                f"ending must not be taken, got {ending!r}, the ending of {other.title}"
+            )
     return FORMATS.register(name)(format_class)
 
 
 def listed() -> list[Format]:
-    """All formats, in the order in which pages and errors list them."""
+    """All formats, in the order for documentation and errors."""
     formats = [format_class() for format_class in FORMATS.values()]
     return sorted(formats, key=lambda one: (one.place, one.name))
 
 
 def chosen(path: str | pathlib.Path, name: str | None = None) -> Format:
-    """The format of that name or, if None, the one whose ending `path` has.
+    """The format with this name, or by the suffix of `path` if the name is None.
 
     >>> chosen("model.tflite").name
     'litert'
@@ -111,5 +114,5 @@ def chosen(path: str | pathlib.Path, name: str | None = None) -> Format:
 
 
 def _takers(option):
-    """The names of the formats that take an option."""
+    """The names of the formats that accept an option."""
     return [one.name for one in listed() if option in one.options]

@@ -1,7 +1,7 @@
-"""LiteRT (once TensorFlow Lite): the file that phones and microcontrollers run.
+"""Exports to LiteRT (formerly TensorFlow Lite), for phones and microcontrollers.
 
-A plain LSTM becomes one UNIDIRECTIONAL_SEQUENCE_LSTM, which wants the batch size in the file; any
-other cell becomes a loop, which does not.
+A plain LSTM becomes one UNIDIRECTIONAL_SEQUENCE_LSTM, which needs a fixed batch size in the file.
+Any other cell becomes a loop, which does not.
 """
 
 import functools
@@ -19,7 +19,7 @@ from lstm_zoo.exporting.saved_model import refuse_names, write_for
 
 @register
 class LiteRT(Format):
-    """A file of float32, or of int8 where examples are given."""
+    """A float32 file, or an int8 file if calibration data is given."""
 
     name, ending, title, place = "litert", ".tflite", "LiteRT", 3
     options = ("batch_size", "calibration")
@@ -37,7 +37,7 @@ class LiteRT(Format):
         calls = None
         if calibration is not None:
             calls = calls_of(model, whole, examples_of(whole, calibration), batch_size)
-        # The step that makes the operation forget would widen the ranges of int8.
+        # The extra step that resets the operation would widen the int8 ranges.
         target = TARGET._replace(whole=functools.partial(fused, forgets=calls is None))
         with tempfile.TemporaryDirectory() as folder:
             signature = write_for(target, model, folder, batch_size)
@@ -54,7 +54,7 @@ class LiteRT(Format):
 
 
 def _converted(converter, batch_size):
-    """The bytes of the file, or one `ValueError` where the converter ends in pages."""
+    """The bytes of the file; turns the converter's long errors into a short `ValueError`."""
     try:
         return converter.convert()
     except Exception as problem:
@@ -65,8 +65,8 @@ def _converted(converter, batch_size):
     if batch_size is None:
         raise ValueError(
             f"batch_size must be a number for this model, got None: LiteRT's converter can't write "
-            f"the loop of a layer of Keras for an open batch{why}"
+            f"a Keras layer's loop for a variable batch size{why}"
         )
     raise ValueError(
-        f"model can't be written by LiteRT's converter{why}; ONNX (.onnx) and SavedModel hold more"
+        f"LiteRT's converter can't write the model{why}; ONNX (.onnx) and SavedModel support more"
     )

@@ -1,4 +1,4 @@
-"""Examples for int8: LiteRT rounds numbers by the ranges that a model computes from them."""
+"""Calibration data for int8: LiteRT measures the ranges of a model's numbers on it."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ def examples_of(model, calibration):
     """Examples for each input of a model, by its name, in the input's dtype.
 
     Args:
-        calibration: an array for a model of one input; a list in the order of the inputs, or a dict
-            by their names.
+        calibration: an array for a model with one input; otherwise a list in the order of the
+            inputs, or a dict by their names.
     """
     names = [one.name for one in model.inputs]
     if isinstance(calibration, dict):
@@ -27,13 +27,15 @@ def examples_of(model, calibration):
         calibration = dict(zip(names, calibration))
     else:
         raise ValueError(
-            f"calibration must be a list or a dict of an array for each of the model's inputs, "
+            f"calibration must be a list or a dict with an array for each input, "
             f"{', '.join(names)}, got {type(calibration).__name__}"
         )
     examples = {one.name: _checked(one, calibration[one.name], names) for one in model.inputs}
     counts = {name: len(a) for name, a in examples.items()}
     if len(set(counts.values())) > 1:
-        raise ValueError(f"calibration must have as many examples for each input, got {counts}")
+        raise ValueError(
+            f"calibration must have the same number of examples for each input, got {counts}"
+        )
     return examples
 
 
@@ -42,17 +44,17 @@ def _checked(tensor, value, names):
     value = checks.finite(argument, value, len(tensor.shape))
     checks.shape(argument, value.shape, ("batch", *tensor.shape[1:]))
     if "int" in tensor.dtype and np.any(value != np.round(value)):
-        raise ValueError(f"{argument} must be tokens, whole numbers, got dtype {value.dtype}")
+        raise ValueError(f"{argument} must hold integer tokens, got dtype {value.dtype}")
     return value.astype(tensor.dtype)
 
 
 def refuse_int8(model, whole, examples, batch_size):
-    """Raise a `ValueError` for what can't be int8: a loop, or too few examples for one call."""
+    """Raise a `ValueError` if int8 is impossible: for a loop, or with too few examples."""
     for layer in looping_layers(model):
         if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
             raise ValueError(
-                "calibration needs the plain LSTM and a batch_size, or streaming=True, for "
-                f"LiteRT's converter makes no int8 of a loop, got the layer {layer.name!r} and "
+                "calibration needs the plain LSTM and a batch_size, or streaming=True, because "
+                f"LiteRT's converter can't quantise a loop, got the layer {layer.name!r} and "
                 f"batch_size={batch_size}"
             )
     size, first = batch_size or 1, next(iter(examples.values()))
@@ -73,7 +75,7 @@ def calls_of(model, whole, examples, batch_size):
 
 
 def _steps_of(step_model, examples):
-    """The steps of sequences, and the states before each, for a model of one step."""
+    """The steps of sequences, and the states before each step, for a model that takes one step."""
     [sequences] = examples.values()
     step, *states = step_model.inputs
     shapes = [(len(sequences), *state.shape[1:]) for state in states]

@@ -1,7 +1,6 @@
-"""The plain LSTM as LiteRT's fused operation, UNIDIRECTIONAL_SEQUENCE_LSTM.
+"""Converts the plain LSTM to LiteRT's fused operation, UNIDIRECTIONAL_SEQUENCE_LSTM.
 
-Every converter to LiteRT gets it: that of `lz.export`, of Keras's `model.export`, and
-`tf.lite.TFLiteConverter` itself.
+This works for `lz.export`, for Keras's `model.export` and for `tf.lite.TFLiteConverter` itself.
 """
 
 import numpy as np
@@ -10,23 +9,23 @@ from lstm_zoo.backend import tf
 from lstm_zoo.cells.lstm import LSTMCell, has_usual_activations
 from lstm_zoo.recurrence import portable
 
-_FUSED = {  # what LiteRT's converter knows a function by
+_FUSED = {  # the attributes by which LiteRT's converter recognises the function
     "api_implements": "lstm_of_lstm_zoo",
     "api_preferred_device": "CPU",
     "time_major": False,
     "go_backwards": False,
 }
-_ALMOST_ONE = np.float32(1 - 2**-24)  # of 1 the converter would make nothing
-_SHUT = -1e4  # what a gate sees when it shuts whatever the weights are
+_ALMOST_ONE = np.float32(1 - 2**-24)  # the converter would remove a product with 1
+_SHUT = -1e4  # pre-activation that closes a gate for any weights
 
 
 def fused(cell, x, states, lengths, forgets=True):
-    """LiteRT's UNIDIRECTIONAL_SEQUENCE_LSTM: its converter takes it for a function so marked.
+    """A function that LiteRT's converter replaces by UNIDIRECTIONAL_SEQUENCE_LSTM.
 
-    The function's six arguments must be tensors, of a known batch size, and the states zeros. The
-    operation goes past `lengths`, gives no last states (those here are not part of it), and starts
-    where it stopped the last time the file was run. Unless `forgets` is False, an extra step whose
-    extra feature shuts all gates stands before the first, and makes it start from zeros.
+    The function's six arguments must be tensors with a known batch size, and the states zeros. The
+    operation ignores `lengths`, does not return last states (those here are not part of it), and
+    continues from the state in which the previous run of the file ended. Unless `forgets` is False,
+    an extra step before the first resets the state to zeros: its extra feature closes all gates.
     """
     zeros = [tf.get_static_value(state) for state in states]
     if (
@@ -45,12 +44,12 @@ def fused(cell, x, states, lengths, forgets=True):
         shut = np.repeat(np.float32([_SHUT, _SHUT, 0, _SHUT]), cell.units)
         kernel = np.concatenate([kernel, shut[None]])
     weights = map(tf.constant, (kernel, recurrent_kernel, bias))
-    # The converter keeps one tensor for equal constants, and the operation writes to its states:
-    # zeros of its own sign are not those that another layer starts from.
+    # The converter merges equal constants, and the operation overwrites its states. Negative zeros
+    # differ from the zeros that other layers start from.
     states = [tf.constant(np.full(state.shape, -0.0, "float32")) for state in states]
     _, outputs, h, c, _ = _lstm_by_tensors(x, *states, *weights)
-    # In int8 the operation keeps the scale of its own states for what it gives, while the converter
-    # gives that the scale of what it is joined with: a product stands between, of almost 1.
+    # In int8 the operation's output has the scale of its states, but the converter assigns it the
+    # scale of the tensor that it is concatenated with. A product with almost 1 separates the two.
     outputs = outputs[:, 1:] if forgets else outputs * _ALMOST_ONE
     return outputs, [outputs[:, -1], c]
 

@@ -1,7 +1,7 @@
-"""The order of inputs and outputs in a LiteRT file, which its converter does not keep.
+"""Restores the order of inputs and outputs in a LiteRT file, which the converter does not keep.
 
-A file is a FlatBuffer, and its main graph names inputs and outputs by the numbers of their tensors.
-The signature in the file says which tensor has which name.
+The file is a FlatBuffer. Its main graph lists inputs and outputs by tensor number, and its
+signature maps names to tensors.
 
 Source: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata, and the schema at
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
@@ -9,7 +9,7 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/li
 
 import numpy as np
 
-# The places of fields in a table of the schema: 4 and 2 for each field before.
+# The offset of a field in a table of the schema is 4, plus 2 for each field before it.
 _SUBGRAPHS, _SIGNATURES = 8, 18  # of Model
 _INPUTS, _OUTPUTS = 6, 8  # of SubGraph, numbers of tensors
 _INPUTS_BY_NAME, _OUTPUTS_BY_NAME = 4, 6  # of SignatureDef
@@ -17,8 +17,8 @@ _NAME, _TENSOR = 4, 6  # of TensorMap
 
 
 def in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    """A LiteRT file whose inputs and outputs stand in the order of these names."""
-    import flatbuffers.table  # comes with TensorFlow, and is not there without it
+    """A LiteRT file with its inputs and outputs in the order of these names."""
+    import flatbuffers.table  # installed with TensorFlow
 
     Table = flatbuffers.table.Table
     content = bytearray(content)
@@ -31,7 +31,7 @@ def in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
         tensors = {}
         for entry in _tables(signature, by_name):
             name = entry.String(entry.Offset(_NAME) + entry.Pos).decode()
-            offset = entry.Offset(_TENSOR)  # 0 where the number is 0, which is then left out
+            offset = entry.Offset(_TENSOR)  # 0 if the field is missing, which means 0
             number = entry.Get(flatbuffers.number_types.Uint32Flags, entry.Pos + offset)
             tensors[name] = number if offset else 0
         where, count = graph.Vector(graph.Offset(field)), graph.VectorLen(graph.Offset(field))
@@ -41,7 +41,7 @@ def in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
 
 
 def _tables(table, field):
-    """The tables that a field lists."""
+    """The tables listed in a field."""
     offset = table.Offset(field)
     start = table.Vector(offset)
     return [

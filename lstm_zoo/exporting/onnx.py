@@ -1,8 +1,8 @@
-"""ONNX: a graph in which the LSTM, its peepholes and its coupled gates are one LSTM node each.
+"""Exports to ONNX; the plain, peephole and coupled LSTM become one LSTM node each.
 
-`tf2onnx` turns TensorFlow's graph into ONNX's. It knows no operation that stands for a whole
-recurrence, so the layers leave a mark in the graph, an operation of Python that is never run, and
-the mark becomes the node. Any other cell becomes a Loop.
+`tf2onnx` converts TensorFlow's graph to ONNX. TensorFlow has no operation for a whole recurrence,
+so our layers put a mark into the graph (a Python operation that never runs), which the converter
+replaces by an LSTM node. Any other cell becomes a Loop.
 
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html.
 """
@@ -24,13 +24,13 @@ OPSET = 18
 TARGET = Target("onnx")
 _MARK = "lstm_zoo LSTM"
 
-# Converters that are called by others get loops, for they do not know the mark.
+# Other callers of the converter get loops, because they do not know the mark.
 portable.comes_from(TARGET, "keras.src.export.onnx", "tf2onnx.")
 
 
 @register
 class ONNX(Format):
-    """A file for any batch and, where the model has it so, any length."""
+    """A file for any batch size and, if the model allows it, any length."""
 
     name, ending, title, place = "onnx", ".onnx", "ONNX", 2
 
@@ -45,11 +45,11 @@ class ONNX(Format):
 
 
 def _converted(model):
-    """A model as a graph of ONNX, its outputs in order."""
+    """A model as an ONNX graph, with its outputs in order."""
     import tf2onnx
 
     function, specs, names = signature_of(model)
-    # In a graph of ONNX no output may have an input's name.
+    # In an ONNX graph, an output must not have the name of an input.
     taken = {spec.name for spec in specs}
     renamed = {name: f"{name}_output" if name in taken else name for name in names}
 
@@ -64,7 +64,7 @@ def _converted(model):
             opset=OPSET,
             custom_op_handlers={"PyFunc": (_node_for_mark, [])},
         )
-    # A function's dict of results comes out in the order of its names; states would be swapped.
+    # A function's dict of results is returned in alphabetical order, which would swap states.
     outputs = {one.name: one for one in proto.graph.output}
     del proto.graph.output[:]
     proto.graph.output.extend(outputs[renamed[name]] for name in names)
@@ -73,13 +73,13 @@ def _converted(model):
 
 
 def _mark(cell, x, states, lengths):
-    """The outputs and last states of a mark for one LSTM node, or None if ONNX has none for it."""
+    """The outputs and last states of a mark for an LSTM node, or None if ONNX has no such node."""
     known = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
     if type(cell) not in known or not has_usual_activations(cell):
         return None
     if lengths is not None:
-        # The node could take lengths, which some runtimes ignore. A feature that is 1 past the end
-        # keeps the cell state in all of them.
+        # The node could take lengths, but some runtimes ignore them. Instead, an extra feature is
+        # 1 after the end and makes the gates keep the cell state.
         past = 1 - tf.sequence_mask(lengths, tf.shape(x)[1], x.dtype)
         x = tf.concat([x, past[..., None]], axis=-1)
     kernel, recurrent_kernel, bias, *peepholes = _weights(cell, keeps=lengths is not None)
@@ -94,11 +94,11 @@ def _mark(cell, x, states, lengths):
     return tf.transpose(outputs, (1, 0, 2)), last
 
 
-_KEPT = 1e4  # what the gates see that keep the cell state, whatever the weights are
+_KEPT = 1e4  # pre-activation of gates that keep the cell state, for any weights
 
 
 def _weights(cell, keeps):
-    """Those of a cell as ONNX keeps them: gates in the order i, o, f, g, each a row of blocks.
+    """The weights of a cell in ONNX's layout, with gates in the order i, o, f, g.
 
     If `keeps`, a last feature opens the forget gate and closes the input gate.
     """
@@ -122,7 +122,7 @@ def _weights(cell, keeps):
         return np.concatenate([i, o, f, g], axis=-1)
 
     bias = reordered(bias)
-    bias = np.concatenate([bias, np.zeros_like(bias)])  # ONNX has one for each product
+    bias = np.concatenate([bias, np.zeros_like(bias)])  # ONNX has a bias for each product
     weights = [reordered(kernel).T[None], reordered(recurrent_kernel).T[None], bias[None]]
     if len(peepholes):
         weights.append(peepholes[[0, 2, 1]].reshape(1, -1))
@@ -130,20 +130,20 @@ def _weights(cell, keeps):
 
 
 def _node_for_mark(graph, node, name, args):
-    """Put the LSTM node where the mark was."""
+    """Replace a mark by an LSTM node."""
     token = node.get_attr_str("token")
     if not token.startswith(_MARK):
-        raise ValueError(f"the model must not run Python inside its graph, got {node.name}")
+        raise ValueError(f"model must not run Python inside its graph, got {node.name}")
     *_, units, coupled = token.split()
     inputs, outputs = list(node.input), list(node.output)
-    inputs.insert(4, "")  # the place of the lengths
+    inputs.insert(4, "")  # no sequence lengths
     graph.remove_node(node.name)
     attr = {"hidden_size": int(units), "direction": "forward", "input_forget": int(coupled)}
     graph.make_node("LSTM", inputs, outputs=outputs, name=node.name, attr=attr)
 
 
 def _name_axes(graph):
-    """Name the axes that may be of any size: axes of one name must be of one size in each call."""
+    """Name the axes of variable size; axes with the same name must have equal size in a call."""
     found = []
     for value in (*graph.input, *graph.output):
         first, *others = value.type.tensor_type.shape.dim

@@ -1,7 +1,7 @@
-"""A model of any precision as one of float32, which is what the formats' runtimes compute in.
+"""Converts a model of any precision to float32, in which the runtimes of the formats compute.
 
-ONNX Runtime and LiteRT lack most operations of bfloat16 and many of float16 and float64. A number
-of half precision is the same in float32, so a file loses nothing: it leaves out the roundings
+ONNX Runtime and LiteRT lack most bfloat16 operations, and many for float16 and float64. Float32
+represents half-precision numbers exactly, so a file loses nothing; it only skips the rounding
 between layers.
 """
 
@@ -14,12 +14,12 @@ _OTHERS = ("float16", "bfloat16", "float64")
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The same layers with the same weights in float32; `model` itself if it is so already.
+    """The same layers with the same weights in float32; `model` itself if it is already float32.
 
     Raises:
-        ValueError: if a layer can't be made again from its configuration.
+        ValueError: if a layer can't be rebuilt from its configuration.
     """
-    if not getattr(model, "inputs", None):  # refused by name where it is written
+    if not getattr(model, "inputs", None):  # refused by name when it is written
         return model
     if all(_is_float32(layer) for layer in every_layer(model)) and not any(
         one.dtype in _OTHERS for one in model.inputs
@@ -30,10 +30,10 @@ def in_float32(model: keras.Model) -> keras.Model:
         with keras.saving.CustomObjectScope(own):
             again = type(model).from_config(_changed(model.get_config()))
         again.set_weights([np.asarray(w, "float32") if _is_other(w) else w for w in _values(model)])
-    except Exception as problem:  # of the user's own layers, any
+    except Exception as problem:  # custom layers may raise anything
         why = " ".join(str(problem).split())[:200]
         raise ValueError(
-            "model must be of float32 for this format, and can't be made again in float32: "
+            "model must be float32 for this format, and can't be converted to float32: "
             f"{why}. Export it with format='saved_model', or build it under "
             "keras.config.set_dtype_policy('float32') and copy the weights with set_weights"
         ) from problem
@@ -53,7 +53,7 @@ def _is_float32(layer):
 
 
 def _changed(config, key=None):
-    """A configuration with float32 for every other precision in it."""
+    """A configuration with every other precision replaced by float32."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return _changed(config["config"]["name"], "dtype")

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: a folder that TensorFlow, TensorFlow Serving and TFX load."""
+"""Exports to SavedModel, a folder that TensorFlow, TensorFlow Serving and TFX load."""
 
 import re
 
@@ -12,7 +12,7 @@ from lstm_zoo.recurrence.portable import SAVED_MODEL, written_as
 
 @register
 class SavedModel(Format):
-    """A folder, in the model's own precision."""
+    """A folder with the model in its own precision."""
 
     name, ending, title, place = "saved_model", "", "SavedModel", 1
     keeps_precision = True
@@ -20,31 +20,31 @@ class SavedModel(Format):
     def refuse(self, model, path, whole):
         if path.exists() and not (path / "saved_model.pb").is_file():
             raise ValueError(
-                f"path must be a new folder or that of a SavedModel, got {str(path)!r}"
+                f"path must be a new folder or an existing SavedModel, got {str(path)!r}"
             )
         refuse_names(model)
 
     def write(self, model, path, whole):
-        """Write a model into the folder `path`, which replaces a SavedModel that was there."""
+        """Write a model into the folder `path`, replacing an existing SavedModel."""
         with files.replacing(path, folder=True) as temporary:
             write_for(SAVED_MODEL, model, temporary)
 
 
 def refuse_names(model):
-    """Raise a `ValueError` for an input whose name a SavedModel can't hold."""
+    """Raise a `ValueError` for an input name that SavedModel does not support."""
     for one in model.inputs:
         if not re.fullmatch(r"[\w.-]+", one.name):
             raise ValueError(
-                "the names of the model's inputs must be made of letters, digits, '_', '.' and "
-                f"'-' for TensorFlow, got {one.name!r}: name it in keras.Input, or write ONNX"
+                "the names of the model's inputs must consist of letters, digits, '_', '.' and "
+                f"'-' for TensorFlow, got {one.name!r}; rename it in keras.Input, or export to ONNX"
             )
 
 
 def write_for(target, model, folder, batch_size=None):
-    """Write a SavedModel that a converter to another format reads, or that is an end in itself.
+    """Write a SavedModel, either as the final file or for a converter to another format.
 
     Returns:
-        The signature of what is in it.
+        The signature of the SavedModel.
     """
     signature = signature_of(model, batch_size)
     archive = keras.export.ExportArchive()

@@ -1,4 +1,4 @@
-"""A model as a function of named tensors: what every format is made from."""
+"""A model as a function of named tensors, which all formats export."""
 
 import itertools
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from lstm_zoo.layers.one_step import state_names
 
 
 class Signature(NamedTuple):
-    """What a file computes.
+    """The function that a file computes.
 
-    `function` takes the tensors that `specs` describe and returns a dict from each of `outputs`,
-    the names in the order of the model's outputs, to a tensor: the answers of `model.predict`.
+    `function` takes tensors described by `specs` and returns a dict from the names in `outputs`,
+    which follow the order of the model's outputs, to the tensors that `model.predict` computes.
     """
 
     function: Callable
@@ -23,22 +23,22 @@ class Signature(NamedTuple):
 
 
 def signature_of(model, batch_size=None) -> Signature:
-    """The signature of a model that is run for inference.
+    """The signature of a model for inference.
 
     Args:
-        model: a `keras.Model` made of `keras.Input`, a `keras.Sequential` that is built included.
-        batch_size: the size of a batch in the file; None leaves it open.
+        model: a functional `keras.Model` or a built `keras.Sequential`.
+        batch_size: the fixed batch size in the file; None allows any.
 
     Raises:
         ValueError: if `model` is not such a model, or if it carries states from call to call.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise ValueError(
-            "model must be a keras.Model made of keras.Input, as the builders make it, or a "
+            "model must be a keras.Model built from keras.Input, such as a builder's model, or a "
             f"keras.Sequential that starts with one, got {type(model).__name__}"
         )
     _refuse_states_between_calls(model)
-    # A Sequential that was built by a call has the size of that batch, and takes any.
+    # A Sequential that was built by a call has that batch size in its shape, but takes any.
     sequential = isinstance(model, keras.Sequential)
     inputs = model.inputs[0] if sequential else model.input
     specs = [
@@ -49,7 +49,7 @@ def signature_of(model, batch_size=None) -> Signature:
     order, names = _named_outputs(model)
 
     def function(*tensors):
-        # The step of `predict`, for a model may decode there what it computes.
+        # Use the step of `predict`, because a model may decode its outputs there.
         answers = model.predict_step((keras.tree.pack_sequence_as(inputs, tensors),))
         answers = keras.tree.flatten(answers)
         return {name: tf.identity(answers[k]) for k, name in zip(order, names)}
@@ -58,9 +58,9 @@ def signature_of(model, batch_size=None) -> Signature:
 
 
 def looping_layers(model) -> list:
-    """The layers of a model that loop over time, those in wrappers and nested models too.
+    """The layers of a model that loop over time, including those in wrappers and nested models.
 
-    Layers that take one step hold a recurrent layer as well, and don't loop: they are left out.
+    Layers that take one step contain a recurrent layer too, but don't loop; they are excluded.
     """
     return [found for layer in model.layers for found in _loops_in(layer)]
 
@@ -80,25 +80,25 @@ def _refuse_states_between_calls(model):
         if layer.stateful:
             raise ValueError(
                 f"model must not carry states from call to call, but layer {layer.name!r} is "
-                "stateful. Pass streaming=True for a file that takes the states and gives them "
-                "back, or build the model with stateful=False and copy the weights with "
-                "set_weights for a file that starts each call from zeros"
+                "stateful. Pass streaming=True for a file that takes and returns the states, or "
+                "build the model with stateful=False and copy the weights with set_weights for a "
+                "file that starts each call from zeros"
             )
 
 
 def _named_outputs(model):
-    """The places of a model's outputs in the order that the model gives them, and their names.
+    """The positions of a model's outputs in the model's own order, and their names.
 
-    The outputs of a dict are named by its keys, all others by the layer that they come from. Where
-    that is one layer for several outputs, a state is named by what it is, any other output by its
-    number, and a second call of the layer by `_2`.
+    Outputs in a dict are named by its keys, all others by the layer that computes them. If one
+    layer has several outputs, states get their own names, other outputs their number, and outputs
+    of a second call the suffix `_2`.
     """
     structure = model.outputs if isinstance(model, keras.Sequential) else model.output
     found = keras.tree.flatten_with_path(structure)
     order = list(range(len(found)))
-    if isinstance(structure, dict):  # keras.tree goes through a dict by its sorted keys
+    if isinstance(structure, dict):  # keras.tree sorts the keys of a dict
         order.sort(key=lambda k: list(structure).index(found[k][0][0]))
-    # Keras has no public way from an output to the layer that it comes from.
+    # Keras has no public way to find the layer of an output.
     sources = [tensor._keras_history for _, tensor in found]
     layers = [source.operation.name for source in sources]
     names: list[str] = []
@@ -116,7 +116,7 @@ def _named_outputs(model):
 
 
 def _part_of_layer(layer, number):
-    """What to add to the name of a layer for the output of that number."""
+    """The suffix of a layer's name for its output with this number."""
     if number == 0:
         return ""
     states = []

@@ -31,7 +31,7 @@ class JacobianNorms:
         spectral_radius: the largest absolute eigenvalue of this Jacobian. It decides whether
             gradients vanish (below 1) or explode (above 1) only if the Jacobian is equal at every
             step. Products of different Jacobians can do either: [[0, 2], [0, 0]] and
-            [[0, 0], [2, 0]] each have spectral radius 0, but ten pairs of them have norm 4^10.
+            [[0, 0], [2, 0]] have radius 0 each, but ten pairs of them have norm 4^10.
     """
 
     hidden: np.ndarray

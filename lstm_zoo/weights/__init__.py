@@ -1,4 +1,4 @@
-"""Weights in and out: PyTorch's modules, ONNX's nodes, Keras 2's .h5, TensorFlow 1's kernels."""
+"""Imports and exports weights: PyTorch modules, ONNX nodes, Keras 2 files, TensorFlow 1 kernels."""
 
 from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.weights.keras2 import from_keras2

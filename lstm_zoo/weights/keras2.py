@@ -1,4 +1,4 @@
-"""Keras 2's files: whole models and weights alone, with LSTM or CuDNNLSTM layers in them."""
+"""Reads weights from Keras 2 files of whole models or of weights only."""
 
 import pathlib
 
@@ -9,30 +9,30 @@ from lstm_zoo import checks
 from lstm_zoo.weights.keras2_files import opened
 from lstm_zoo.weights.keras2_layers import Described, differences, of_file, of_model
 
-_TOLD = 5  # differences in one error
+_TOLD = 5  # number of differences to list in an error
 
 
 def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
-    """Set the weights of a model to those that Keras 2 wrote with `save` or `save_weights`.
+    """Load weights that Keras 2 wrote with `save` or `save_weights` into a model.
 
-    The file's layers and the model's go together in their order, those without weights left out.
-    A file of `save` also says what its layers compute. A model whose layers compute something else
-    is refused: another activation, direction, merge mode, padding, epsilon and so on. A file of
-    `save_weights` says nothing of the kind: build the model with the same arguments, and with
-    `trainable` as it was when the file was written, for Keras 2 stores frozen layers inside a layer
-    last. Code of `Lambda` layers and what feeds what are not looked at.
+    The layers with weights are matched in their order. A file from `save` also describes its
+    layers, and a model whose layers compute something else is refused: another activation,
+    direction, merge mode, padding, epsilon and so on. A file from `save_weights` has no such
+    description, so build the model with the same arguments. Also set `trainable` as it was when the
+    file was written, because Keras 2 stores frozen layers inside a layer last. The code of `Lambda`
+    layers and the connections between layers are not checked.
 
-    An LSTM of Keras 2.3 or before has `recurrent_activation="hard_sigmoid"`, and Keras 3 gave that
-    name to another function; `lz.cells.keras2_hard_sigmoid` is the one of Keras 2.
+    LSTMs of Keras 2.3 or before use `recurrent_activation="hard_sigmoid"`. In Keras 3 this name
+    means another function; pass `lz.cells.keras2_hard_sigmoid` instead.
 
     Args:
-        model: a built model of the same layers; `lz.LSTM` for `LSTM` and for `CuDNNLSTM`, whose
-            matrices are laid out otherwise.
+        model: a built model with the same layers; use `lz.LSTM` for `LSTM` and for `CuDNNLSTM`,
+            whose weights are converted.
         path: the .h5, .weights.h5 or .keras file.
 
     Raises:
-        ValueError: if the file is none of Keras 2's, its layers do not fit, or the model's compute
-            something else. Then no weight has changed.
+        ValueError: if Keras 2 did not write the file, if its layers do not fit, or if the model's
+            layers compute something else. The model's weights then stay unchanged.
 
     Example:
         >>> import lstm_zoo as lz
@@ -60,13 +60,13 @@ def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
             fitted = [fit for pair in pairs for fit in _by_places(file, *pair, "layers")]
         else:
             fitted = [fit for pair in pairs for fit in _by_order(file, *pair)]
-    for weights, arrays in fitted:  # all fit: nothing is half set
+    for weights, arrays in fitted:  # only after all arrays have been checked
         for weight, array in zip(weights, arrays):
             weight.assign(array)
 
 
 def _layers_of(file, ours):
-    """The file's layers that have weights; without a configuration, as the model's own are."""
+    """The file's layers with weights; without a configuration, described like the model's."""
     if file.config is not None:
         layers = of_file(file.config).weighted()
         if file.names is None:
@@ -87,7 +87,7 @@ def _unknown(name):
 
 
 def _by_places(file, saved, ours, around):
-    """The variables of a layer and of those inside it, each layer's with its arrays."""
+    """The variables of a layer and of the layers inside it, each with its arrays."""
     place = f"{around}/{saved.slot}"
     if not ours.is_group:
         return [(ours.layer.weights, _checked(ours, place, file.by_place(place)))]
@@ -99,14 +99,17 @@ def _by_places(file, saved, ours, around):
 
 
 def _by_order(file, saved, ours):
-    """The same of a layer whose weights stand in one list: first those that were trained."""
+    """The same for a layer whose weights are stored in one list, trainable weights first."""
     arrays = file.by_name(saved.name)
     first, last = _in_order(saved, ours)
     order = [*first, *last]
     if len(arrays) != len(order):
         wanted = [tuple(weight.shape) for weight in order]
         got = [a.shape for a in arrays]
-        raise ValueError(f"{ours.name} must have weights of {wanted}, {saved.name!r} has {got}")
+        raise ValueError(
+            f"{ours.name} must have weights of shapes {got}, as {saved.name!r} in the file, got "
+            f"{wanted}"
+        )
     found = {id(weight): array for weight, array in zip(order, arrays)}
     return [
         (leaf.layer.weights, _checked(leaf, saved.name, [found[id(w)] for w in leaf.layer.weights]))
@@ -121,7 +124,7 @@ def _leaves(ours):
 
 
 def _in_order(saved, ours):
-    """The variables of a layer of the model that Keras 2 stores first, and those that follow."""
+    """The variables of a layer that Keras 2 stores first, and those that follow."""
     if ours.is_group:
         pairs = [_in_order(*pair) for pair in zip(saved.weighted(), ours.weighted(), strict=True)]
         first, last = ([w for pair in pairs for w in pair[k]] for k in (0, 1))
@@ -143,12 +146,14 @@ def _checked(ours, name, arrays):
     arrays = _from_cudnn(arrays)
     wanted, got = [tuple(w.shape) for w in ours.layer.weights], [a.shape for a in arrays]
     if got != wanted:
-        raise ValueError(f"{ours.name} must have weights of {wanted}, {name!r} has {got}")
+        raise ValueError(
+            f"{ours.name} must have weights of shapes {got}, as {name!r} in the file, got {wanted}"
+        )
     return arrays
 
 
 def _from_cudnn(arrays):
-    """Weights of a CuDNNLSTM or CuDNNGRU as those of an LSTM or GRU; all others as they are."""
+    """Convert weights of a CuDNNLSTM or CuDNNGRU to those of an LSTM or GRU; keep all others."""
     if len(arrays) != 3 or arrays[2].ndim != 1 or arrays[2].size != 2 * arrays[1].shape[-1]:
         return arrays
     kernel, recurrent_kernel, bias = arrays

@@ -1,4 +1,4 @@
-"""What is in a file of Keras 2: `.h5` of either layout, `.weights.h5` and `.keras`. Only read."""
+"""Reads Keras 2 files: `.h5` in both layouts, `.weights.h5` and `.keras`."""
 
 import contextlib
 import io
@@ -7,16 +7,16 @@ import zipfile
 
 from lstm_zoo import checks
 
-_CONFIG = 2**26  # bytes of a configuration, at most
-_BYTES = 64  # of a file of weights for each number of the model: two moments of an optimizer fit
+_CONFIG = 2**26  # largest size of a configuration in bytes
+_BYTES = 64  # largest file size per number of the model, with room for an optimizer's two moments
 
 
 class File:
-    """An open file: `config` is the model's, or None; weights come by a layer's name or its place.
+    """An open file, with weights by the name of a layer or by its position.
 
     Attributes:
-        config: the configuration of the model, where the file has one.
-        names: the layers that have weights, in their order, or None where the file goes by places.
+        config: the configuration of the model, or None if the file has none.
+        names: the layers with weights, in order, or None if the file stores them by position.
     """
 
     def __init__(self, file, config, most):
@@ -28,25 +28,23 @@ class File:
             self.names = [name for name in layers if len(root[name].attrs["weight_names"])]
 
     def by_name(self, layer):
-        """The weights of a layer, those of the layers inside it too, in the order of Keras 2."""
+        """The weights of a layer and of the layers inside it, in the order of Keras 2."""
         names = map(_text, self._root[layer].attrs["weight_names"])
         return [self._numbers(self._root[layer][name]) for name in names]
 
     def by_place(self, place):
-        """The weights of one layer alone."""
+        """The weights of one layer, without the layers inside it."""
         group = self._file.get(f"{place}/cell/vars") or self._file.get(f"{place}/vars") or {}
         return [self._numbers(group[str(k)]) for k in range(len(group))]
 
     def _numbers(self, dataset):
-        """Those of a dataset that holds them itself, as many as the model has at most."""
+        """Read a dataset; refuses links to other files and more numbers than the model has."""
         if (
             dataset.external
             or dataset.is_virtual
             or dataset.file.filename != self._file.file.filename
         ):
-            raise ValueError(
-                f"{dataset.name} must hold its numbers itself, got a link to another file"
-            )
+            raise ValueError(f"{dataset.name} must contain its numbers, got a link to another file")
         if dataset.size > self._most:
             raise ValueError(f"{dataset.name} must fit the model, got shape {dataset.shape}")
         return dataset[()]
@@ -54,7 +52,7 @@ class File:
 
 @contextlib.contextmanager
 def opened(path, most):
-    """A `File` for a model of `most` numbers; a ValueError whatever is wrong with it."""
+    """A `File` for a model with `most` numbers; raises a `ValueError` for any bad file."""
     import h5py
 
     path, config = checks.path("path", path), None
@@ -88,7 +86,7 @@ def _unpacked(path, most, wrong):
         version = str(json.loads(archive.read("metadata.json")).get("keras_version"))
         if not version.startswith("2."):
             raise ValueError(
-                f"path must be a file that Keras 2 wrote, got {str(path)!r} of Keras {version}; "
+                f"path must be a file that Keras 2 wrote, got {str(path)!r} from Keras {version}; "
                 "lz.load reads it"
             )
         return json.loads(archive.read("config.json")), io.BytesIO(archive.read("model.weights.h5"))
@@ -96,7 +94,7 @@ def _unpacked(path, most, wrong):
 
 @contextlib.contextmanager
 def _whole(path):
-    """A damaged file may end in any error of h5py."""
+    """Turn the many errors that h5py raises for a damaged file into a `ValueError`."""
     try:
         yield
     except ValueError:

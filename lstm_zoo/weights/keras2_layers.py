@@ -1,7 +1,8 @@
-"""Keras 2's layers beside those of a model: whether both compute the same.
+"""Compares layers of a Keras 2 file with those of a model: do both compute the same?
 
-A file says of each layer its class and arguments. Those that change answers are compared; those of
-training alone (initializers, regularizers, dropout) are not, nor is what feeds what.
+A file stores the class and arguments of each layer. Arguments that change outputs are compared.
+Arguments for training only (initializers, regularizers, dropout) and the connections between layers
+are not.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ WITHOUT_WEIGHTS = re.compile(
     r"|Reshape|Permute|RepeatVector|Rescaling|Concatenate|Add|Subtract|Multiply|Average|Maximum"
     r"|Minimum|Dot|.*Pooling\dD|ZeroPadding\dD|Cropping\dD|UpSampling\dD"
 )
-# Arguments that change no answer, or that shapes tell already.
+# Arguments that do not change outputs, or that the shapes of weights determine.
 _OF_TRAINING = re.compile(
     r".*_(initializer|regularizer|constraint)|name|trainable|dtype|seed|rate|dropout"
     r"|recurrent_dropout|noise_shape|implementation|unroll|unit_forget_bias|momentum|renorm.*|fused"
@@ -30,16 +31,16 @@ _OF_TRAINING = re.compile(
     r"|time_major|dynamic|quantization_config|lora_.*|use_cudnn|input_shape|optional"
 )
 _CUDNN = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True}
-_RENAMED = {"alpha": "negative_slope"}  # of LeakyReLU
+_RENAMED = {"alpha": "negative_slope"}  # in LeakyReLU
 _ACTIVATIONS = {None: "linear", "swish": "silu", "hard_sigmoid": "keras2_hard_sigmoid"}
-_PER_STEP = ("Dense", "Activation")  # for which TimeDistributed changes nothing
+_PER_STEP = ("Dense", "Activation")  # TimeDistributed does not change these
 
 
 @dataclasses.dataclass(eq=False)
 class Described:
     """A layer of a file or of a model, and the layers inside it.
 
-    `slot` is its place inside the layer around it in a `.keras` file, `layer` is that of a model.
+    `slot` is its position in the enclosing layer of a `.keras` file; `layer` is the model's layer.
     """
 
     class_name: str
@@ -55,13 +56,13 @@ class Described:
         return self.class_name in ("Model", "Bidirectional", "StackedRNNCells", "TimeDistributed")
 
     def weighted(self):
-        """The layers inside that have weights."""
+        """The layers inside with weights."""
         if self.layer is None:
             return [one for one in self.inside if not WITHOUT_WEIGHTS.fullmatch(one.class_name)]
         return [one for one in self.inside if one.layer.weights]
 
     def unweighted(self):
-        """The layers inside that change answers without weights, of Keras's classes."""
+        """The Keras layers inside that have no weights but change outputs."""
         found = [one for one in self.inside if one not in self.weighted()]
         return [
             one
@@ -73,9 +74,9 @@ class Described:
 
 
 def of_file(config: dict) -> Described:
-    """A layer as the configuration in a file describes it."""
+    """A layer described by the configuration in a file."""
     class_name, given = str(config["class_name"]), config.get("config") or {}
-    # A Sequential of early versions is a list of layers.
+    # In early versions a Sequential is a list of layers.
     settings: dict[str, Any] = {"layers": given} if isinstance(given, list) else dict(given)
     name = str(settings.get("name", config.get("name", class_name)))
     slot, cudnn = _snake(class_name), class_name.startswith("CuDNN")
@@ -110,7 +111,7 @@ def of_file(config: dict) -> Described:
 
 
 def of_model(layer: keras.layers.Layer, trainable: bool = True) -> Described:
-    """A layer of a model in the same words."""
+    """A layer of a model, described in the same form."""
     class_name, settings = _class_name_of(layer), dict(layer.get_config())
     trainable = trainable and layer.trainable
     slot, layers = _snake(type(layer).__name__), []
@@ -135,7 +136,7 @@ _PLACES = {"Bidirectional": ("forward_layer", "backward_layer"), "TimeDistribute
 
 
 def _settled(one):
-    """Settings in one form, slots counted, and steps that need no TimeDistributed without it."""
+    """Normalise settings, number the slots, and drop unneeded TimeDistributed wrappers."""
     if one.class_name == "TimeDistributed" and one.inside[0].class_name in _PER_STEP:
         [inside] = one.inside
         layer = one.layer and one.layer.layer
@@ -156,7 +157,7 @@ def _settled(one):
 
 
 def _class_name_of(layer):
-    """The name of the class of Keras from which a layer or a cell is made, or of its own."""
+    """The name of the Keras class that a layer or cell derives from, or of its own class."""
     for one in type(layer).__mro__:
         if one.__module__.startswith(("keras.", "lstm_zoo.")):
             return one.__name__
@@ -164,7 +165,7 @@ def _class_name_of(layer):
 
 
 def _plain(key, value, of_file):
-    """A setting so that equal ones compare equal."""
+    """A setting in a form in which equal settings compare equal."""
     if isinstance(value, dict) and "class_name" in value:
         inner = value.get("config")
         value = inner if isinstance(inner, str) else value["class_name"]
@@ -184,7 +185,7 @@ def _snake(name):
 
 
 def differences(saved: Described, ours: Described) -> list[str]:
-    """What a layer of a model computes otherwise than that of the file, a sentence each."""
+    """The differences between a layer of a model and one of the file, as sentences."""
     if saved.class_name != ours.class_name and hasattr(keras.layers, saved.class_name):
         return [
             f"{ours.name} must be a {saved.class_name}, as {saved.name!r} in the file, "
@@ -193,7 +194,7 @@ def differences(saved: Described, ours: Described) -> list[str]:
     found = []
     if saved.settings.get("time_major"):
         found.append(
-            f"{saved.name!r} in the file has time_major=True, which Keras 3 does not know; in "
+            f"{saved.name!r} in the file has time_major=True, which Keras 3 does not support; in "
             "Keras 2, save a model with time_major=False and the same weights"
         )
     for key, value in saved.settings.items():
@@ -228,7 +229,7 @@ def _differences_inside(saved, ours):
 
 
 def _fold_activations(group):
-    """An Activation layer right after a layer without one is that layer's activation."""
+    """Merge an Activation layer into the preceding layer, if that has no activation."""
     for before, after in zip(group.inside, group.inside[1:]):
         if after.class_name == "Activation" and before.settings.get("activation") == "linear":
             before.settings["activation"] = after.settings["activation"]
@@ -236,16 +237,16 @@ def _fold_activations(group):
 
 
 def _same(one, other):
-    """Whether two settings are equal; files hold some numbers in float32."""
+    """Whether two settings are equal; files store some numbers as float32."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6)
     return one == other
 
 
 def _same_axis(layer, *axes):
-    """Whether two numbers mean the same axis of a layer's input, as -1 and the last do."""
+    """Whether two numbers mean the same axis of a layer's input, such as -1 and the last."""
     try:
         rank = len(layer.input.shape)
-    except (AttributeError, ValueError):  # inside another layer; shapes of weights are told apart
+    except (AttributeError, ValueError):  # inside another layer; shapes of weights are compared too
         return True
     return all(isinstance(axis, int) for axis in axes) and len({a % rank for a in axes}) == 1

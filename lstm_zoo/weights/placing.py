@@ -1,4 +1,4 @@
-"""Weights put into a layer, after a look at their shapes."""
+"""Sets the weights of layers after checking their shapes."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ PLAIN = (LSTMCell, keras.layers.LSTMCell)
 
 
 def units_of(layer):
-    """The units of a plain LSTM layer, ours or Keras's; a ValueError if it is another layer."""
+    """The units of a plain LSTM layer of LSTM Zoo or Keras; refuses other layers."""
     cell = getattr(layer, "cell", None)
     if type(cell) not in PLAIN:
         raise ValueError(
@@ -21,9 +21,9 @@ def units_of(layer):
 
 
 def activations(layer, of, **wanted):
-    """Refuse a layer whose activations are not those of the cell that the weights come from.
+    """Refuse a layer whose activations differ from the cell that the weights come from.
 
-    Each of `wanted` is an argument of the layer with the names that it may have.
+    Each keyword in `wanted` is an argument of the layer with a list of allowed names.
     """
     for argument, names in wanted.items():
         got = getattr(layer.cell, argument)
@@ -35,9 +35,9 @@ def activations(layer, of, **wanted):
 
 
 def fitted(layer, kernel, recurrent_kernel, bias, more=(), gates=4):
-    """The weights of a layer's cell in Keras's order, for `set_all`; a missing bias is zeros.
+    """The weights of a layer's cell in Keras's order, for `set_all`; a missing bias becomes zeros.
 
-    The layer is built if it is not. `more` are the cell's weights after the bias.
+    Builds the layer if necessary. `more` are the cell's weights after the bias.
     """
     for name, weight in (("kernel", kernel), ("recurrent kernel", recurrent_kernel)):
         checks.finite(name, weight, 2)
@@ -51,7 +51,10 @@ def fitted(layer, kernel, recurrent_kernel, bias, more=(), gates=4):
     if cell.use_bias:
         weights.append(np.zeros(cell.bias.shape, "float32") if bias is None else bias)
     elif bias is not None and np.any(bias):
-        raise ValueError(f"{layer.name} has no bias, and the weights have one; pass use_bias=True")
+        raise ValueError(
+            f"{layer.name} must have a bias, because the weights have one; build it with "
+            "use_bias=True"
+        )
     weights += more
     for weight, value in zip(cell.weights, weights, strict=True):
         checks.shape(f"{layer.name}'s {weight.name}", value.shape, tuple(weight.shape))
@@ -60,7 +63,7 @@ def fitted(layer, kernel, recurrent_kernel, bias, more=(), gates=4):
 
 
 def set_all(weights):
-    """Set the weights of several layers, `(layer, weights)` each, once all of them fit."""
+    """Set the weights of several `(layer, weights)` pairs, after all have been checked."""
     for layer, values in weights:
         layer.cell.set_weights(values)
 

@@ -1,7 +1,8 @@
-"""TensorFlow 1's cells: `BasicLSTMCell`, `LSTMCell`, `LSTMBlockCell`.
+"""Imports weights of TensorFlow 1's cells `BasicLSTMCell`, `LSTMCell` and `LSTMBlockCell`.
 
-One kernel holds the input's rows and then the hidden state's, its gates in the order i, g, f, o;
-the forget gate's bias is a number that is added at each step, and not in the file.
+One kernel holds the rows of the input, then those of the hidden state, with gates in the order i,
+g, f, o. The forget bias is a constant that the cell adds at each step; the file does not contain
+it.
 """
 
 import keras
@@ -21,22 +22,22 @@ def from_tensorflow1(
     forget_bias: float = 1.0,
     peepholes: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike] | None = None,
 ) -> None:
-    """Set the weights of an LSTM layer to those of a cell of TensorFlow 1.
+    """Set the weights of an LSTM layer to those of a TensorFlow 1 cell.
 
-    `tf.train.load_checkpoint(path).get_tensor("rnn/basic_lstm_cell/kernel")` reads one from a
-    checkpoint, `tf.train.list_variables(path)` says what it holds.
+    `tf.train.load_checkpoint(path).get_tensor("rnn/basic_lstm_cell/kernel")` reads a weight from a
+    checkpoint; `tf.train.list_variables(path)` lists its contents.
 
     Args:
-        layer: an `LSTM`; a `PeepholeLSTM` if there are peepholes.
+        layer: an `LSTM`, or a `PeepholeLSTM` for weights with peepholes.
         kernel: `(features + units, 4 * units)`.
         bias: `(4 * units,)`.
-        forget_bias: the cell's argument of that name; 1.0 is the default of all three. A
-            `CudnnCompatibleLSTMCell` adds 0.0.
-        peepholes: `w_i_diag`, `w_f_diag`, `w_o_diag`, each `(units,)`, of a cell with
+        forget_bias: the value of the cell's argument `forget_bias`; all three cells have the
+            default 1.0. A `CudnnCompatibleLSTMCell` has 0.0.
+        peepholes: `w_i_diag`, `w_f_diag`, `w_o_diag`, each `(units,)`, from a cell with
             `use_peepholes=True`.
 
     Raises:
-        ValueError: if a shape does not fit the layer, or the layer's gates are no sigmoids.
+        ValueError: if a shape does not fit the layer, or if the layer's gates are not sigmoids.
 
     Example:
         >>> import lstm_zoo as lz

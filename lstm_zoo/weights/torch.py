@@ -1,8 +1,9 @@
-"""PyTorch's `nn.LSTM`, `nn.GRU`, `nn.RNN` and their cells, by way of a safetensors file.
+"""Imports and exports weights of PyTorch's `nn.LSTM`, `nn.GRU`, `nn.RNN` and their cells.
 
-PyTorch itself is not needed. Its matrices are transposed and it has a bias for each product. The
-LSTM's gates stand in the order i, f, g, o as Keras's do; the GRU's in the order r, z, n, which is
-z, r, n in Keras. A `.pt` file is a pickle, which can run any code when it is read, so none is.
+Weights pass through a safetensors file, so PyTorch itself is not needed. PyTorch's matrices are
+transposed, and each product has its own bias. The LSTM's gates are in Keras's order i, f, g, o. The
+GRU's gates are in the order r, z, n; Keras has z, r, n. A `.pt` file is a pickle, which could run
+any code when read, so it is refused.
 """
 
 import pathlib
@@ -24,16 +25,16 @@ _HOW = (
 
 
 class _Module(NamedTuple):
-    """A module of PyTorch, and where in Keras's order each of its gates is."""
+    """A PyTorch module, and the position of each of its gates in Keras's order."""
 
     name: str
     order: tuple[int, ...]
     projects: bool = False
 
     def reordered(self, a):
-        """Gates from PyTorch's order into Keras's, or back; each order is its own reverse.
+        """Reorder gates from PyTorch's order to Keras's, or back; both directions are the same.
 
-        An array that can't be cut into gates stays as it is: its shape says later that it is wrong.
+        An array that can't be split into gates stays unchanged; a later check refuses its shape.
         """
         if len(a) % len(self.order):
             return a
@@ -50,18 +51,18 @@ def from_torch(
 
     Args:
         layers: an `LSTM` for `nn.LSTM` and `nn.LSTMCell`, `keras.layers.GRU` for `nn.GRU` and
-            `nn.GRUCell`, `keras.layers.SimpleRNN` for `nn.RNN` and `nn.RNNCell`,
+            `nn.GRUCell`, `keras.layers.SimpleRNN` for `nn.RNN` and `nn.RNNCell`, or
             `layer_for("projected", hidden_size, projection=proj_size)` for an `nn.LSTM` with
-            `proj_size`; a `Bidirectional` of one where the module is bidirectional; a list of them
+            `proj_size`. Wrap it in `Bidirectional` if the module is bidirectional, and pass a list
             for `num_layers` above 1. Layers that are not built yet are built.
-        path: a safetensors file of the module's `state_dict()`, or of a model's that holds it.
-        prefix: what stands before `weight_ih_l0` (of a cell: `weight_ih`) in the file, such as
-            "encoder.lstm.", or "module.lstm." of a model in `DataParallel`.
+        path: a safetensors file with the `state_dict()` of the module or of a model around it.
+        prefix: the text before `weight_ih_l0` (`weight_ih` for a cell) in the file, such as
+            "encoder.lstm.", or "module.lstm." for a model in `DataParallel`.
 
     Raises:
-        ValueError: if the file is no safetensors file, lacks a tensor, holds more layers or
-            directions than `layers`, a shape differs, or a layer computes something else than the
-            module. Then no layer has changed.
+        ValueError: if the file is not a safetensors file or lacks a tensor, if it has more layers
+            or directions than `layers`, if a shape differs, or if a layer computes something else
+            than the module. All layers then stay unchanged.
 
     Example:
         >>> import lstm_zoo as lz
@@ -76,7 +77,7 @@ def from_torch(
     of_cell = f"{prefix}weight_ih" in tensors
     if of_cell and (len(layers) > 1 or len(modules) > 1):
         raise ValueError(
-            f"layers must be one layer of one direction for a cell of PyTorch ({prefix}weight_ih), "
+            f"layers must be one unidirectional layer for a PyTorch cell ({prefix}weight_ih), "
             f"got {len(modules)}; call from_torch once for each cell, with its prefix"
         )
     one_way = [part for number, layer in enumerate(layers) for part in _directions(layer, number)]
@@ -93,17 +94,17 @@ def to_torch(
     path: str | pathlib.Path,
     prefix: str = "",
 ) -> None:
-    """Write the weights of recurrent layers as those of a PyTorch module with `batch_first=True`.
+    """Write the weights of recurrent layers for a PyTorch module with `batch_first=True`.
 
-    In PyTorch, `lstm.load_state_dict(safetensors.torch.load_file(path))` reads them into an
-    `nn.LSTM`, `nn.GRU` or `nn.RNN`, whichever the layers are.
+    In PyTorch, `lstm.load_state_dict(safetensors.torch.load_file(path))` loads them into the
+    matching `nn.LSTM`, `nn.GRU` or `nn.RNN`.
 
     Args:
         layers, prefix: as in `from_torch`; the layers must be built.
         path: the safetensors file to write.
 
     Raises:
-        ValueError: if a layer is not built, or PyTorch has no module that computes the same.
+        ValueError: if a layer is not built, or if no PyTorch module computes the same.
 
     Example:
         >>> import lstm_zoo as lz
@@ -118,7 +119,9 @@ def to_torch(
         for part, ending in _directions(layer, number):
             module = _module_of(part)
             if not part.built:
-                raise ValueError(f"layers must be built, got {part.name}; call it on data first")
+                raise ValueError(
+                    f"layers must be built, got {part.name!r}, which is not; call it on data first"
+                )
             for name, value in _torch_weights(part.cell, module).items():
                 tensors[f"{prefix}{name}{ending}"] = np.ascontiguousarray(value)
     with files.replacing(path) as temporary:
@@ -126,7 +129,7 @@ def to_torch(
 
 
 def _directions(layer, number):
-    """The layers that are in a layer, each with the end of its tensors' names."""
+    """The layers for each direction of a layer, with the suffix of their tensors' names."""
     if isinstance(layer, keras.layers.Bidirectional):
         both = layer.forward_layer, layer.backward_layer
         return list(zip(both, (f"_l{number}", f"_l{number}_reverse")))
@@ -134,7 +137,7 @@ def _directions(layer, number):
 
 
 def _module_of(layer):
-    """The module of PyTorch that computes what a layer computes; a ValueError if there is none."""
+    """The PyTorch module that computes the same as a layer; raises a `ValueError` without one."""
     cell = getattr(layer, "cell", None)
     gated = {"activation": ["tanh"], "recurrent_activation": ["sigmoid"]}
     if type(cell) in PLAIN or type(cell) is ProjectedLSTMCell:
@@ -143,7 +146,9 @@ def _module_of(layer):
     if type(cell) is keras.layers.GRUCell:
         activations(layer, "PyTorch's nn.GRU", **gated)
         if not cell.reset_after:
-            raise ValueError(f"{layer.name} must have reset_after=True, as PyTorch's nn.GRU")
+            raise ValueError(
+                f"{layer.name} must have reset_after=True, as in PyTorch's nn.GRU, got False"
+            )
         return _Module("nn.GRU", (1, 0, 2))
     if type(cell) is keras.layers.SimpleRNNCell:
         activations(layer, "PyTorch's nn.RNN", activation=["tanh", "relu"])
@@ -169,7 +174,7 @@ def _read(path):
 
 
 def _keras_weights(tensors, pattern, module, path):
-    """What `fitted` takes after the layer, of the tensors that a pattern names."""
+    """The arguments of `fitted` after the layer, from the tensors that match a pattern."""
 
     def tensor(name, needed=True):
         name = pattern.format(name)
@@ -182,7 +187,7 @@ def _keras_weights(tensors, pattern, module, path):
     if projection is not None and not module.projects:
         proj_size, hidden_size = projection.shape
         raise ValueError(
-            f"{path} is of an nn.LSTM with proj_size; layers must be "
+            f"{path} comes from an nn.LSTM with proj_size, so layers must be "
             f'lz.layers.layer_for("projected", {hidden_size}, projection={proj_size})'
         )
     kernel, recurrent_kernel = (module.reordered(tensor(f"weight_{x}")).T for x in ("ih", "hh"))
@@ -196,7 +201,7 @@ def _keras_weights(tensors, pattern, module, path):
 
 
 def _torch_weights(cell, module):
-    """The tensors of a cell by their names in PyTorch, without the ending that counts layers."""
+    """The tensors of a cell by their names in PyTorch, without the suffix of the layer number."""
     kernel, recurrent_kernel, *more = cell.get_weights()
     width = kernel.shape[1]
     bias = more.pop(0) if cell.use_bias else np.zeros(width, kernel.dtype)
@@ -214,21 +219,21 @@ _INPUT_WEIGHT = re.compile(r"(.*)weight_ih(_l\d+(?:_reverse)?)?")
 
 
 def _prefixes(tensors):
-    """What `prefix` may be, by the tensors of a file."""
+    """The possible values of `prefix`, found in a file's tensors."""
     found = sorted({m[1] for m in map(_INPUT_WEIGHT.fullmatch, tensors) if m})
     if found:
         return f"prefix must be one of {', '.join(map(repr, found))}"
     some = ", ".join([*sorted(tensors)[:6], *["..."] * (len(tensors) > 6)])
-    return f"no recurrent module is in it, but {some or 'nothing'}"
+    return f"it contains no recurrent module, only {some or 'nothing'}"
 
 
 def _nothing_is_left(tensors, prefix, endings):
-    """Refuse to leave out layers or directions of the file's module."""
+    """Refuse to ignore layers or directions of the module in the file."""
     for name in sorted(tensors):
         match = _INPUT_WEIGHT.fullmatch(name)
         if match and match[1] == prefix and match[2] and match[2] not in endings:
             if match[2].removesuffix("_reverse") in endings:
                 raise ValueError(
-                    f"layers must be keras.layers.Bidirectional, for the file has {name!r} too"
+                    f"layers must be keras.layers.Bidirectional, because the file also has {name!r}"
                 )
             raise ValueError(f"layers must be as many as in the file, which has {name!r} too")

@@ -108,7 +108,7 @@ def test_the_table_of_the_page_lists_a_format(toy):
     ("attributes", "message"),
     [
         ({"name": "onnx"}, "name must not be taken, got 'onnx', the name of ONNX"),
-        ({"ending": ".h"}, "ending must not be taken, got '.h', which is C"),
+        ({"ending": ".h"}, "ending must not be taken, got '.h', the ending of C"),
         ({"options": ("batchsize",)}, "options must be one of .* did you mean 'batch_size'"),
     ],
 )

@@ -83,11 +83,11 @@ def test_examples_that_do_not_fit_are_refused(tmp_path):
     two = classifier([first, second], joined)
     loop = lz.build_classifier((6, 2), 3, lstm_units=4, cell="gru")
     for model, calibration, message in [
-        (tokens, TOKENS + 0.5, "calibration must be tokens, whole numbers"),
+        (tokens, TOKENS + 0.5, "calibration must hold integer tokens"),
         (tokens, X, "calibration must have 2 axes"),
-        (two, X, "a list or a dict of an array for each of the model's inputs, zz, aa"),
+        (two, X, "a list or a dict with an array for each input, zz, aa"),
         (two, {"zz": X}, "an array for each input, zz, aa, got zz"),
-        (two, [X, X[:3, 0]], "as many examples for each input, got {'zz': 60, 'aa': 3}"),
+        (two, [X, X[:3, 0]], "the same number of examples .*, got {'zz': 60, 'aa': 3}"),
         (two, [X, X], r"calibration\['aa'\] must have 2 axes"),
         (loop, X, "needs the plain LSTM and a batch_size, or streaming=True"),
     ]:

@@ -143,7 +143,7 @@ def test_time_major_layers_are_refused_and_named():
 
 def test_each_version_of_keras_is_sent_to_its_reader(tmp_path):
     model = keras.Sequential([keras.Input((None, 3)), lz.LSTM(2)])
-    with pytest.raises(ValueError, match="of Keras 3.*; lz.load reads it"):
+    with pytest.raises(ValueError, match="from Keras 3.*; lz.load reads it"):
         from_keras2(model, lz.save(model, tmp_path / "m.keras"))
     with pytest.raises(ValueError, match="Keras 2.* lz.weights.from_keras2"):
         lz.load(DATA / "keras2_layers.keras")
