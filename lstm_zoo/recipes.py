@@ -1,6 +1,6 @@
-"""What is stored of each preset: its recipe, its recorded scores, its card, an example file.
+"""Reads the stored files of each preset: recipe, recorded scores, card, example file.
 
-Reading them needs no TensorFlow, so that the command answers at once.
+None of this needs TensorFlow, so that the command answers at once.
 """
 
 import fnmatch
@@ -20,20 +20,20 @@ OURS = "LSTM"  # the row of a preset's scores that its own trainings have
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a preset is trained.
+    """The settings to train a preset.
 
     Attributes:
-        name: of the preset, and of its folder.
+        name: the name of the preset and of its folder.
         title: one line for the list and the card.
-        task: the name of the task of `lstm_zoo.presets.tasks` that prepares the data,
-            builds the model and scores it.
-        data: what the task needs to get its data: the name of a data set, lengths, seeds.
+        task: the name of a task in `lstm_zoo.presets.tasks`, which prepares the data, builds the
+            model and scores it.
+        data: settings of the data, such as the name of a data set, lengths, seeds.
         model: arguments of the builder.
-        training: `epochs`, `batch_size`, `learning_rate` (the largest; it falls to 0 along half a
-            cosine), and other arguments of `lstm_zoo.fit`.
-        limits: what the model cannot do, for the card.
-        space: for `lstm_zoo.tune`: lists of values to choose from, by "model.lstm_units",
-            "training.learning_rate" and so on.
+        training: `epochs`, `batch_size`, `learning_rate` (the maximum, from which it falls to 0 in
+            half a cosine), and other arguments of `lstm_zoo.fit`.
+        limits: the limits of the model, for the card.
+        space: for `lstm_zoo.tune`: a dict from "model.lstm_units", "training.learning_rate" and so
+            on to a list of values to try.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Recipe:
 
 
 def list_presets(pattern: str = "*") -> list[str]:
-    """The names of the presets, all or those that a pattern fits: their name or their task.
+    """The names of all presets, or of those whose name or task matches a pattern.
 
     Raises:
-        ValueError: the pattern is no text.
+        ValueError: if the pattern is not a string.
 
     >>> list_presets("*forecast*")
     ['electricity', 'sunspots']
@@ -68,7 +68,7 @@ def read_recipe(name: str) -> Recipe:
     """The recipe of a preset.
 
     Raises:
-        ValueError: there is no such preset; the nearest name is offered.
+        ValueError: if the preset does not exist; the message suggests the nearest name.
 
     >>> read_recipe("mnist1d").task
     'classification'

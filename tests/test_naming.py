@@ -318,11 +318,13 @@ def test_pictures_take_names_from_the_data_or_the_model():
 def test_the_confusion_of_tags_counts_every_word():
     axes = lz.plots.plot_confusion(TAGS, [["DET", "NOUN", "NOUN"], *TAGS[1:]])
     assert axes.get_title() == "accuracy 0.89, 9 samples"
-    with pytest.raises(ValueError, match="y_true and y_pred must be as long, got 2 and 1 tags in"):
+    with pytest.raises(
+        ValueError, match="y_true and y_pred must have rows of equal length, got 2 and 1"
+    ):
         lz.plots.plot_confusion(TAGS, [*TAGS[:2], ["DET"]])
-    with pytest.raises(ValueError, match="y_pred must hold names, as the other does, got"):
+    with pytest.raises(ValueError, match="y_pred must hold names like the other, got"):
         lz.plots.plot_confusion(MOODS, [0, 1, 1, 0])
-    with pytest.raises(ValueError, match="class_names must be a list or a model that has them"):
+    with pytest.raises(ValueError, match="class_names must be a list or a model with class names"):
         lz.plots.plot_confusion([0, 1], [0, 1], lz.build_classifier((5, 1), 2, lstm_units=2))
 
 

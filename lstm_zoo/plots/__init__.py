@@ -1,8 +1,8 @@
-"""Pictures of what goes on inside a recurrent model, and of what comes out of it.
+"""Plots of the inside of a recurrent model, of its training and of its predictions.
 
-Every function takes numbers (a Trace, a GradientFlow, a History, arrays) and an optional `ax`,
-draws, and returns the Axes it drew on; `plt.show()` is left to you. One that draws several panels
-takes as many Axes in `ax` and returns an array of them.
+Every function takes numbers (a Trace, a GradientFlow, a History, arrays) and an optional `ax`, and
+returns the Axes that it drew on. Call `plt.show()` yourself. A function with several panels takes
+one Axes per panel in `ax` and returns an array of Axes.
 """
 
 from lstm_zoo.plots.animation import animate_trace
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """What draws: the palettes and the modules of this folder are there, but not offered."""
+    """List only the plotting functions, without palettes and modules."""
     return [name for name in __all__ if not name.isupper()]
 
 

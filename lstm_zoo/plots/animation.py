@@ -1,4 +1,4 @@
-"""A sequence walking through the LSTM cell, as HTML that plays in a notebook."""
+"""Animates a sequence passing through the LSTM cell, as HTML that plays in a notebook."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def animate_trace(
     most_steps: int = 60,
     seconds_a_step: float = 0.5,
 ) -> str:
-    """Let a sequence walk through the cell, step by step, with a slider and a button to play it.
+    """Animate a sequence passing through the cell step by step, with a slider and a play button.
 
     Args:
         trace: a Trace of an LSTM, from `lstm_zoo.inspection.trace`.
-        sample, unit: which sequence of the batch, and which unit of the layer.
-        most_steps: how many steps to show at most, 2 to 200, which bounds the size, 40 to 80 kB a
-            step; a longer sequence is thinned evenly, and says so.
-        seconds_a_step: how long a step stands while it plays.
+        sample, unit: the indices of a sequence in the batch and of a unit of the layer.
+        most_steps: largest number of steps to show, 2 to 200. It limits the size, 40 to 80 kB per
+            step. Longer sequences are thinned evenly, and the title says so.
+        seconds_a_step: how long each step is shown, in seconds.
 
     Returns:
-        A string of HTML that Jupyter and Colab show and play as it is, and that plays in a browser
-        when written to a file. It loads nothing from elsewhere. Where scripts are not allowed, as
-        in a notebook that was opened and not run, it plays by itself; elsewhere by the buttons.
+        A string of HTML, which Jupyter and Colab display. Written to a file, it plays in a browser
+        too. It loads nothing from elsewhere. Buttons control it; if scripts are blocked, as in a
+        notebook that was opened but not run, it plays by itself.
 
     Raises:
-        ValueError: if an argument is not what is described above, or every step is masked.
+        ValueError: if an argument is not as described above, or if all steps are masked.
 
     Example:
         >>> import keras, numpy as np
@@ -78,7 +78,7 @@ def animate_trace(
             top.set_title(f"{note}: step {t}", loc="right", color=NOTE)
             cursor.set_xdata([t, t])
             frames.append(_drawn(fig))
-            fig.set_layout_engine("none")  # all frames as the first, so that nothing jumps
+            fig.set_layout_engine("none")  # keep the layout of the first frame
     finally:
         plt.close(fig)
     frames = _in_colours_of_all(frames)
@@ -90,18 +90,18 @@ def animate_trace(
 
 
 class Page(str):
-    """HTML that a notebook shows, where a plain string would be printed."""
+    """A string of HTML that a notebook displays instead of printing."""
 
     def _repr_html_(self):
         return str(self)
 
 
 def _draw_course(ax, trace, sample, unit):
-    """The states of the unit over time, and the line that marks where the walk is."""
+    """Draw the states of the unit over time, and a line that marks the current step."""
     for name, line in (("cell_state", "-"), ("hidden_state", "--")):
         series = trace.values[name][sample, :, unit]
         ax.plot(series, line, color=COLOURS[name], label=words(name))
-    last = max(trace.order(sample))  # what comes after it is masked
+    last = max(trace.order(sample))  # later steps are masked
     ax.set(xlabel="time step", ylabel="value", xlim=(-0.5, last + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     cursor = ax.axvline(0, color=CURSOR, linewidth=2.5, label="step", zorder=1)
@@ -116,7 +116,7 @@ def _drawn(fig):
 
 
 def _in_colours_of_all(frames):
-    """The frames in one palette of 64 colours, which a diagram does not exceed visibly."""
+    """Convert the frames to one palette of 64 colours, without visible loss."""
     first, *_ = frames
     strip = Image.new("RGB", (first.width, first.height * len(frames)))
     for k, frame in enumerate(frames):
@@ -126,7 +126,7 @@ def _in_colours_of_all(frames):
 
 
 def _data_url(frame, **moving):
-    """A picture, or a moving one that browsers play without a script."""
+    """A still picture, or an animated one that browsers play without a script."""
     small = io.BytesIO()
     frame.save(small, "png", optimize=not moving, **moving)
     kind = "apng" if moving else "png"
@@ -134,8 +134,8 @@ def _data_url(frame, **moving):
 
 
 def _player(moving, frames, title, seconds_a_step):
-    # Its class names the animation, so that several in a notebook stay apart, and a second copy of
-    # the same one gets buttons of its own.
+    # The class identifies the animation, so that a notebook can hold several, and a second copy of
+    # the same animation gets its own buttons.
     name = "lstm-zoo-" + hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
     return f"""<div class="{name}" style="max-width: 520px; padding: 8px; background: #ffffff">
 <img src="{moving}" alt="{html.escape(title)}" style="width: 100%">
@@ -152,7 +152,7 @@ def _player(moving, frames, title, seconds_a_step):
     box.dataset.ready = "yes";
     const image = box.querySelector("img"), slider = box.querySelector("input");
     const [back, play, on] = box.querySelectorAll("button");
-    image.src = frames[0];  // stands still until a button is pressed
+    image.src = frames[0];  // paused until a button is pressed
     let timer = null;
     const show = (k) => {{
       slider.value = (k + frames.length) % frames.length;

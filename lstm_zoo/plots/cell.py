@@ -1,4 +1,4 @@
-"""The LSTM cell drawn with its gates, and the values of one step flowing through it."""
+"""Draws the LSTM cell with its gates, and the values of one step flowing through it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SYMBOLS = {
 ENDS = ("previous_cell_state", "cell_state", "previous_hidden_state", "hidden_state")
 ONE_LINE = ("kept", "input")
 
-# Where things stand, in inches of a figure 5 inches wide.
+# Positions in inches, in a figure 5 inches wide.
 HEIGHT = 3.6
 C, BOXES, BUS, X = 3.0, 1.3, 0.68, 0.62
 F, I, G, O, OUT = 0.97, 1.84, 2.71, 3.58, 4.26
@@ -57,23 +57,22 @@ def plot_cell_diagram(
     unit: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the LSTM cell, and the values of one step flowing through one of its units.
+    """Draw the LSTM cell, with the values of one step flowing through one of its units.
 
-    From the left come the cell state and the hidden state of the step before, from below the
-    input. The forget gate scales what the cell state keeps, the input gate what the candidate
-    adds to it, and the output gate what of its tanh leaves as the hidden state.
+    The previous cell state and hidden state enter from the left, the input from below. The forget
+    gate scales the old cell state, the input gate scales the candidate that is added to it, and the
+    output gate scales its tanh, which becomes the hidden state.
 
     Args:
-        values: None for the symbols alone; a Trace of an LSTM, of which `step`, `sample` and `unit`
-            pick the values; or a dict of numbers: input_gate, forget_gate, candidate, output_gate
-            and previous_cell_state, and if you like input, previous_hidden_state, cell_state and
-            hidden_state, of which the last two otherwise follow from the equations.
-        step, sample, unit: which values of a Trace; the first step read if None.
+        values: None draws symbols only. A Trace of an LSTM shows the values at `step`, `sample` and
+            `unit`. A dict of numbers needs input_gate, forget_gate, candidate, output_gate and
+            previous_cell_state; input, previous_hidden_state, cell_state and hidden_state are
+            optional (the last two follow from the equations).
+        step, sample, unit: indices into a Trace; a `step` of None is the first step read.
         ax: a matplotlib Axes to draw on; a new figure if None.
 
     Returns:
-        The Axes. The wider a line, the larger the value on it; the fuller a gate's box, the further
-        it is open.
+        The Axes. Wider lines carry larger values; a fuller box means a more open gate.
 
     Raises:
         ValueError: if `values` is none of these, lacks a value, or is masked at that step.
@@ -97,7 +96,9 @@ def plot_cell_diagram(
             else checks.count("step", step, 0, below=values.timesteps)
         )
         if t not in walk:
-            raise ValueError(f"step {t} of sample {sample} is masked, choose one of {[*walk]}")
+            raise ValueError(
+                f"step must not be masked, got step {t} of sample {sample}; choose one of {[*walk]}"
+            )
         title = f"{values.layer}, sample {sample}, unit {unit}, step {t}"
         values = walk[t]
     ax = axes_for(ax, height=HEIGHT + (0.3 if title else 0))
@@ -107,7 +108,7 @@ def plot_cell_diagram(
 
 
 class CellDiagram:
-    """The cell's wires, boxes and labels on an Axes; `show` sets the values that flow."""
+    """The cell's wires, boxes and labels on an Axes; `show` sets their values."""
 
     def __init__(self, ax):
         self.ax, self.wires, self.labels, self.fills = ax, {}, {}, {}
@@ -130,7 +131,7 @@ class CellDiagram:
             number = "" if values is None or name not in values else two_decimals(values[name])
             if name in ONE_LINE and number:
                 label.set_text(f"{symbol} = {number}")
-            elif name in ENDS:  # the wire runs between the lines
+            elif name in ENDS:  # the wire runs between the two lines of text
                 label.set_text(f"{symbol}\n{number or ' '}")
             else:
                 label.set_text("\n".join(filter(None, [symbol, number])))
@@ -169,7 +170,7 @@ class CellDiagram:
         self._wire("hidden_state", hidden, (OUT, READ), (OUT, BUS), (WIDTH - 0.08, BUS))
         self._wire("previous_hidden_state", hidden, (0.05, BUS), (O, BUS), arrow=False)
         self._wire("input", COLOURS["inputs"], (X, 0.05), (X, BUS), arrow=False)
-        for x in PLACES.values():  # every gate sees the whole of x_t and h_{t-1}
+        for x in PLACES.values():  # every gate sees all of x_t and h_{t-1}
             self._wire("", hidden, (x, BUS), (x, BOXES - BOX[1] / 2 - 0.05))
         self.ax.plot([X, OUT], [BUS, C], "o", markersize=4, color="black", zorder=3)
 
@@ -226,7 +227,7 @@ def two_decimals(value):
 
 
 def completed(values):
-    """All that the diagram shows of one step, from the numbers of `NEEDED` and `OPTIONAL`."""
+    """All values of the diagram for one step, from the numbers in `NEEDED` and `OPTIONAL`."""
     if not isinstance(values, dict):
         raise ValueError(f"values must be a Trace, a dict or None, got {type(values).__name__}")
     missing = [name for name in NEEDED if name not in values]
@@ -246,25 +247,25 @@ def completed(values):
 
 
 def has_a_diagram(trace):
-    """Whether a Trace holds what the diagram shows, all of one width."""
+    """Whether a Trace has all values of the diagram, with equal width."""
     needed = (*GATES, *LSTMCell.state_names)
     return {*needed} <= {*trace.values} and len({trace.values[n].shape[2] for n in needed}) == 1
 
 
 def walk_through(trace, sample, unit):
-    """The values of each step that is not masked, by step, in the order the layer reads them."""
+    """A dict from each unmasked step to its values, in the order in which the layer reads."""
     one_direction(trace)
     if not has_a_diagram(trace):
         widths = {name: value.shape[2] for name, value in trace.values.items()}
         raise ValueError(
-            "trace must be of an LSTM, with four gates, a cell state and a hidden state of one "
-            f"width, got one of kind {trace.kind!r} with {widths}"
+            "trace must come from an LSTM with four gates, a cell state and a hidden state of "
+            f"equal width, got kind {trace.kind!r} with {widths}"
         )
     sample = checks.count("sample", sample, 0, below=len(trace.inputs))
     unit = checks.count("unit", unit, 0, below=trace.units)
     order = trace.order(sample)
     if not order:
-        raise ValueError(f"sample {sample} has no step to draw, its mask leaves none")
+        raise ValueError(f"sample must have an unmasked step, got {sample}, which has none")
     walk = {
         t: {name: float(series[sample, t, unit]) for name, series in trace.values.items()}
         for t in order

@@ -1,4 +1,4 @@
-"""A picture of which steps of which features influence an output."""
+"""Plots which steps of which features influence an output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lstm_zoo.plots.style import (
 from lstm_zoo.texts import holds_texts, split_words
 
 MOST_SERIES = 6
-MOST_TOKENS = 40  # of which the names stand below
+MOST_TOKENS = 40  # up to this many, the axis shows their names
 
 
 @styled
@@ -34,26 +34,26 @@ def plot_saliency(
     feature_names: Sequence[str] | None = None,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> np.ndarray:
-    """Draw an input series over a background as dark as the output depends on that step of it.
+    """Draw an input series; the background is darker at steps that influence the output more.
 
-    Of tokens it draws a bar for each, with the token below.
+    For tokens it draws one bar per token, with the token below.
 
     Args:
         saliency: `(batch, timesteps, features)`, from `lstm_zoo.inspection.saliency`; or
-            `(batch, timesteps)` of tokens.
-        x: the inputs it was taken at, of the same shape. Padding is blank if it is NaN here. Tokens
-            may be numbers or text, or a list of texts or of lists of words; padding behind these
-            is not drawn.
-        sample: which sequence of the batch.
-        feature_names: one string a feature; "feature 0" and so on if None.
-        ax: as many matplotlib Axes as features are drawn; a new figure if None.
+            `(batch, timesteps)` for tokens.
+        x: the inputs of the saliency, with the same shape. NaN marks padding, which stays blank.
+            Tokens may be numbers or strings, or a list of texts or of lists of words; padding after
+            these is not drawn.
+        sample: the index of a sequence in the batch.
+        feature_names: one string per feature; "feature 0" and so on if None.
+        ax: one matplotlib Axes per drawn feature; a new figure if None.
 
     Returns:
-        An array of Axes, one a feature; of more than 6 features the 6 with the largest mean
-        absolute saliency, and the title says so. Of tokens one.
+        An array with one Axes per feature, or a single Axes for tokens. Of more than 6 features it
+        draws the 6 with the largest mean absolute saliency, and the title says so.
 
     Raises:
-        ValueError: if shapes differ, or there is not a name for each feature.
+        ValueError: if shapes differ, or if the number of names is not the number of features.
 
     Source:
         Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034.
@@ -68,7 +68,9 @@ def plot_saliency(
         return _of_tokens(saliency, x, sample, feature_names, ax)
     x = numbers("x", x, 3)
     if saliency.shape != x.shape:
-        raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {x.shape}")
+        raise ValueError(
+            f"saliency and x must have the same shape, got {saliency.shape} and {x.shape}"
+        )
     sample = checks.count("sample", sample, 0, below=len(x))
     series = x[sample]
     size = np.where(np.isnan(series), np.nan, np.abs(saliency[sample]))
@@ -99,7 +101,7 @@ def plot_saliency(
 
 
 def _draw_feature(panel, series, size, darkest, name):
-    """One feature's series over its saliency; the image of the saliency."""
+    """Draw one feature's series over its saliency; returns the image of the saliency."""
     steps = len(series)
     line = np.where(np.isnan(size), np.nan, series)
     low, high = np.nanmin(line), np.nanmax(line)
@@ -111,7 +113,7 @@ def _draw_feature(panel, series, size, darkest, name):
         interpolation="nearest",
         cmap=AMOUNT,
         vmin=0,
-        vmax=1.6 * darkest,  # the line stays darker than any background
+        vmax=1.6 * darkest,  # keeps the line darker than any background
     )
     panel.plot(line, color=CYCLE[0], marker="." if steps <= 60 else "", label=name)
     panel.set_title(name, loc="left")
@@ -122,7 +124,7 @@ def _draw_feature(panel, series, size, darkest, name):
 
 
 def _of_tokens(saliency, x, sample, feature_names, ax):
-    """A bar for each token of a sequence."""
+    """Draw a bar for each token of a sequence."""
     if holds_texts(x):
         tokens = [split_words(row) if isinstance(row, str) else list(row) for row in x]
         shape = (len(tokens), max(map(len, tokens)))
@@ -130,7 +132,9 @@ def _of_tokens(saliency, x, sample, feature_names, ax):
         tokens = np.asarray(x)
         shape = tokens.shape
     if saliency.shape != shape:
-        raise ValueError(f"saliency and x must be of one shape, got {saliency.shape}, {shape}")
+        raise ValueError(
+            f"saliency and x must have the same shape, got {saliency.shape} and {shape}"
+        )
     if feature_names is not None:
         raise ValueError(f"feature_names must be None for tokens, got {feature_names!r:.80}")
     sample = checks.count("sample", sample, 0, below=len(tokens))

@@ -1,4 +1,4 @@
-"""Pictures of a layer at work: its gates and states over time, and its gates' habits."""
+"""Plots of a layer's gates and states over time, and of how often its gates saturate."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ def plot_trace(
     values: Sequence[str] | None = None,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> np.ndarray:
-    """Draw the gates and the states of one sequence over time, the inputs above them.
+    """Draw the gates and states of one sequence over time, below its inputs.
 
     Args:
-        trace: what `lstm_zoo.inspection.trace` returns.
-        sample: which sequence of the batch.
-        units: which units, a list of numbers; None draws all, thinned evenly to 32 rows of a heat
-            map or 4 lines, and says so above the panel.
-        kind: "heatmap", a row a unit; "lines", a line a unit; or "steps", the same with a level for
-            each time step, so that what happens at a single one looks it.
+        trace: a Trace or BidirectionalTrace, from `lstm_zoo.inspection.trace`.
+        sample: the index of a sequence in the batch.
+        units: a list of unit indices; None draws all units, thinned evenly to 32 rows of a heat map
+            or 4 lines, with a note above the panel.
+        kind: "heatmap" draws one row per unit, "lines" one line per unit, and "steps" one stepped
+            line per unit, which shows single time steps clearly.
         values: the panels from top to bottom, such as `["inputs", "forget_gate"]`; all if None.
-        ax: as many matplotlib Axes as there are panels; a new figure if None.
+        ax: one matplotlib Axes per panel; a new figure if None.
 
     Returns:
-        An array of Axes, one a panel; of a `Bidirectional` `(2, panels)`, forward above backward.
-        Masked steps are blank.
+        An array with one Axes per panel; for a `Bidirectional`, `(2, panels)` with forward above
+        backward. Masked steps are blank.
 
     Raises:
-        ValueError: if an argument is not what is described above, or every step is masked.
+        ValueError: if an argument is not as described above, or if all steps are masked.
 
     Example:
         >>> import keras
@@ -78,7 +78,7 @@ def plot_trace(
     names = [checks.one_of("values", v, known) for v in wanted]
     sample = checks.count("sample", sample, 0, below=len(first.inputs))
     if not first.order(sample):
-        raise ValueError(f"sample {sample} has no step to draw, its mask leaves none")
+        raise ValueError(f"sample must have an unmasked step, got {sample}, which has none")
     most = MOST_ROWS if kind == "heatmap" else MOST_LINES
     if units is not None:
         widths = [first.values[name].shape[2] for name in names if name != "inputs"]
@@ -86,7 +86,8 @@ def plot_trace(
         units = [checks.count("units", u, 0, below=below) for u in np.atleast_1d(units).tolist()]
     if not names or (units is not None and not 1 <= len(units) <= most):
         raise ValueError(
-            f'values must name a panel, and units 1 to {most} of them for kind="{kind}", '
+            "values must name at least one panel, and units must be a list of 1 to "
+            f'{most} units for kind="{kind}", '
             f"got {len(names)} values and {units if units is None else len(units)} units"
         )
     panels = stack_of_axes(ax, [max(1.1, 2.4 / len(names))] * len(names) * len(traces))
@@ -98,10 +99,10 @@ def plot_trace(
 
 
 def _draw_panels(panels, trace, direction, names, sample, units, kind):
-    """The quantities of one direction, one below the other."""
+    """Draw the quantities of one direction, one below the other."""
     series = _inputs_and_values(trace, sample)
     most = MOST_ROWS if kind == "heatmap" else MOST_LINES
-    told = set()  # each thinning is told, and each legend drawn, where it is met first
+    told = set()  # notes and legends that an earlier panel already shows
     for panel, name in zip(panels, names):
         every = series[name]
         size = every.shape[1]
@@ -130,10 +131,10 @@ def _draw_panels(panels, trace, direction, names, sample, units, kind):
 
 @styled
 def plot_gate_saturation(trace: inspection.Trace, ax: Axes | None = None) -> Axes:
-    """Draw, for each unit, how often each gate is nearly shut and how often nearly open.
+    """Draw, for each unit, how often each gate is nearly closed and how often nearly open.
 
-    A unit at the right keeps its gate below 0.1, one at the top above 0.9, one in the corner at the
-    bottom left lets it do what a gate is for: take values in between.
+    A unit at the right keeps its gate below 0.1, a unit at the top keeps it above 0.9. At the
+    bottom left, gates take values in between, as they should.
 
     Args:
         trace: a Trace, from `lstm_zoo.inspection.trace`, of an LSTM or a GRU.
@@ -143,7 +144,7 @@ def plot_gate_saturation(trace: inspection.Trace, ax: Axes | None = None) -> Axe
         The Axes.
 
     Raises:
-        ValueError: if `trace` is no Trace, or one without gates.
+        ValueError: if `trace` is not a Trace, or has no gates.
 
     Source:
         Karpathy, Johnson & Fei-Fei 2015, Visualizing and understanding recurrent networks,
@@ -158,7 +159,7 @@ def plot_gate_saturation(trace: inspection.Trace, ax: Axes | None = None) -> Axe
     """
     one_direction(trace)
     if not any(map(_is_gate, trace.values)):
-        raise ValueError(f"trace must be of a layer with gates, got one of kind {trace.kind!r}")
+        raise ValueError(f"trace must come from a layer with gates, got kind {trace.kind!r}")
     summary = inspection.gate_summary(trace)
     ax = axes_for(ax, height=4.4)
     for (gate, below), marker in zip(summary.below.items(), MARKERS):
@@ -175,13 +176,13 @@ def plot_gate_saturation(trace: inspection.Trace, ax: Axes | None = None) -> Axe
     ax.plot([0, 1], [1, 0], color="#999999", linewidth=0.8, linestyle=":")
     ax.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), aspect="equal")
     ax.set(xlabel="fraction of steps below 0.1", ylabel="fraction of steps above 0.9")
-    ax.set_title(f"{trace.layer}, a mark a unit", loc="right", color=NOTE)
+    ax.set_title(f"{trace.layer}, one mark per unit", loc="right", color=NOTE)
     ax.legend(loc="upper right")
     return ax
 
 
 def _inputs_and_values(trace, sample):
-    """Each quantity of one sequence by its name, `(timesteps, units)`, NaN where masked."""
+    """A dict of each quantity of one sequence, `(timesteps, units)`, NaN at masked steps."""
     inputs = np.array(trace.inputs[sample], dtype=float)
     if trace.mask is not None:
         inputs[~np.asarray(trace.mask[sample], dtype=bool)] = np.nan
@@ -193,7 +194,7 @@ def _is_gate(name):
 
 
 def _widest_open(gate):
-    """1, or more for a gate that is no sigmoid and goes further."""
+    """1, or more for a gate that is not a sigmoid and exceeds 1."""
     return max(1.0, round_limit(gate))
 
 

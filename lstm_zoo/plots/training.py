@@ -1,4 +1,4 @@
-"""Pictures of a model learning: its loss, and the gradients that reach its past."""
+"""Plots of training: the loss over epochs, and the gradients over time."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def plot_history(
     metric: str = "loss",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a loss or a metric over the epochs, for training and, if it was measured, validation.
+    """Draw a loss or metric over the epochs, for training and, if available, validation.
 
     Args:
-        history: what `fit` returns, or a dict of lists, one number an epoch, such as
+        history: the History from `fit`, or a dict of lists with one number per epoch, such as
             `{"loss": [...], "val_loss": [...]}`.
-        metric: which of its curves, such as "loss", "accuracy" or "grad_norm".
+        metric: the name of a curve, such as "loss", "accuracy" or "grad_norm".
         ax: a matplotlib Axes to draw on; a new figure if None.
 
     Returns:
         The Axes. For a loss, the epoch with the lowest validation loss is marked.
 
     Raises:
-        ValueError: if there is no such curve, or no number in it.
+        ValueError: if the curve does not exist, or holds no number.
 
     Example:
         >>> ax = plot_history({"loss": [1.0, 0.6], "val_loss": [1.1, 0.8]})
@@ -50,7 +50,7 @@ def plot_history(
     curves = getattr(history, "history", history)
     if not isinstance(curves, dict) or not curves:
         raise ValueError(
-            f"history must be what fit returns or a dict of lists, got {history!r:.80}"
+            f"history must be a History from lz.fit or a dict of lists, got {history!r:.80}"
         )
     checks.one_of("metric", metric, [name for name in curves if not name.startswith("val_")])
     ax = axes_for(ax)
@@ -89,7 +89,7 @@ def plot_gradient_flow(
     state: str = "hidden",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how much of the loss's gradient reaches each time step, on a logarithmic scale.
+    """Draw the norm of the loss gradient at each time step, on a logarithmic scale.
 
     Args:
         flow: a GradientFlow, from `lstm_zoo.inspection.gradient_flow`, or a dict of several to
@@ -99,13 +99,13 @@ def plot_gradient_flow(
         ax: a matplotlib Axes to draw on; a new figure if None.
 
     Returns:
-        The Axes. Each line is a mean over the batch; its label names the memory horizon, the
-        number of steps back at which the norm has fallen to 1 %. A norm of exactly 0 has no place
-        on a logarithmic scale and leaves a gap.
+        The Axes. Each line is a mean over the batch. Its label gives the memory horizon, the number
+        of steps back at which the norm has fallen to 1 %. A norm of exactly 0 leaves a gap, because
+        a logarithmic scale cannot show it.
 
     Raises:
-        ValueError: if there is no such layer or state, nothing above 0 to draw, or more than 8
-            lines.
+        ValueError: if the layer or state does not exist, if all norms are 0, or if there are more
+            than 8 lines.
 
     Source:
         Bengio, Simard & Frasconi 1994, https://doi.org/10.1109/72.279181.
@@ -121,8 +121,8 @@ def plot_gradient_flow(
     for one in flows.values():
         if not isinstance(one, inspection.GradientFlow):
             raise ValueError(
-                "flow must be what lstm_zoo.inspection.gradient_flow returns, or a dict of them, "
-                f"got {type(one).__name__}"
+                "flow must be a GradientFlow from lz.gradient_flow(model, x, y), or a dict of "
+                f"them, got {type(one).__name__}"
             )
     known = {name for one in flows.values() for name in getattr(one, state)}
     if not known or (layer is not None and layer not in sorted(known)):
@@ -135,14 +135,16 @@ def plot_gradient_flow(
     ]
     if len(lines) > len(CYCLE):
         raise ValueError(
-            f"flow must give at most {len(CYCLE)} lines, got {len(lines)}; name a layer"
+            f"flow must have at most {len(CYCLE)} lines, got {len(lines)}; pass layer="
         )
     ax = axes_for(ax, height=3.0 + 0.22 * len(lines))
     several_layers = len({name for _, name, _ in lines}) > 1
     for k, (label, name, one) in enumerate(lines):
         norms = norms_to_draw(one, name, state)
         if np.isnan(norms).all():
-            raise ValueError(f"flow of {label or name!r} must rise above 0 somewhere, is 0")
+            raise ValueError(
+                f"flow of {label or name!r} must be above 0 at some step, got 0 at all steps"
+            )
         parts = [label, name] if label and several_layers else [label or name]
         ax.plot(
             norms,
@@ -161,11 +163,11 @@ def plot_gradient_flow(
 
 
 def norms_to_draw(flow, layer=None, state="hidden"):
-    """The mean norm at each step, where a logarithmic scale has a place for it."""
+    """The mean norm at each step, NaN where it is 0, because a logarithmic scale cannot show 0."""
     norms = np.asarray(flow.mean(layer, state), float)
     return np.where(norms > 0, norms, np.nan)
 
 
 def line_label(title, flow, layer=None, state="hidden"):
-    """What the legend says of a line."""
+    """The legend text of a line."""
     return f"{title}: horizon {flow.horizon(layer, state)} steps"

@@ -1,4 +1,4 @@
-"""Pictures of a layer's weights, gate by gate."""
+"""Plots of a layer's weights, gate by gate."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def plot_weights(
 
     Args:
         layer: a built layer with a cell of LSTM Zoo or of Keras, its cell, or a `Bidirectional`.
-        kind: "heatmap", a column a unit of each gate, or "histogram", an outline a gate.
+        kind: "heatmap" draws one column per unit of each gate, "histogram" one outline per gate.
         ax: as many matplotlib Axes as are returned; a new figure if None.
 
     Returns:
-        An array of 2 Axes: the kernel, the recurrent kernel, or of the one there is. Of a
-        `Bidirectional` one row of them for each direction, `(2, 2)`.
+        An array of 2 Axes for the kernel and the recurrent kernel, or of 1 Axes if there is only a
+        kernel. For a `Bidirectional`, one row for each direction, `(2, 2)`.
 
     Raises:
         ValueError: if `layer` is none of these, or has no weights yet.
@@ -76,14 +76,14 @@ def plot_weights(
 
 
 def _matrices(layer):
-    """By name the two matrices of a layer, each with the names of the blocks side by side in it."""
+    """A dict of a layer's two matrices, each with the names of its blocks in order."""
     cell = getattr(layer, "cell", layer)
     kernels = ("kernel", "recurrent_kernel")
     found = [name for name in kernels if getattr(cell, name, None) is not None]
     if not found:
         unbuilt = hasattr(cell, "state_size") and not cell.built
-        why = "it has no weights yet, call it once" if unbuilt else f"got {type(layer).__name__}"
-        raise ValueError(f"layer must be a built recurrent layer or its cell: {why}")
+        why = "one without weights; call it once" if unbuilt else type(layer).__name__
+        raise ValueError(f"layer must be a built recurrent layer or its cell, got {why}")
     gates = equations_of(cell).gate_names
     sizes = getattr(cell, "gate_sizes", None)
     blocks = list(zip(gates, sizes or [cell.kernel.shape[1] // len(gates)] * len(gates)))

@@ -1,5 +1,4 @@
-"""Presets: small trained models, each with the recipe that trains it again and a card that says how
-good it is."""
+"""Small pretrained models, each with a recipe to train it again and a card with its scores."""
 
 from lstm_zoo.presets.card import preset_card
 from lstm_zoo.presets.load import load_preset

@@ -1,6 +1,6 @@
-"""The card of a preset: its purpose, its data, its scores beside simpler models, its limits.
+"""The card of a preset: its purpose, its data, its scores next to simpler models, its limits.
 
-The recipe and the recorded run supply everything on it; nothing is written by hand.
+All content comes from the recipe and the recorded run; nothing is written by hand.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def preset_card(name: str) -> str:
     """The card of a preset, in Markdown.
 
     Raises:
-        ValueError: there is no such preset.
+        ValueError: if the preset does not exist.
 
     >>> print(preset_card("mnist1d").splitlines()[0])
     # mnist1d
@@ -99,7 +99,7 @@ def _beginning(text, lines=3, width=70):
 
 
 def table() -> str:
-    """All presets as a table in Markdown: the LSTM's score and the best simpler model's."""
+    """A Markdown table of all presets, with the scores of the LSTM and the best simpler model."""
     lines = ["| preset | LSTM | best simpler model |", "|---|---|---|"]
     for name in list_presets():
         found = recorded(name)

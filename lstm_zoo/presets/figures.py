@@ -5,7 +5,7 @@ from lstm_zoo.plots.style import CYCLE, axes_for, styled
 
 @styled
 def estimates(truth, estimate, target, ax=None):
-    """Estimates against the truth, a point a sample, and the line of those that are right."""
+    """Draw estimates against the truth, one point per sample, and the line of exact estimates."""
     ax = axes_for(ax, height=4)
     ends = [min(truth.min(), estimate.min()), max(truth.max(), estimate.max())]
     ax.plot(ends, ends, color=CYCLE[0], label="right")
@@ -18,7 +18,7 @@ def estimates(truth, estimate, target, ax=None):
 
 @styled
 def suspicion(score, marked, ax=None):
-    """The anomaly score of each step of the test part, and where the marked steps are."""
+    """Draw the anomaly score of each step of the test part, and the marked steps."""
     ax = axes_for(ax, height=3)
     ax.plot(score, color=CYCLE[0], linewidth=0.8, label="squared error")
     ax.axvspan(marked[0] - 100, marked[-1] + 100, color=CYCLE[1], alpha=0.35, linewidth=0)

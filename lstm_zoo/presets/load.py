@@ -1,4 +1,4 @@
-"""Loading: a preset's model from its own file, which is checked before it is read."""
+"""Loads the model of a preset from its file, after checking the file."""
 
 import hashlib
 import json
@@ -10,17 +10,17 @@ from lstm_zoo.recipes import HOME, read_recipe
 
 
 def load_preset(name: str) -> keras.Model:
-    """A trained model, ready for raw data: what prepares its input is inside.
+    """Load a trained model that takes raw data; it contains the preparation of its input.
 
     Args:
         name: one of `list_presets()`.
 
     Returns:
-        A compiled `keras.Model`. What it takes and gives stands in `preset_card(name)`.
+        A compiled `keras.Model`. `preset_card(name)` describes its input and output.
 
     Raises:
-        ValueError: there is no such preset, or its file is not the one that was published.
-        FileNotFoundError: the file is missing.
+        ValueError: if the preset does not exist, or if its file is not the published one.
+        FileNotFoundError: if the file is missing.
 
     >>> model = load_preset("mnist1d")
     >>> model.input_shape, model.output_shape
@@ -35,7 +35,7 @@ def load_preset(name: str) -> keras.Model:
     if found != wanted:
         raise ValueError(
             f"{path} is damaged or was changed: its SHA-256 is {found}, expected {wanted}; "
-            "`pip install --force-reinstall lstm-zoo` brings it back"
+            "`pip install --force-reinstall lstm-zoo` restores it"
         )
     model = keras.models.load_model(path, compile=False, safe_mode=True)
     task_of(recipe).compile(model)

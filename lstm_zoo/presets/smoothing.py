@@ -1,7 +1,8 @@
-r"""Exponential smoothing with two seasons, and an autoregression of what it leaves (Taylor 2003).
+r"""Exponential smoothing with two seasons and an autoregressive error (Taylor 2003).
 
-A level :math:`l`, a value :math:`d` of each step of the short season and :math:`w` of each of the
-long one; every step corrects them by the error :math:`e`, which fades over the steps ahead:
+The model has a level :math:`l`, a value :math:`d` for each step of the short season, and :math:`w`
+for each step of the long season. Each step corrects them by the error :math:`e`, whose influence
+decays over the forecast steps:
 
 .. math::
     e_t &= x_t - (l_{t-1} + d_{t-D} + w_{t-W}) \\
@@ -10,9 +11,8 @@ long one; every step corrects them by the error :math:`e`, which fades over the 
     w_t &= w_{t-W} + \omega e_t \\
     \hat x_{t+h} &= l_t + d_{t+h} + w_{t+h} + \varphi^h e_t
 
-Other than in the paper, the whole error corrects the seasons, and not only what the autoregression
-had not foreseen. All of it is linear in the series, so that a window's forecast is a product with a
-matrix.
+Unlike in the paper, the whole error corrects the seasons, not only the part that the autoregression
+did not predict. The model is linear in the series, so the forecast of a window is a matrix product.
 
 Source:
     Taylor 2003, Short-term electricity demand forecasting using double seasonal exponential
@@ -25,14 +25,14 @@ STARTS = ((0.02, 0.4, 0.3, 0.5), (0.002, 0.3, 0.3, 0.9), (0.05, 0.1, 0.1, 0.95))
 
 
 def forecasts(x, parameters, short, long, horizon, every=None):
-    """How series go on, after all of their steps, or after every so many.
+    """Forecast series after their last step, or repeatedly with `every`.
 
     Args:
-        x: `(timesteps, n)`, n series of more than `long` steps, which start level and seasons.
+        x: `(timesteps, n)`, n series of more than `long` steps, which initialise level and seasons.
         parameters: alpha, delta, omega and phi, each in [0, 1].
         short, long: steps of the seasons; `long` is a multiple of `short`.
         horizon: steps to forecast.
-        every: None, or the steps from one forecast to the next, the first after `2 * long`.
+        every: None, or the steps between two forecasts; the first is after `2 * long` steps.
 
     Returns:
         `(horizon, n)`; with `every`, `(forecasts, horizon, n)`.
@@ -61,7 +61,7 @@ def forecasts(x, parameters, short, long, horizon, every=None):
 
 
 def fitted(series, short, long, horizon):
-    """The parameters of the smallest mean absolute error, of forecasts a short season apart.
+    """The parameters with the smallest mean absolute error, for forecasts every short season.
 
     Args:
         series: `(timesteps,)`, at least three long seasons.
@@ -92,7 +92,7 @@ def fitted(series, short, long, horizon):
 
 
 def matrix(parameters, input_steps, short, long, horizon):
-    """`(input_steps, horizon)`: a window times it is the window's forecast."""
+    """The matrix `(input_steps, horizon)` that turns a window into its forecast."""
     return forecasts(np.eye(input_steps), parameters, short, long, horizon).T
 
 

@@ -1,4 +1,4 @@
-"""Training a preset again from its recipe, and scoring it."""
+"""Trains a preset from its recipe, and scores it."""
 
 import contextlib
 import pathlib
@@ -23,19 +23,19 @@ def train_preset(
     strategy=None,
     verbose: int = 1,
 ) -> keras.Model:
-    """Train a preset from its recipe; its score must land within the spread of its card.
+    """Train a preset from its recipe; its score should be within the range on its card.
 
     Args:
-        name: one of `list_presets()`, or a `Recipe` of your own.
-        seed: of the weights and of the order of the samples.
-        cell: in place of the recipe's, such as "simple_rnn", to compare.
+        name: one of `list_presets()`, or your own `Recipe`.
+        seed: seed of the weights and of the order of the samples.
+        cell: a cell that replaces the recipe's, such as "simple_rnn", for comparison.
         callbacks, checkpoint_dir, strategy, verbose: as in `lstm_zoo.fit`.
 
     Returns:
-        The trained model, as `load_preset` gives it.
+        The trained model, like the one from `load_preset`.
 
     Raises:
-        ValueError: an unknown name or cell, or a `checkpoint_dir` of another training.
+        ValueError: if the name or cell is unknown, or if `checkpoint_dir` holds another training.
 
     >>> import dataclasses
     >>> recipe = read_recipe("italy_power")
@@ -49,14 +49,14 @@ def train_preset(
 
 
 def evaluate_preset(name: str, model: keras.Model | None = None) -> dict[str, float]:
-    """The scores of a preset's model on the test part of its data, by name; the card's come first.
+    """Score a preset's model on its test data; returns a dict that starts with the card's score.
 
     Args:
         name: one of `list_presets()`.
-        model: a model in its place, such as `train_preset` gives; the preset's own if None.
+        model: a model to score instead, such as one from `train_preset`; None scores the preset.
 
     Raises:
-        ValueError: there is no such preset, or `model` is no model.
+        ValueError: if the preset does not exist, or if `model` is not a `keras.Model`.
 
     >>> evaluate_preset("italy_power")["accuracy"] > 0.9
     True
@@ -74,7 +74,7 @@ def run(
     checkpoint_dir=None,
     strategy=None,
 ):
-    """The trained model of a recipe and its `keras.callbacks.History`."""
+    """Train the model of a recipe; returns it and its `keras.callbacks.History`."""
     keras.utils.set_random_seed(checks.count("seed", seed, least=0))
     x, y = task.training_part()
     settings = dict(task.recipe.training)
@@ -97,7 +97,7 @@ def run(
         verbose=verbose,
         **settings,
     )
-    if strategy:  # a model that needs no other process
+    if strategy:  # return a model that works without the other processes
         trained, model = model, task.build(cell)
         task.compile(model, rate)
         model.set_weights(trained.get_weights())

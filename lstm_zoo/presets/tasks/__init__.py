@@ -1,8 +1,8 @@
-"""The tasks that presets are trained for: one file for each kind.
+"""The tasks of presets, with one file for each kind.
 
-A task prepares the data of a recipe, builds the model, scores it, names its baselines, answers a
-user's file and draws a figure. A model takes raw data and answers in the units of the data: the
-layers that prepare the input and scale the output are inside it.
+A task prepares the data of a recipe, builds and scores the model, computes baselines, predicts for
+a user's file and draws a figure. A model takes raw data and predicts in the units of the data; it
+contains the layers that prepare the input and scale the output.
 """
 
 from lstm_zoo.presets.tasks.base import Task

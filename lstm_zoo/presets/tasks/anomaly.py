@@ -1,4 +1,4 @@
-"""A series: where it is not like itself."""
+"""Finds anomalies in a series."""
 
 import itertools
 
@@ -13,11 +13,11 @@ from lstm_zoo.presets.tasks.registry import register
 
 @register("anomaly detection")
 class Anomaly(Task):
-    """An autoencoder of windows of a series without anomalies; where it fails, one is suspected.
+    """An autoencoder trained on windows without anomalies; a large error suggests an anomaly.
 
-    Found or missed as the UCR archive counts: whether the step of the highest score lies within
-    100 steps of the anomaly (Wu & Keogh 2021). `data`: `window` and `stride`, in steps.
-    It answers a CSV file of one series, a step a row, by the anomaly score of each.
+    As in the UCR archive, an anomaly counts as found if the step with the highest score is within
+    100 steps of it (Wu & Keogh 2021). `data` holds `window` and `stride`, in steps. For a CSV file
+    of one series, with one step per row, it returns the anomaly score of each step.
     """
 
     metric = "anomaly found within 100 steps (1) or missed (0)"
@@ -53,7 +53,7 @@ class Anomaly(Task):
         )
 
     def steps(self, model, series):
-        """The anomaly score of each step: its squared error, over all windows that hold it."""
+        """The anomaly score of each step: its squared error over all windows that contain it."""
         starts = np.arange(0, len(series) - self.window + 1, self.stride)
         errors = builders.anomaly_scores(model, self._windows(series, self.stride))
         total, count = np.zeros(len(series)), np.zeros(len(series))
@@ -87,7 +87,7 @@ class Anomaly(Task):
 
     def answer(self, model, path):
         rows = reading.one_series(path, self.data.feature_names)
-        held, scored = [], 0  # `held` begins where a window does; of its rows some are scored
+        held, scored = [], 0  # `held` starts with a window; `scored` of its rows have a score
         steps, more = itertools.count(1), True
         while more:
             new = list(itertools.islice(rows, reading.STEPS))
@@ -95,7 +95,9 @@ class Anomaly(Task):
             held += new
             if len(held) < self.window:
                 raise ValueError(f"{path} must have at least {self.window} rows, got {len(held)}")
-            until = len(held) - self.window if more else len(held)  # all windows of these are there
+            until = (
+                len(held) - self.window if more else len(held)
+            )  # rows whose windows are complete
             scores = self.steps(model, reading.single(path, held))[scored:until]
             for score in scores:
                 yield {"step": next(steps), "anomaly score": round(float(score), 4)}
@@ -106,7 +108,7 @@ class Anomaly(Task):
         return as_csv(self.data.feature_names, self.data.x_test[:200])
 
     def draw(self, model, ax=None):
-        """The anomaly score of each step of the test part, and where the anomaly is."""
+        """Draw the anomaly score of each step of the test part, and the anomaly."""
         from lstm_zoo.presets import figures
 
         return figures.suspicion(self.steps(model, self.data.x_test), self.marked, ax)

@@ -1,4 +1,4 @@
-"""What every task has: data, a model, scores, baselines, answers and a figure."""
+"""The base class of all tasks: data, model, scores, baselines, predictions and a figure."""
 
 import abc
 import pathlib
@@ -18,10 +18,10 @@ class Task(abc.ABC):
     """A recipe with its data loaded.
 
     Attributes:
-        metric: what the first of `scores` is, with its unit.
-        target: what the model gives, with its unit, where it is numbers.
+        metric: the name of the first of `scores`, with its unit.
+        target: the name of the model's numeric output, with its unit.
         higher_is_better: whether a higher score is better.
-        data: the `Dataset`, where there is one.
+        data: the `Dataset`, if there is one.
     """
 
     metric: str
@@ -46,44 +46,44 @@ class Task(abc.ABC):
         return "LSTM"
 
     def prepare(self):  # noqa: B027  (the data set is enough for some)
-        """Read what `training_part`, `build` and `scores` use."""
+        """Load further data for `training_part`, `build` and `scores`."""
 
     @abc.abstractmethod
     def training_part(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y that the model is fitted to."""
+        """The training data x and y."""
 
     @abc.abstractmethod
     def build(self, cell: str | None = None) -> keras.Model:
-        """The model, untrained and not compiled; `cell` in place of the recipe's."""
+        """Build the untrained, uncompiled model; `cell` replaces the recipe's cell."""
 
     def score(self, model: keras.Model) -> float:
-        """The first of `scores`, which stands in the card's table."""
+        """The first of `scores`, which the table of the card shows."""
         return next(iter(self.scores(model).values()))
 
     @abc.abstractmethod
     def scores(self, model: keras.Model) -> dict[str, float]:
-        """Scores on the test part, the one that counts first."""
+        """Scores on the test part; the main score comes first."""
 
     @abc.abstractmethod
     def baselines(self) -> dict[str, float]:
-        """The first score of models that are simpler than any network, by name."""
+        """The main score of models simpler than any neural network, by name."""
 
     @abc.abstractmethod
     def answer(self, model: keras.Model, path: str | pathlib.Path) -> Iterator[dict]:
-        """Rows of answers for a user's file, which is read line by line in bounded memory.
+        """Predict for a user's file, which is read line by line in bounded memory.
 
         Args:
-            model: by `load_preset(name)`.
-            path: of the file; its form depends on the task, and `lstm_zoo.presets.reading` reads
-                the usual ones.
+            model: a model from `load_preset(name)`.
+            path: the file; its form depends on the task. `lstm_zoo.presets.reading` reads common
+                forms.
 
         Returns:
-            An iterator of rows, each a dict of column and value, the same columns in each. Nothing
-            is read before the first row is asked for.
+            An iterator of rows, each a dict from column to value, with the same columns in each.
+            The file is opened when the first row is requested.
 
         Raises:
-            ValueError: naming the line, what stands there and what is wanted.
-            FileNotFoundError: there is no such file.
+            ValueError: if a line is invalid; the message names it and says what is expected.
+            FileNotFoundError: if the file does not exist.
         """
 
     def example(self) -> str:
@@ -93,12 +93,11 @@ class Task(abc.ABC):
         return as_csv(data.feature_names, data.x_test[0][:length])
 
     def draw(self, model: keras.Model, ax=None):
-        """The matplotlib Axes with what the model does on the test part; None if no picture of the
-        task is drawn."""
+        """Draw the model's results on the test part; returns the Axes, or None without a plot."""
         return
 
     def compile(self, model: keras.Model, learning_rate=1e-3):
-        """Make the model ready for `fit` and `evaluate`."""
+        """Compile the model for `fit` and `evaluate`."""
         model.compile(keras.optimizers.Adam(learning_rate), loss=self.loss, metrics=self.metrics)
 
     def arguments(self, cell=None):
@@ -107,7 +106,7 @@ class Task(abc.ABC):
 
 
 def flat(x):
-    """The same numbers, a row a sample."""
+    """The same numbers with one row per sample."""
     return x.reshape(len(x), -1)
 
 

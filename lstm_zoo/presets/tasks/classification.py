@@ -1,4 +1,4 @@
-"""Which class a sequence, or a word, belongs to."""
+"""Classifies sequences and words."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ BUILDERS = {"classifier": builders.build_classifier, "lstm_fcn": builders.build_
 
 @register("classification")
 class Classification(Task):
-    """`model` may name its `builder`; sequences of unequal length are masked.
+    """Classification of sequences; `model` may name its `builder`, and padding is masked.
 
-    It answers a CSV file: a step a row, a feature a column, named in the first line or in the order
-    of the data set; a column `sample` tells where another sequence begins.
+    It reads a CSV file with one step per row and one feature per column, named in the first line or
+    in the order of the data set. A column `sample` separates sequences.
     """
 
     metric = "test accuracy"
@@ -84,7 +84,7 @@ class Classification(Task):
 
 @register("classification of words")
 class Words(Classification):
-    """Classification of words, letter by letter. It answers a text file, a word a line."""
+    """Classification of words, letter by letter. It reads a text file with one word per line."""
 
     def build(self, cell=None):
         return builders.build_classifier(

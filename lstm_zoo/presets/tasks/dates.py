@@ -1,4 +1,4 @@
-"""Dates as people write them, written anew."""
+"""Translates dates as people write them into year-month-day."""
 
 import datetime
 import functools
@@ -42,11 +42,11 @@ MONTHS = [
 ]
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 START, END = 1, 2
-LONGEST = 100  # characters of a date in a user's file
+LONGEST = 100  # largest number of characters of a date in a user's file
 
 
 def write_date(date, form):
-    """A date as people write it, by one of `FORMATS`."""
+    """A date as people write it, in one of `FORMATS`."""
     suffix = "th" if 10 < date.day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(date.day % 10, "th")
     return form.format(
         d=date.day,
@@ -61,7 +61,7 @@ def write_date(date, form):
 
 
 def is_written_date(text):
-    """Whether a text is a date of 1950 to 2049 as `write_date` writes it, by any of `FORMATS`.
+    """Whether a text is a date from 1950 to 2049 as written by `write_date`, in any of `FORMATS`.
 
     >>> [is_written_date(text) for text in ("3/04/2005", "3/4/05", "31 April 2005", "3 May '05")]
     [True, False, False, True]
@@ -82,7 +82,7 @@ def is_written_date(text):
 
 @functools.cache
 def _patterns():
-    """Each of `FORMATS`, and an expression that fits what it writes."""
+    """Each of `FORMATS`, and a regular expression that matches its dates."""
     fields = {
         "d": r"(?P<d>\d{1,2})",
         "d:02": r"(?P<d>\d\d)",
@@ -105,10 +105,10 @@ def _patterns():
 
 @register("translation")
 class Dates(Task):
-    """Dates of 1950 to 2049 as people write them, into year-month-day; generated.
+    """Translates generated dates from 1950 to 2049, as people write them, into year-month-day.
 
-    `data`: `samples` of the training part; no day of the test part is in it. It answers a text
-    file, a date a line.
+    `data` holds `samples`, the size of the training part; it shares no day with the test part. The
+    task reads a text file with one date per line.
     """
 
     metric = "test dates translated without a mistake"
@@ -132,7 +132,7 @@ class Dates(Task):
         self.test = draw(days[:2000], 500)
 
     def encode(self, texts):
-        """Letters as numbers, from 1; 0 pads, and stands for a letter that no date has."""
+        """Letters as numbers that start at 1; 0 is padding or a letter that no date contains."""
         width = max(map(len, texts))
         rows = [[self.letters.find(letter) + 1 for letter in text.ljust(width)] for text in texts]
         return np.array(rows, "int32")
@@ -152,7 +152,7 @@ class Dates(Task):
         )
 
     def translate(self, model, texts):
-        """The dates, year-month-day, that the model reads in texts."""
+        """The model's translations of texts, as year-month-day."""
         found = builders.translate(model, self.encode(texts), start=START, end=END, max_length=12)
         return ["".join(self.digits[n - 3] for n in row if n >= 3) for row in found]
 
@@ -163,7 +163,7 @@ class Dates(Task):
         return {"right": float(np.mean(right))}
 
     def baselines(self):
-        """The date of the training text that shares most groups of three letters."""
+        """Answer with the date of the training text that shares most groups of three letters."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         (dates, texts), (truth, asked) = self.train, self.test

@@ -1,4 +1,4 @@
-"""A series: how it goes on."""
+"""Forecasts a series."""
 
 import functools
 import textwrap
@@ -17,11 +17,11 @@ from lstm_zoo.presets.tasks.registry import register
 
 @register("forecasting")
 class Forecasting(Task):
-    """A window of a series to its next steps, with quantiles, the middle one being the forecast.
+    """Forecasts the next steps after a window, with quantiles; the middle one is the forecast.
 
-    `data`: `season`, the steps after which the series repeats itself; `input_steps`; `horizon`;
-    `stride`, from one forecast of the test part to the next. It answers a CSV file of one series, a
-    step a row, by a forecast from its last rows.
+    `data` holds `season`, the period of the series in steps; `input_steps`; `horizon`; and
+    `stride`, the steps between two forecasts of the test part. For a CSV file of one series, with
+    one step per row, it forecasts from the last rows.
     """
 
     def prepare(self):
@@ -80,7 +80,7 @@ class Forecasting(Task):
         season = x[:, -self.season :, 0]
         repeated = np.tile(season, -(-self.horizon // self.season))[:, : self.horizon]
         past, future = self.training_part()
-        two = -2 * self.season  # more steps do not make it better
+        two = -2 * self.season  # more steps do not improve it
         ridge = RidgeCV(RIDGE).fit(past[:, two:, 0] - self.mean, future)
         return {
             "last value repeated": self._error(x[:, -1:, 0]),
@@ -104,7 +104,7 @@ class Forecasting(Task):
         return as_csv(self.data.feature_names, self.data.x_train[-self.input_steps :])
 
     def draw(self, model, ax=None):
-        """One forecast of the test part, with its quantiles."""
+        """Draw one forecast of the test part, with its quantiles."""
         from lstm_zoo import plots
 
         x, truth = self.test
@@ -119,8 +119,10 @@ class Forecasting(Task):
 
 @register("forecasting a day")
 class DailyForecasting(Forecasting):
-    """A day ahead, from two weeks read a day a step: the level of each time of day, and how far it
-    was from the same time a week before; the forecast is how far the next day will be."""
+    """Forecasts the next day from two weeks, with one day per step.
+
+    The model reads the level of each time of day and its difference from a week before. It predicts
+    this difference for the next day."""
 
     def prepare(self):
         super().prepare()
@@ -140,7 +142,7 @@ class DailyForecasting(Forecasting):
         return self._in_units(inputs, kl.Add(name="from_a_week_ago")([foretold, a_week_ago]))
 
     def _last_weeks(self, series):
-        """The last week of the past and the one before it, each `(7, horizon)`, a day a row."""
+        """The last two weeks of the past, each `(7, horizon)` with one day per row."""
         days = self.input_steps // self.horizon
         by_day = kl.Reshape((days, self.horizon), name="days")(series)
         cuts = {"week": (days - 7, 0), "week_before": (days - 14, 7)}
@@ -157,14 +159,14 @@ class DailyForecasting(Forecasting):
 
 @register("forecasting a day by a hybrid")
 class HybridForecasting(DailyForecasting):
-    """A day ahead: exponential smoothing of the logarithm, and an LSTM that says how sure that is.
+    """Forecasts the next day by exponential smoothing; an LSTM predicts the uncertainty.
 
-    The smoothing, fitted to the training part, is a fixed layer and gives the middle quantile. The
-    LSTM reads the last week as in `DailyForecasting` and gives how far the others lie from it; it
-    starts from the quantiles of the smoothing's errors. (Where it corrects the middle too, the
-    error on held-out weeks is larger.) It trains on each window behind the first two seasons; where
-    that lacks steps, the first season stands before it again and again, which leaves the smoothing,
-    that starts with it, as it is.
+    The smoothing of the logarithm is fitted to the training part. It is a fixed layer and gives the
+    middle quantile. The LSTM reads the last week as in `DailyForecasting` and predicts the
+    distances of the other quantiles; it starts from the quantiles of the smoothing's errors. (If it
+    corrected the middle too, the error on held-out weeks would be larger.) It trains on every
+    window after the first two seasons. Windows with too few steps are extended at the front by
+    repeating the first season, which does not change the smoothing.
 
     Source:
         Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks,
@@ -177,7 +179,7 @@ class HybridForecasting(DailyForecasting):
 
     @functools.cached_property
     def smoothing(self):
-        """`(input_steps, horizon)`, of logarithms."""
+        """The smoothing matrix `(input_steps, horizon)` for logarithms."""
         seasons = self.horizon, self.season
         parameters = smoothing.fitted(self._log_of_training(), *seasons, self.horizon)
         return smoothing.matrix(parameters, self.input_steps, *seasons, self.horizon)
@@ -218,7 +220,7 @@ class HybridForecasting(DailyForecasting):
 
     @functools.cached_property
     def errors_of_smoothing(self):
-        """`(horizon, quantiles)` of its errors on the training part, in logarithms."""
+        """The quantiles `(horizon, quantiles)` of its logarithmic errors on the training part."""
         past, future = self.training_part()
         errors = np.log(future) - np.log(past[..., 0]) @ self.smoothing
         quantiles = np.quantile(errors, self.quantiles, axis=0).T
@@ -233,7 +235,7 @@ class HybridForecasting(DailyForecasting):
         return super().scores(model) | {what: ours / theirs}
 
     def _interval_score(self, forecasts):
-        """How wide it is, and how far the truth lies outside, times how rarely it should be there.
+        """The mean interval score: width, plus 2 / alpha times how far the truth is outside.
 
         Source:
             Gneiting & Raftery 2007, Strictly proper scoring rules, prediction, and estimation,

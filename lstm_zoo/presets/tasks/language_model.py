@@ -1,4 +1,4 @@
-"""A text: which character comes next."""
+"""Predicts the next character of a text."""
 
 import collections
 import itertools
@@ -14,9 +14,9 @@ from lstm_zoo.presets.tasks.registry import register
 
 @register("language model")
 class LanguageModel(Task):
-    """The next character of a text. `data`: `timesteps` of a training sequence.
+    """Predicts the next character; `data` holds the `timesteps` of a training sequence.
 
-    It answers a text file by its continuation, for which the model reads the last 1000 characters.
+    For a text file it writes a continuation, after reading the last 1000 characters.
     """
 
     metric = "test bits per character"
@@ -36,7 +36,7 @@ class LanguageModel(Task):
         )
 
     def scores(self, model):
-        # The whole test part, in sequences of 1000 so that their beginnings weigh little.
+        # The whole test part, in sequences of 1000 steps, so that their beginnings matter little.
         text, length = self.data.x_test, 1000
         rows = (len(text) - 1) // length
         x, y = (part[: rows * length].reshape(rows, length) for part in (text, text[1:]))
@@ -78,8 +78,9 @@ class LanguageModel(Task):
 
 
 def bits_of_ngrams(train, test, order, classes):
-    """Bits per character of an interpolated n-gram model (Witten & Bell 1991, method C,
-    doi:10.1109/18.87000), of order `order`, 1 being letters by themselves."""
+    """Bits per character of an interpolated n-gram model of order `order` (1 is single letters).
+
+    Witten & Bell 1991, method C, doi:10.1109/18.87000."""
     counts = [collections.defaultdict(collections.Counter) for _ in range(order)]
     for at, letter in enumerate(train):
         for n in range(min(order, at + 1)):

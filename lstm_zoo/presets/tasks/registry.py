@@ -1,4 +1,4 @@
-"""Which tasks there are, by the name that a recipe gives."""
+"""The registered tasks, by their name in a recipe."""
 
 from lstm_zoo.presets.tasks.base import Task
 from lstm_zoo.recipes import Recipe
@@ -12,7 +12,7 @@ def class_of(recipe: Recipe) -> type[Task]:
     """The class of the recipe's task.
 
     Raises:
-        ValueError: `recipe` is no `Recipe`, or no task has the name that it gives.
+        ValueError: if `recipe` is not a `Recipe`, or if its task does not exist.
     """
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {recipe!r:.80}")
@@ -23,7 +23,7 @@ def task_of(recipe: Recipe) -> Task:
     """The recipe's task, with its data loaded.
 
     Raises:
-        ValueError: `recipe` is no `Recipe`, or no task has the name that it gives.
+        ValueError: if `recipe` is not a `Recipe`, or if its task does not exist.
 
     >>> from lstm_zoo.presets import read_recipe
     >>> task_of(read_recipe("italy_power")).metric

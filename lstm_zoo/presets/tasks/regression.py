@@ -1,4 +1,4 @@
-"""A number for a sequence: a measurement from a spectrum, the sum of what was marked long ago."""
+"""Predicts a number from a sequence: a measurement from a spectrum, a sum over long lags."""
 
 import functools
 
@@ -14,10 +14,10 @@ from lstm_zoo.presets.tasks.registry import register
 
 @register("regression")
 class Regression(Task):
-    """A measurement from a spectrum.
+    """Predicts a measurement from a spectrum.
 
-    It answers a CSV file: a step a row, a feature a column, named in the first line or in the order
-    of the data set; a column `sample` tells where another sequence begins.
+    It reads a CSV file with one step per row and one feature per column, named in the first line or
+    in the order of the data set. A column `sample` separates sequences.
     """
 
     metric = "test root mean squared error"
@@ -32,14 +32,14 @@ class Regression(Task):
 
     def build(self, cell=None):
         inputs = keras.Input(self.data.x_train.shape[1:], name="sequence")
-        # Each sequence by itself: how much light scattered is taken out of a spectrum
+        # Normalise each spectrum separately, which removes the effect of scattered light
         # (Barnes, Dhanoa & Lister 1989, doi:10.1366/0003702894202201).
-        turned = kl.Permute((2, 1))(inputs)  # with PyTorch Keras normalises over last axes only
+        turned = kl.Permute((2, 1))(inputs)  # on PyTorch, Keras normalises over last axes only
         normal = kl.LayerNormalization(
             center=False, scale=False, epsilon=1e-7, name="standard_normal_variate"
         )(turned)
         scaled = kl.Permute((2, 1))(normal)
-        # Its slope and curvature beside it, as chemometrics does (Savitzky & Golay 1964).
+        # Add the slope and curvature, as in chemometrics (Savitzky & Golay 1964).
         before, here, after = (kl.Cropping1D(cut)(scaled) for cut in ((0, 2), (1, 1), (2, 0)))
         slope = kl.Subtract(name="slope")([after, before])
         rise, fall = kl.Subtract()([after, here]), kl.Subtract()([here, before])
@@ -93,7 +93,7 @@ class Regression(Task):
             yield {"sample": number, self.target: round(float(values[0]), 4)}
 
     def draw(self, model, ax=None):
-        """Estimates against the truth."""
+        """Draw estimates against the truth."""
         from lstm_zoo.presets import figures
 
         x, y = self.data.x_test, self.data.y_test
@@ -103,16 +103,17 @@ class Regression(Task):
 
 @register("adding over long lags")
 class Adding(Regression):
-    """The sum of two numbers marked long ago, after Hochreiter & Schmidhuber (1997); generated.
+    """The generated adding problem over long lags of Hochreiter & Schmidhuber (1997).
 
-    `data`: `timesteps`, their T, and `samples` of the training part; no sequence of the test part
-    is in it. The gates of an LSTM start with memories of up to T steps (Tallec & Ollivier 2018).
+    `data` holds `timesteps`, the paper's T, and `samples`, the size of the training part; it shares
+    no sequence with the test part. The gates of an LSTM start with memories of up to T steps
+    (Tallec & Ollivier 2018).
     """
 
     target = "0.5 + (X1 + X2) / 4"
 
     def prepare(self):
-        self.mean, self.deviation = 0.5, 24**-0.5  # of the target, X1 and X2 uniform in [-1, 1)
+        self.mean, self.deviation = 0.5, 24**-0.5  # of the target, for X1 and X2 uniform in [-1, 1)
         self.metric = f"test root mean squared error of {self.target}"
 
     @functools.cached_property
