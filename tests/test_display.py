@@ -140,7 +140,7 @@ def test_a_data_set_shows_its_shapes_its_beginning_and_its_licence(name):
     rows = {row[0]: row[1] for row in Cells(data._repr_html_()).rows if row[0]}
     assert rows["x_test"].split()[:-1] == " x ".join(map(str, data.x_test.shape)).split()
     assert rows["licence"] == data.licence
-    assert any(key.startswith("it begins") and shown for key, shown in rows.items())
+    assert any(key.startswith("first steps") and shown for key, shown in rows.items())
 
 
 def test_summaries_are_one_line(seen):

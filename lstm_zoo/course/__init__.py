@@ -1,4 +1,4 @@
-"""What the notebooks need: answers checked without showing them, results of long trainings."""
+"""Helpers for the notebooks: they check answers without showing them, and load stored results."""
 
 from lstm_zoo.course import answers  # noqa: F401  (fills the table of the exercises)
 from lstm_zoo.course.exercises import check

@@ -1,6 +1,6 @@
-"""Exercises of the course, whose answers are checked without showing them.
+"""Checks answers to the exercises of the course without showing the solutions.
 
-What makes an answer right stands in `lstm_zoo/course/answers`, a file for each notebook.
+The checks are in `lstm_zoo/course/answers`, with one file for each notebook.
 """
 
 from collections.abc import Callable
@@ -14,24 +14,23 @@ _CHECKS: dict[str, tuple[Callable, str]] = {}
 
 
 class _NoAnswer(Exception):
-    """A function that the exercise asks for is still empty."""
+    """The learner's function is still empty."""
 
 
 def check(exercise: str, answer) -> bool | None:
-    """Say whether the answer to an exercise of the course is right.
+    """Check the answer to an exercise of the course, and print whether it is right.
 
     Args:
-        exercise: its number as it stands in the notebook, such as "01-2": the notebook, then the
-            exercise.
-        answer: what the exercise asks for; a number, an array or a function. None, or a function
-            that returns None, stands for no answer.
+        exercise: its number in the notebook, such as "01-2" (notebook 01, exercise 2).
+        answer: a number, an array or a function, as the exercise asks. None, or a function that
+            returns None, counts as no answer.
 
     Returns:
-        True if it is right, False if not (a hint says why), None if there is no answer yet: then a
-        notebook shows nothing more.
+        True if the answer is right, False if not (a hint says why), or None if there is no answer
+        yet; a notebook then displays nothing more.
 
     Raises:
-        ValueError: if there is no such exercise.
+        ValueError: if the exercise does not exist.
 
     Example:
         >>> check("00-1", 4 * (64 * 12 + 64 * 64 + 64))
@@ -46,7 +45,7 @@ def check(exercise: str, answer) -> bool | None:
     except _NoAnswer:
         print("No answer yet: write yours into this cell and run it again.")
         return None
-    except Exception as error:  # any shape or type may come; the learner is told what went wrong
+    except Exception as error:  # an answer may have any shape or type; tell what went wrong
         print(f"Not yet: the answer could not be checked ({error}). {hint}")
         return False
     print("Right." if good else f"Not yet. {hint}")
@@ -54,7 +53,7 @@ def check(exercise: str, answer) -> bool | None:
 
 
 def exercise(number: str, hint: str) -> Callable[[Callable], Callable]:
-    """Register the function that tells whether an answer to exercise `number` is right."""
+    """Decorator that registers the function that checks answers to exercise `number`."""
 
     def register(right):
         _CHECKS[number] = (right, hint)

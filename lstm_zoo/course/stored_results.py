@@ -1,4 +1,4 @@
-"""Stored results of trainings that take too long for a notebook."""
+"""Loads stored results of trainings that take too long for a notebook."""
 
 import csv
 
@@ -10,14 +10,14 @@ def results(name: str) -> tuple[str, list[dict]]:
     """Stored results of trainings that take too long for a notebook.
 
     Args:
-        name: the name of a CSV file in `notebooks/results`, without its ending.
+        name: the name of a CSV file in `notebooks/results`, without its suffix.
 
     Returns:
-        A line about the machine they were made on, and the rows, a dict each, with floats for
-        numbers.
+        A line about the machine that made the results, and a list of rows, each a dict with floats
+        for numbers.
 
     Raises:
-        ValueError: if there is no such file.
+        ValueError: if the file does not exist.
 
     Example:
         >>> machine, rows = results("08_ablation")

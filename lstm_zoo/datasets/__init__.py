@@ -1,5 +1,4 @@
-"""Sequence data, small enough to ship: classification, regression, forecasting, anomaly detection
-and text.
+"""Small data sets of sequences: classification, regression, forecasting, anomalies and text.
 
 >>> from lstm_zoo import datasets
 >>> datasets.names(task="forecasting")
@@ -7,8 +6,8 @@ and text.
 >>> datasets.load("japanese_vowels").x_train.shape
 (270, 29, 12)
 
-``datasets/README.md`` says for each set what it is, where it comes from and how to cite it;
-``datasets/build.py`` makes the files again from the packages that published them.
+``datasets/README.md`` describes each set, its source and how to cite it. ``datasets/build.py``
+rebuilds the files from the packages that published them.
 """
 
 from lstm_zoo.datasets.cutting import windows

@@ -1,4 +1,4 @@
-"""One series cut into windows, as arrays; `lz.windows` cuts many, and lazily."""
+"""Cuts one series into windows, as arrays; `lz.windows` cuts many series lazily."""
 
 import numpy as np
 
@@ -8,22 +8,22 @@ from lstm_zoo import checks, precision
 def windows(
     series, input_steps: int, horizon: int, stride: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a series into what a forecaster sees and what it must foresee.
+    """Cut a series into inputs and targets for a forecaster.
 
     Args:
         series: (timesteps, features), or (timesteps,) for a single feature.
-        input_steps: steps that the model reads.
-        horizon: steps that follow them, which the model forecasts.
+        input_steps: number of steps that the model reads.
+        horizon: number of following steps that the model forecasts.
         stride: steps from the start of one window to the start of the next.
 
     Returns:
         x: (n, input_steps, features) float32.
-        y: (n, horizon) float32, the first feature over the steps right after x.
+        y: (n, horizon) float32, the first feature at the steps right after x.
         n is ``(timesteps - input_steps - horizon) // stride + 1``.
 
     Raises:
-        ValueError: a count below 1, a series that is too short, of another rank, or not finite, or
-            whose changes float32 rounds away.
+        ValueError: if a count is below 1, if the series is too short, of another rank or not
+            finite, or if float32 rounds its changes away.
 
     >>> x, y = windows([0, 1, 2, 3, 4, 5], input_steps=3, horizon=2)
     >>> x[..., 0].tolist(), y.tolist()
@@ -51,14 +51,14 @@ def windows(
 
 
 def _checked(series):
-    """`(timesteps, features)` of finite numbers that float32 holds."""
+    """Check a series; returns finite float32 numbers `(timesteps, features)`."""
     checks.unmasked("series", series)
     try:
         series = np.asarray(series)
         series = series if series.dtype.kind in "biuf" else series.astype("float64")
     except (TypeError, ValueError):
         raise ValueError(
-            f"series must hold numbers in rows of one length, got {series!r}"
+            f"series must hold numbers in rows of equal length, got {series!r:.80}"
         ) from None
     if series.ndim == 1:
         series = series[:, None]

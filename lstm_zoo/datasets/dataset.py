@@ -1,4 +1,4 @@
-"""A data set as an object: its arrays, and what they are."""
+"""A data set as an object, with its arrays and their description."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from lstm_zoo import display
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Dataset:
-    """One data set, split into a training and a test part.
+    """A data set, split into a training part and a test part.
 
     ==============  ==========================================  =================================
     task            x_train, x_test                             y_train, y_test
@@ -18,24 +18,24 @@ class Dataset:
     classification  (samples, timesteps, features) float32      (samples,) int32, 0 to classes - 1
     regression      (samples, timesteps, features) float32      (samples, 1) float32
     forecasting     (timesteps, features) float32: one series,  None; cut them with `windows`
-                    x_test goes on where x_train ends
+                    x_test continues x_train
     anomaly         (timesteps, features) float32: one series,  None, and (timesteps,) int32 of
     detection       x_train without an anomaly                  the test part: 0 or 1
     text            (characters,) int32: the number of each     None
-                    in ``vocabulary``, from 1
+                    in ``vocabulary``, starting at 1
     ==============  ==========================================  =================================
 
-    Where x is words (``vocabulary`` is not None), a sample of a classification is a row of letter
-    numbers, (samples, timesteps) int32: ``vocabulary[n - 1]`` is letter n, and 0 pads on the right.
-    ``lengths_train`` and ``lengths_test``, (samples,) int32, count the steps of each sample where
-    samples differ in length (zeros follow, on the right); they are None where all are equal.
-    ``units`` are those of x, ``timestep`` is how far apart two steps are, ``target`` is what y is.
+    If x holds words (``vocabulary`` is not None), a sample of a classification is a row of letter
+    numbers, (samples, timesteps) int32. ``vocabulary[n - 1]`` is letter n, and 0 is padding.
+    ``lengths_train`` and ``lengths_test``, (samples,) int32, are the lengths of the samples, which
+    are padded with zeros at the end; they are None if all lengths are equal. ``units`` are the
+    units of x, ``timestep`` is the time between two steps, and ``target`` describes y.
     """
 
     name: str
     task: str
     x_train: np.ndarray
-    y_train: np.ndarray | Any  # or None, where there is nothing to index
+    y_train: np.ndarray | Any  # or None
     x_test: np.ndarray
     y_test: np.ndarray | Any
     lengths_train: np.ndarray | None
@@ -66,10 +66,10 @@ class Dataset:
             steps = None if self.lengths_train is None else int(self.lengths_train[0])
             liveliest = int(np.argmax(np.ptp(first[:steps], axis=0)))
             name = self.feature_names[liveliest]
-            rows.append((f"it begins, {name}", display.curve(first[:steps, liveliest], name)))
+            rows.append((f"first steps, {name}", display.curve(first[:steps, liveliest], name)))
         else:
             first = self.x_train.reshape(-1)[:60] if self.x_train.ndim == 1 else self.x_train[0]
-            rows.append(("it begins", "".join(self.vocabulary[n - 1] for n in first if n)))
+            rows.append(("first steps", "".join(self.vocabulary[n - 1] for n in first if n)))
         rows += [
             (name, text)
             for name in ("units", "timestep", "target", "source", "licence", "citation")

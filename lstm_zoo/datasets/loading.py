@@ -1,4 +1,4 @@
-"""Data sets read from their files, which are checked first."""
+"""Loads data sets from their files, after checking the files."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ FOLDERS = folders("datasets")
 
 
 def names(task: str | None = None) -> list[str]:
-    """List the data sets, all of them or those of one task.
+    """List all data sets, or those of one task.
 
     >>> names("regression")
     ['tecator']
@@ -27,7 +27,7 @@ def names(task: str | None = None) -> list[str]:
 
 
 def load(name: str) -> Dataset:
-    """Read one data set from its file; the arrays are the caller's own, to change at will.
+    """Load a data set from its file; each call returns new arrays, which you may change.
 
     Args:
         name: one of `names()`.
@@ -36,8 +36,8 @@ def load(name: str) -> Dataset:
         A `Dataset`.
 
     Raises:
-        ValueError: the name is unknown, or the file is not the one that was published.
-        FileNotFoundError: the file is not there.
+        ValueError: if the name is unknown, or if the file is not the published one.
+        FileNotFoundError: if the file is missing.
 
     >>> vowels = load("japanese_vowels")
     >>> vowels.class_names[vowels.y_train[0]], int(vowels.lengths_train[0])
@@ -50,7 +50,7 @@ def load(name: str) -> Dataset:
         arrays = {key: file[key] for key in file.files}
     if "vocabulary" in card:
         for key in ("x_train", "x_test"):
-            arrays[key] = arrays[key].astype("int32")  # kept as bytes
+            arrays[key] = arrays[key].astype("int32")  # stored as bytes
     optional: dict[str, Any] = dict.fromkeys(("y_train", "y_test", "lengths_train", "lengths_test"))
     return Dataset(name=name, **(optional | arrays), **card)
 
@@ -76,5 +76,5 @@ def path_of(name):
             return path
     raise FileNotFoundError(
         f"the file of the data set {name!r} is missing, neither {paths[0]} nor {paths[1]} exists; "
-        "`pip install --force-reinstall lstm-zoo` brings it back"
+        "`pip install --force-reinstall lstm-zoo` restores it"
     )

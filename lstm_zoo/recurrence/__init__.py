@@ -1,4 +1,4 @@
-"""A cell run over time, and its backward pass; which engine does it is said by `explain`."""
+"""Runs a cell over time, forwards and backwards; `explain` tells which engine does it."""
 
 from lstm_zoo.recurrence.custom_gradient import run
 from lstm_zoo.recurrence.explaining import explain, why_not_fast

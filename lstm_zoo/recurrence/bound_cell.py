@@ -1,7 +1,7 @@
-"""A cell with values for its weights: what the forward and the backward pass compute of it.
+"""A cell bound to given weights, with the parts of its forward and backward pass.
 
-The passes are compiled for all cells that compute the same, and get the weights as tensors. So a
-pass binds a cell to the tensors that it was given, not to the cell's own variables.
+The passes are compiled for all cells that compute the same, and take the weights as tensors. So a
+pass binds a cell to these tensors instead of the cell's own variables.
 """
 
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ from lstm_zoo.cells.registry import derivatives
 class CellWeights(NamedTuple):
     """The weights of a cell, as variables or as tensors."""
 
-    recurrent_kernel: Any  # this and the next two make z; each may be None
+    recurrent_kernel: Any  # this and the next two compute z; each may be None
     kernel: Any
     bias: Any
-    extras: Any  # those that only `step` uses, a list
+    extras: Any  # a list of the weights that only `step` uses
 
 
 class Dropout(NamedTuple):
-    """For each gate a factor to the states that recur and one to the input, or None for 1."""
+    """Dropout factors of each gate for the recurrent states and the input; None means 1."""
 
     h: Any  # (batch, gates, width)
     x: Any  # (batch, gates, features)
@@ -49,11 +49,11 @@ class BoundCell:
         self.cell, self.weights = cell, weights
         self.h_drop, self.x_drop = drop or (None, None)
         self.U, self.W, self.b, self.extras = weights
-        # Transposed once and not at every step.
+        # Transpose once instead of at every step.
         self.U_T, self.W_T = (None if w is None else tf.transpose(w) for w in (self.U, self.W))
 
     def z(self, states, x):
-        """What the gates see, `(batch, width)`, from the states before a step and its input."""
+        """The pre-activations `(batch, width)` from the states before a step and its input."""
         if self.W is None:
             return x
         z = product(x, self.W, self.x_drop)
@@ -62,11 +62,11 @@ class BoundCell:
         return z if self.b is None else z + self.b
 
     def z_width(self, x):
-        """How wide `z` is."""
+        """The width of `z`."""
         return x.shape[-1] if self.W is None else self.W.shape[1]
 
     def weight_gradients(self, states, x, dz):
-        """The gradients of the weights that make `z`, from all steps of a segment."""
+        """The gradients of the weights that compute `z`, over all steps of a segment."""
         r = None if self.U is None else self.recurrent_part(states)
         return [
             *([] if self.U is None else [kernel_gradient(r, dz, self.h_drop)]),
@@ -75,15 +75,15 @@ class BoundCell:
         ]
 
     def input_gradient(self, dz):
-        """The gradient of `x`, from that of `z`."""
+        """The gradient of `x`, from the gradient of `z`."""
         return dz if self.W is None else product(dz, self.W_T, self.x_drop, back=True)
 
     def recurrent_part(self, states):
-        """The states that the recurrent kernel multiplies, side by side."""
+        """The states that the recurrent kernel multiplies, concatenated."""
         return self.cell.recurrent_part(states)
 
     def step(self, z, states, inputs):
-        """The new states; of the `Inputs` the step reads those that have a name."""
+        """The new states; the step reads the named values in `Inputs`."""
         now = self._at_these_weights(self.cell.step, z, states, **inputs.by_name)
         return [now[name] for name in self.cell.state_names]
 
@@ -91,19 +91,19 @@ class BoundCell:
         return BoundCell(self.cell, None, self.weights._replace(extras=extras))
 
     def _at_these_weights(self, function, *args, **by_name):
-        """Call a function that then sees `self.extras` for the values of the cell's weights."""
+        """Call a function while the cell's weights have the values in `self.extras`."""
         if not self.extras:
             return function(*args, **by_name)
         with keras.StatelessScope(zip(variables_of(self.cell).extras, self.extras)):
             return function(*args, **by_name)
 
     def walk_back(self, kept, inputs, mask, dy, ds, steps):
-        """From the last step of a segment to its first.
+        """Go backwards from the last step of a segment to its first.
 
-        `kept` is an `EveryStep` of the segment and `inputs` its `Inputs`, `dy`
-        `(timesteps, batch, width)` or None, `ds` the gradients of the states after it. Returns the
-        gradients of `z` and of the extra inputs at every step, of the states before the segment,
-        and of the extra weights.
+        `kept` is the `EveryStep` of the segment, `inputs` its `Inputs`, `dy`
+        `(timesteps, batch, width)` or None, and `ds` the gradients of the states after the segment.
+        Returns the gradients of `z` and of the extra inputs at every step, of the states before the
+        segment, and of the extra weights.
         """
         if self.cell.elementwise:
             return self._walk_back_elementwise(kept, inputs, mask, dy, ds, steps)
@@ -121,11 +121,11 @@ class BoundCell:
             total = dict(zip(cell.state_names, ds))
 
             def gradient(by):
-                """That of `by`, from those of all new states that are made of it."""
+                """The gradient of `by`, from those of all new states that depend on it."""
                 parts = [slopes[of, by][s] * d for of, d in total.items() if (of, by) in slopes]
                 return tf.add_n(parts) if parts else tf.zeros_like(ds[0])
 
-            for later in cell.state_names[1:]:  # a state may be made of those that stand later
+            for later in cell.state_names[1:]:  # a state may depend on later states in this order
                 total[later] += gradient(later)
             dz = tf.concat([gradient(gate) for gate in cell.gate_names], axis=-1)
             dzs = dzs.write(s, dz)
@@ -147,14 +147,14 @@ class BoundCell:
             self.step(z, states, inputs),
             tf.nest.flatten(others),
             upstreams,
-            stop_gradients=[z, *states],  # where they were computed again, from these weights too
+            stop_gradients=[z, *states],  # with `recompute`, they depend on these weights too
             unconnected_gradients="zero",
         )
         dextra_inputs, dextras = tf.nest.pack_sequence_as(others, gradients)
         return dzs.stack(), dextra_inputs, ds, dextras
 
     def _walk_back_by_autodiff(self, kept, inputs, mask, dy, ds, steps):
-        """For cells whose step mixes units: TensorFlow differentiates one step after the other."""
+        """For cells whose step mixes units: TensorFlow differentiates each step in turn."""
         z, states = kept
 
         def body(s, ds, dzs, dextras):
@@ -181,7 +181,7 @@ class BoundCell:
         return dz, dextra_inputs, ds, dextras
 
     def _with_recurrence(self, before, dz, mask, s, ds):
-        """The gradients of the states before a step, with what they owe to the product and mask."""
+        """The gradients of the states before a step, through the recurrent product and the mask."""
         names, before = self.cell.state_names, list(before)
         if self.U is not None:
             sizes = [before[names.index(name)].shape[-1] for name in self.cell.recurrent_names]
@@ -193,13 +193,13 @@ class BoundCell:
         return before
 
     def _slopes(self, z, states, inputs):
-        """How each new state changes with what it is made of, by `(of, by)`, of all steps."""
+        """The derivatives of each new state, as a dict by `(of, by)`, for all steps."""
         by_hand = derivatives(self.cell)
         if by_hand is not None:
             return self._at_these_weights(by_hand, self.cell, z, states, **inputs.by_name)
         names, slopes = self.cell.state_names, {}
         after = self.step(z, states, inputs)
-        # The steps are elementwise: the gradient of the sum of a state over its units is its slope.
+        # Steps are elementwise, so the gradient of a state's sum over units is its derivative.
         for of, new in zip(names, after):
             dz, *ds = tf.gradients(new, [z, *states])
             if dz is not None:
@@ -214,7 +214,7 @@ def _like(a):
 
 
 def product(a, kernel, drop, back=False):
-    """`a @ kernel`, each gate with its own dropout of `a`, or `back` through that product."""
+    """`a @ kernel` with separate dropout of `a` for each gate; `back` goes through it backwards."""
     if drop is None:
         return _matmul(a, kernel)
     gates = drop.shape[1]

@@ -1,16 +1,16 @@
-r"""A cell run over time, and its backward pass (BPTT) written by hand.
+r"""Runs a cell over time, with a hand-written backward pass (BPTT).
 
-Forward, with :math:`W` the kernel, :math:`U` the recurrent kernel, :math:`b` the bias,
-:math:`s_t` the states and :math:`r_t` those of them that recur (the hidden state):
+Forward, with the kernel :math:`W`, the recurrent kernel :math:`U`, the bias :math:`b`, the states
+:math:`s_t`, and the recurrent states :math:`r_t` among them (the hidden state):
 
 .. math::
     z_t = x_t W + r_{t-1} U + b, \qquad s_t = S(z_t, s_{t-1})
 
-Backward. Let :math:`ds_t = dL/ds_t` count every later use of a state, and :math:`dy_t` be what
-comes from the output of step t, which is the first state. Unless a cell says `elementwise = False`
-(then TensorFlow differentiates each step, `lstm_zoo.recurrence.bound_cell`), unit k of a new state
-is made of unit k of the gates' :math:`z` and of the states before, so each derivative of :math:`S`
-is a number a unit, and the chain rule gives, from the last step to the first,
+Backward. Let :math:`ds_t = dL/ds_t` include every later use of a state, and let :math:`dy_t` be the
+gradient of the output of step t, which is the first state. Unit k of a new state depends only on
+unit k of the gates' :math:`z` and of the previous states, so each derivative of :math:`S` is one
+number per unit. (For cells with `elementwise = False`, TensorFlow differentiates each step, see
+`lstm_zoo.recurrence.bound_cell`.) The chain rule gives, from the last step to the first,
 
 .. math::
     dz_t &= ds_t\, \frac{\partial s_t}{\partial z_t} \\
@@ -18,23 +18,24 @@ is a number a unit, and the chain rule gives, from the last step to the first,
         \qquad dr_{t-1} \mathrel{+}= dz_t\, U^\top \\
     dW &= \sum_t x_t^\top dz_t, \qquad dU = \sum_t r_{t-1}^\top dz_t, \qquad db = \sum_t dz_t
 
-For the LSTM this is, since :math:`h_t` is made of :math:`c_t` and of the output gate's :math:`z`,
+For the LSTM, where :math:`h_t` depends on :math:`c_t` and on the output gate's :math:`z`, this is
 
 .. math::
     dc_t \mathrel{+}= dh_t\, \frac{\partial h_t}{\partial c_t}, \qquad
     dz_t = dc_t\, \frac{\partial c_t}{\partial z_t} + dh_t\, \frac{\partial h_t}{\partial z_t},
     \qquad dc_{t-1} = dc_t\, \frac{\partial c_t}{\partial c_{t-1}}
 
-The derivatives do not depend on what comes from later, and neither do the sums for the weights have
-to grow inside the loop. So the backward pass goes over the sequence in segments, and in each one
+The derivatives do not depend on later steps, and the sums for the weights do not have to be inside
+the loop. So the backward pass processes the sequence in segments. For each segment it
 
-1. computes the derivatives of all its steps at once, from :math:`z` and the states before each
-   step, which are all that the forward pass keeps;
-2. walks back through its steps, where only the :math:`ds` and one product a step remain;
+1. computes the derivatives of all steps at once, from :math:`z` and the states before each step,
+   which are all that the forward pass stores;
+2. goes backwards through the steps, where only :math:`ds` and one matrix product per step remain;
 3. adds its share of each weight's gradient in one matrix product.
 
-With `recompute` the forward pass keeps the states at the segments' borders only, and the backward
-pass runs each segment forward again: what is kept grows like the square root of the steps.
+With `recompute`, the forward pass stores only the states at the borders of segments, and the
+backward pass runs each segment forward again. Memory then grows with the square root of the number
+of steps.
 
 The plain LSTM on a CPU computes the same in C, `lstm_zoo.recurrence.native`.
 
@@ -51,25 +52,25 @@ from lstm_zoo.recurrence.segments import in_segments, time_major
 
 
 class Batch(NamedTuple):
-    """What each sequence of a batch has of its own; the first axis of each tensor is the batch."""
+    """The tensors with a value per sequence; their first axis is the batch."""
 
     x: Any  # (batch, timesteps, features)
-    extra_inputs: Any  # those of the cell by name, each (batch, timesteps, width)
-    drawn: Any  # what the cell drew, the same way
+    extra_inputs: Any  # the cell's extra inputs by name, each (batch, timesteps, width)
+    drawn: Any  # the cell's random numbers, in the same form
     states: Any  # before the first step, each (batch, width)
     mask: Any  # (batch, timesteps, 1) of booleans, or None
     drop: Any  # Dropout, or None
 
 
 class Shared(NamedTuple):
-    """What all sequences of a batch share."""
+    """The values that all sequences of a batch share."""
 
-    steps: Any  # how many of the timesteps count; those after them are padding
+    steps: Any  # number of timesteps before the padding
     weights: Any  # CellWeights
 
 
 class Inputs(NamedTuple):
-    """What comes in at every step, each `(timesteps, batch, ...)`."""
+    """The inputs of every step, each `(timesteps, batch, ...)`."""
 
     x: Any
     extra_inputs: Any  # by name
@@ -77,44 +78,44 @@ class Inputs(NamedTuple):
 
     @property
     def by_name(self):
-        """What a cell's step gets by keyword."""
+        """The keyword arguments of a cell's step."""
         return {**self.extra_inputs, **self.drawn}
 
     def at(self, t):
-        """Those of one step, or of one segment."""
+        """The inputs of one step, or of one segment."""
         return tf.nest.map_structure(lambda a: a[t], self)
 
 
 class EveryStep(NamedTuple):
-    """What a pass keeps of every step, each `(timesteps, batch, ...)`."""
+    """The values that a pass stores for every step, each `(timesteps, batch, ...)`."""
 
     z: Any
     states: Any  # before the step
 
 
 class EveryBorder(NamedTuple):
-    """What a pass keeps at the start of every segment, each `(segments, batch, width)`."""
+    """The states that a pass stores at the start of every segment, `(segments, batch, width)`."""
 
     states: Any
 
 
 class PassResult(NamedTuple):
-    """What a pass computes."""
+    """The results of a pass."""
 
     per_sequence: Any  # results or gradients, nested; the first axis is the batch
     sums: Any  # gradients of the weights, summed over the batch
-    kept: Any  # for a later pass: an EveryStep, an EveryBorder or nothing, ()
+    kept: Any  # for a later pass: an EveryStep, an EveryBorder, or () for nothing
 
 
 def forward(cells, plan, batch, shared, kept=()):
-    """The output of every step (of none without `plan.outputs`), and the last states.
+    """The outputs of all steps (none without `plan.outputs`), and the last states.
 
     Args:
-        cells: the `EqualCells` that the pass is for.
+        cells: the `EqualCells` of the cell.
         plan: a `Plan`.
         batch: a `Batch`.
         shared: a `Shared`.
-        kept: (), for the same arguments as `backward`.
+        kept: (); `backward` has the same arguments.
 
     Returns:
         A `PassResult`.
@@ -133,10 +134,10 @@ def forward(cells, plan, batch, shared, kept=()):
 
 
 def backward(cells, plan, batch_and_gradients, shared, kept):
-    """The gradients of `x`, extra inputs and first states, and the sums of those of the weights.
+    """The gradients of `x`, extra inputs and initial states, and the sums for the weights.
 
-    Arguments and result as of `forward`, but beside the batch of the forward pass stand the
-    gradients of what it computed, `(dy, ds)`, and `kept` is what it kept.
+    Takes and returns the same as `forward`, except that the batch comes with the gradients of the
+    results of the forward pass, `(dy, ds)`, and that `kept` holds its stored values.
     """
     batch, (dy, ds) = batch_and_gradients
     bound = BoundCell(cells.cell, batch.drop, shared.weights)
@@ -152,7 +153,9 @@ def backward(cells, plan, batch_and_gradients, shared, kept):
     dys = in_segments(time_major(dy, plan), plan) if plan.outputs else None
     steps, size = shared.steps, plan.segment
     all_whole = isinstance(steps, int) and steps % size == 0
-    wide = tf.float32 if batch.x.dtype.size == 2 else batch.x.dtype  # sums of halves lose too much
+    wide = (
+        tf.float32 if batch.x.dtype.size == 2 else batch.x.dtype
+    )  # sums in half precision lose too much
 
     def body(n, ds, dxs, sums):
         segment = inputs.at(n)
@@ -194,9 +197,9 @@ def _time_major(batch, plan):
 
 
 def _walk(bound, inputs, mask, states, steps, kept, plan):
-    """From the first step to the last: the outputs, the last states, and what was kept.
+    """Run all steps; returns the outputs, the last states, and the stored values.
 
-    `kept` comes as an `EveryStep` or `EveryBorder` of empty `TensorArray`s to be filled, or as ().
+    `kept` is an `EveryStep` or `EveryBorder` of empty `TensorArray`s to be filled, or ().
     """
     length = inputs.x.shape[0] or tf.shape(inputs.x)[0]
     outputs = [_zeros(length, states[0])] if plan.outputs else []
@@ -207,7 +210,7 @@ def _walk(bound, inputs, mask, states, steps, kept, plan):
         if isinstance(kept, EveryStep):
             kept = EveryStep(kept.z.write(t, z), _write(kept.states, t, states))
         elif isinstance(kept, EveryBorder):
-            # Each write goes to the place of the next border, so the border itself has the last.
+            # Each write goes to the slot of the next border, so the last one before it remains.
             kept = EveryBorder(_write(kept.states, (t + plan.segment - 1) // plan.segment, states))
         after = bound.step(z, states, now)
         if mask is not None:
@@ -235,7 +238,7 @@ def _at_borders(inputs, states, plan):
 
 
 def _zeros(count, like, width=None):
-    """A `TensorArray` full of zeros; if the batch size is unknown, an empty one compiles longer."""
+    """A `TensorArray` of zeros; if the batch size is unknown, an empty one compiles more slowly."""
     shape = (count, tf.shape(like)[0], width or like.shape[1])
     return tf.TensorArray(like.dtype, count).unstack(tf.zeros(shape, like.dtype))
 

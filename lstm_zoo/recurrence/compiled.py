@@ -1,12 +1,12 @@
-"""Graphs and XLA programs, each traced once and kept for all cells that compute the same.
+"""Graphs and XLA programs, each compiled once and shared by all cells that compute the same.
 
-Compiling takes half a second to two seconds and TensorFlow never frees what came of it, so the two
-layers of a `Bidirectional`, the next seed and the three-hundredth model of the same shape share
-what the first one compiled: a program takes the weights as arguments, and belongs to all cells of
-one `EqualCells`.
+Compiling takes half a second to two seconds, and TensorFlow never frees compiled programs. So the
+two layers of a `Bidirectional`, the next seed and the three-hundredth model of the same shape share
+one program: it takes the weights as arguments, and belongs to all cells of one `EqualCells`.
 
-Linux gives a process 65,530 maps of memory, and XLA ends one that has no more by a segmentation
-fault. A program takes some fifty, so after a thousand TensorFlow runs the further ones by itself.
+Linux gives a process 65,530 memory maps, and XLA crashes with a segmentation fault when they run
+out. A program uses about fifty, so after about a thousand programs TensorFlow runs new ones without
+XLA.
 """
 
 import collections
@@ -19,26 +19,26 @@ from lstm_zoo.backend import tf
 from lstm_zoo.cells.registry import derivatives
 from lstm_zoo.recurrence.bound_cell import variables_of
 
-MOST = 256  # programs of each pass; the one that was not called for longest goes
+MOST = 256  # programs of each pass; the least recently used one is dropped
 
 _BY_GRAPH: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # and what else decides
 _BY_CELL: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class EqualCells:
-    """All cells that compute the same from the same weights; it keeps none of them alive."""
+    """All cells that compute the same from equal weights, held by weak references."""
 
     def __init__(self):
         self.members = weakref.WeakSet()
 
     @property
     def cell(self):
-        """Any one of them."""
+        """Any one of the cells."""
         return next(iter(self.members))
 
 
 def equal_cells_of(cell):
-    """The `EqualCells` of a cell: that of every other whose step is the same graph."""
+    """The `EqualCells` of a cell, shared with every cell whose step has the same graph."""
     if cell not in _BY_CELL:
         shapes = [None if w is None else tuple(w.shape) for w in variables_of(cell)[:3]]
         widths = (*cell.state_size, cell.units, *shapes)
@@ -52,7 +52,7 @@ def equal_cells_of(cell):
 
 
 def _graph_of_step(cell):
-    """The step of a cell as bytes, equal for equal steps: in inference, and in training."""
+    """The graph of a cell's step as bytes, for inference and training; equal for equal steps."""
     variables = variables_of(cell)
 
     def step(z, states, by_name, extras):
@@ -67,12 +67,12 @@ def _graph_of_step(cell):
     extra_inputs = {name: spec(size) for name, size in cell.extra_sizes.items()}
     graphs = []
     with tf.init_scope():
-        with keras.StatelessScope():  # the seed stays as it is
+        with keras.StatelessScope():  # keeps the seed unchanged
             drawn = {name: spec(a.shape[-1]) for name, a in cell.draw(1, 1).items()}
         for by_name in [extra_inputs, {**extra_inputs, **drawn}][: 2 if drawn else 1]:
             traced_step = tf.function(step, autograph=False)
             concrete = traced_step.get_concrete_function(z, states, by_name, extras)
-            if concrete.captured_inputs:  # what they hold is not in the graph
+            if concrete.captured_inputs:  # their values are not in the graph
                 return object()
             graph = concrete.graph.as_graph_def().SerializeToString(deterministic=True)
             graphs += [graph, tuple(concrete.structured_outputs)]
@@ -82,8 +82,8 @@ def _graph_of_step(cell):
 class traced:
     """A function of equal cells, a `Plan` and tensors, traced to a graph once for all such calls.
 
-    Arguments that are not tensors are part of the graph. With `jit_compile` XLA compiles it, once
-    for each shape that comes.
+    Arguments that are not tensors become part of the graph. With `jit_compile`, XLA compiles it
+    once for each shape.
     """
 
     def __init__(self, function, jit_compile=None):
@@ -95,7 +95,7 @@ class traced:
         return self.program(cells, plan, *args)(*tensors)
 
     def program(self, cells, plan, *args):
-        """The graph for tensors like those in `args`, for which a `tf.TensorSpec` may stand."""
+        """The graph for tensors like those in `args`, which may be `tf.TensorSpec`s."""
         args = tf.nest.map_structure(_spec, args)
         key = (cells, plan, *tf.nest.flatten(args))
         if key not in self.programs:
@@ -118,9 +118,9 @@ class traced:
         if jit_compile and not can_compile_more():
             jit_compile = None
             warnings.warn(
-                "this process has nearly all the maps of memory that it may (vm.max_map_count), as "
-                "a thousand XLA programs take: new models run without XLA, about half as fast. A "
-                "new process starts afresh",
+                "this process has nearly used up its memory maps (vm.max_map_count) with about a "
+                "thousand XLA programs: new models now run without XLA, about half as fast. Start "
+                "a new process to avoid this",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -129,7 +129,7 @@ class traced:
 
 
 def can_compile_more():
-    """Whether the process can hold many more programs."""
+    """Whether the process has memory maps for many more programs."""
     try:
         with open("/proc/self/maps", "rb") as maps, open("/proc/sys/vm/max_map_count") as most:
             return sum(1 for _ in maps) < 0.8 * int(most.read())
@@ -142,9 +142,9 @@ def _spec(a):
 
 
 def two_features(x, kernel):
-    """One feature and its row of the kernel, each with a second one beside it that is zero.
+    """Add a zero feature to a single feature, and a zero row to its kernel.
 
-    XLA turns a product over one feature into a slow broadcast; the second one saves it.
+    XLA turns a product over one feature into a slow broadcast; the second feature avoids this.
     """
     if x.shape[2] != 1 or kernel is None:
         return x, kernel

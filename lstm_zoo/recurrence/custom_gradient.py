@@ -1,4 +1,4 @@
-"""`run`: a cell over a batch of sequences, differentiable by the hand-written backward pass."""
+"""`run` runs a cell over a batch of sequences; its gradient is the hand-written backward pass."""
 
 from lstm_zoo.backend import needs_tensorflow, sees_a_gpu, tf, wide
 from lstm_zoo.recurrence import bptt, native, portable
@@ -9,7 +9,7 @@ from lstm_zoo.recurrence.segments import Plan, pad_to_bucket, segment_of
 from lstm_zoo.recurrence.shards import in_shards
 
 if tf is not None:
-    # Whether an outer function is compiled as a whole; TensorFlow's only way to ask.
+    # TensorFlow's only way to find out whether an outer function is compiled as a whole.
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 
@@ -39,18 +39,19 @@ def run(
     Args:
         cell: a built `lstm_zoo.cells.Cell`.
         sequences: `(batch, timesteps, features)`.
-        states: those before the first step, each `(batch, width)`, in the order of `state_names`.
-        mask: `(batch, timesteps)` of booleans or None; at a masked step the states stay.
+        states: the states before the first step, each `(batch, width)`, in the order of
+            `state_names`.
+        mask: `(batch, timesteps)` of booleans or None; a masked step keeps the states.
         input_mask: dropout mask of the input `(batch, features)`, a list of one per gate, or None.
-        recurrent_mask: the same of the states that recur, `(batch, width)`.
-        drawn: what the cell drew for every step, by name as its `draw` gives it, or None.
-        training: whether to keep what the backward pass needs. It can be had without, and then
-            starts with another forward pass.
+        recurrent_mask: the same for the recurrent states, `(batch, width)`.
+        drawn: the random numbers from the cell's `draw` for every step, by name, or None.
+        training: whether to store the values that the backward pass needs. Without them, the
+            backward pass starts with another forward pass.
         return_sequences: whether to return the output of every step.
         go_backwards: whether to go from the last step to the first.
-        recompute: whether to keep the states at the borders of segments only.
-        use_native: whether the operations in C may do it, where this call is nothing for XLA and no
-            file is being written.
+        recompute: whether to store only the states at the borders of segments.
+        use_native: whether the C operations may run the call, unless XLA compiles it or it is
+            traced for a file.
 
     Returns:
         The outputs `(batch, timesteps, width)` in the order they were computed, or None without
@@ -78,14 +79,14 @@ def run(
     )
     compiled_around = in_xla()
     use_native = use_native and not (compiled_around or portable.target())
-    if not sees_a_gpu():  # there half precision is quicker, here it is slower and loses sums
+    if not sees_a_gpu():  # on a CPU half precision is slower and loses precision in sums
         tensors = x, extra_inputs, drawn, states, weights, drop
         x, extra_inputs, drawn, states, weights, drop = _cast(tensors, wide(cell.compute_dtype))
     if not use_native:
         x, kernel = two_features(x, weights.kernel)
         weights = weights._replace(kernel=kernel)
     batch = Batch(x, extra_inputs, drawn, states, mask, drop)
-    # One program for all sizes: C need not know them, and eager calls come in too many.
+    # One program for all sizes: the C code does not need them, and eager calls have too many.
     any_size = use_native or tf.executing_eagerly()
     plan = Plan(
         segment=segment_of(None if any_size else x.shape[1], recompute),
@@ -113,7 +114,7 @@ def _cast(tensors, dtype):
 
 
 def _of_any_size(batch):
-    """Specifications of tensors that calls of all sizes share."""
+    """Tensor specifications that calls of all sizes share."""
 
     def unknown(axes, structure):
         def spec(a):
@@ -128,7 +129,7 @@ def _of_any_size(batch):
 
 
 def _dropout_of_all_gates(input_mask, recurrent_mask):
-    """`Dropout` from lists of a mask a gate or None; None for none at all."""
+    """`Dropout` from lists with one mask per gate or None; None if there are no masks."""
     if input_mask is None and recurrent_mask is None:
         return None
     return Dropout(
@@ -155,7 +156,7 @@ def _with_gradient(cells, plan, batch, weights):
             x, extra_inputs, drawn, mask = tf.nest.map_structure(pad_to_bucket, every)
             batch = Batch(x, extra_inputs, drawn, batch.states, mask, batch.drop)
     sources = (batch.x, batch.extra_inputs, batch.states, weights)
-    given = (batch.drawn, batch.mask, batch.drop, steps)  # no gradient is taken by these
+    given = (batch.drawn, batch.mask, batch.drop, steps)  # these get no gradient
     places = [a is not None for a in tf.nest.flatten(sources)]
 
     def inputs_of_a_pass(tensors, given):
@@ -166,12 +167,12 @@ def _with_gradient(cells, plan, batch, weights):
 
     @tf.custom_gradient
     def results(*tensors):
-        # No tape may look inside the compiled passes: it would make them keep every value.
+        # Tapes must not record inside the compiled passes, which would then store every value.
         passed = forward(cells, plan, *inputs_of_a_pass(tensors, given))
         kept = tf.nest.map_structure(tf.stop_gradient, passed.kept)
 
         def gradient(*upstream):
-            # A gradient is a graph of its own, and its own gradient can see what stands in it only.
+            # A gradient is a separate graph, and its own gradient only sees tensors in this graph.
             here = tf.nest.map_structure(lambda a: tf.identity(a) if tf.is_tensor(a) else a, given)
 
             @tf.custom_gradient
@@ -188,8 +189,8 @@ def _with_gradient(cells, plan, batch, weights):
         return tf.nest.flatten(passed.per_sequence), gradient
 
     def second(inputs, given, further):
-        """The gradient of the gradient, by autodiff of the plain loop: right, but not fast."""
-        # tf.gradients, for no tape records while TensorFlow takes forward-mode derivatives.
+        """The gradient of the gradient, by autodiff of the plain loop: correct, but slow."""
+        # Use tf.gradients, because tapes do not record during forward-mode differentiation.
         inputs, count = [tf.identity(a) for a in inputs], sum(places)
         batch, shared = inputs_of_a_pass(inputs, given)
         again = bptt.forward(cells, plan._replace(training=False), batch, shared)

@@ -1,4 +1,4 @@
-"""Says which engine runs a recurrent layer, and why none that is faster does."""
+"""Explains which engine runs a recurrent layer, and why faster engines do not."""
 
 import keras
 
@@ -9,24 +9,23 @@ from lstm_zoo.recurrence.engines.xla import XLA
 
 
 def explain(layer: keras.layers.Layer, masked: bool = False, timesteps: int | None = None) -> str:
-    """Say which engine runs a recurrent layer, and why none that is faster does.
+    """Explain which engine runs a recurrent layer, and why faster engines do not.
 
     Args:
-        layer: a recurrent layer, of LSTM Zoo or of Keras; or an `lz.predictor`, to say what answers
-            its calls.
-        masked: whether its sequences come with a mask.
-        timesteps: how long its sequences are; if None, as long as those it was built for.
+        layer: a recurrent layer of LSTM Zoo or Keras; or an `lz.predictor`, to explain how it runs.
+        masked: whether its sequences have a mask.
+        timesteps: the length of its sequences; None uses the length that the layer was built for.
 
     Returns:
-        A sentence or more.
+        One or more sentences.
 
     Raises:
-        ValueError: if `layer` is not a recurrent layer, or `timesteps` not a whole number.
+        ValueError: if `layer` is not a recurrent layer, or `timesteps` is not a whole number.
 
     Example:
         >>> import lstm_zoo as lz
         >>> print(explain(lz.LSTM(8, name="memory", unroll=True)).split(". ")[0])
-        memory runs on the loop of lstm_zoo, step after step
+        memory runs on the loop of lstm_zoo, step by step
     """
     if callable(own := getattr(layer, "in_words", None)):  # of a predictor
         return own()
@@ -50,7 +49,7 @@ def explain(layer: keras.layers.Layer, masked: bool = False, timesteps: int | No
 
 
 def why_not_fast(layer: keras.layers.Layer) -> str | None:
-    """Why a layer runs in a loop, step after step, or None if a compiled engine runs it.
+    """Why a layer runs in a loop, step by step, or None if a compiled engine runs it.
 
     Args:
         layer: a recurrent layer.
@@ -61,6 +60,6 @@ def why_not_fast(layer: keras.layers.Layer) -> str | None:
     Example:
         >>> import lstm_zoo as lz
         >>> why_not_fast(lz.LSTM(8, unroll=True))
-        'unroll=True asks for a loop that is written out'
+        'unroll=True asks for an unrolled loop'
     """
     return XLA().why_not(LayerCall.of_size(layer))

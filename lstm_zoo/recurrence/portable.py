@@ -1,9 +1,9 @@
-"""Whether a model is being traced for a file, and what the file's format can hold.
+"""Tells whether a model is being traced for a file, and what the file's format supports.
 
-A file is loaded where no library of ours is, and often where there is no XLA. So while a model is
-traced to be saved, its layers run on the engine of `engines/exported.py`, whoever saves it:
-`lstm_zoo.export`, Keras's own `model.export`, `tf.saved_model.save`, `tf.lite.TFLiteConverter`,
-`tf2onnx`. A chain of tags (`lstm_zoo.layers.CRF`) has its own loop for files here, `best_path`.
+A file must load without our library, and often without XLA. So while a model is traced to be saved,
+its layers run on the engine in `engines/exported.py`. This holds for `lstm_zoo.export`, Keras's
+`model.export`, `tf.saved_model.save`, `tf.lite.TFLiteConverter` and `tf2onnx`. A chain of tags
+(`lstm_zoo.layers.CRF`) has its own loop for files, `best_path`.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ class Target(NamedTuple):
     """The format of a file, and its operation for a whole recurrence, if it has one.
 
     `whole` takes a cell, `x` `(batch, timesteps, features)`, the states, and the lengths `(batch,)`
-    or None where all are whole. It returns the output of every step and the last states, or None
-    where it does not know the cell. `gives_states` says whether the last states it returns can be
-    used. `grows_lists` says whether a list of tensors may start without its size.
+    or None for full lengths. It returns the output of every step and the last states, or None for
+    an unknown cell. `gives_states` tells whether these last states are valid. `grows_lists` tells
+    whether a list of tensors may start without a size.
     """
 
     format: str
@@ -35,7 +35,7 @@ _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
 
 @contextlib.contextmanager
 def written_as(target: Target):
-    """Within it, all that is traced goes into a file of this format."""
+    """Context in which everything that is traced goes into a file of this format."""
     token = _TARGET.set(target)
     try:
         yield
@@ -44,28 +44,28 @@ def written_as(target: Target):
 
 
 def target() -> Target | None:
-    """What the function that is being traced is for, or None if it is for no file."""
+    """The target of the function that is being traced, or None if it is not for a file."""
     if tf is None or tf.executing_eagerly():
         return None
     return _TARGET.get() or _from_callers()
 
 
 SAVED_MODEL = Target("saved_model")
-_CALLERS = {  # what the names of modules start with that write files, and what those files are
+_CALLERS = {  # from the prefix of a module that writes files to the target of these files
     "keras.src.export.": SAVED_MODEL,
     "tensorflow.python.saved_model.": SAVED_MODEL,
 }
 
 
 def comes_from(target: Target, *modules: str) -> None:
-    """Say that what modules of these names, or of their starts, have traced is for `target`."""
+    """Register modules, by name or prefix, whose traced functions are for `target`."""
     _CALLERS.update(dict.fromkeys(modules, target))
 
 
 def _from_callers():
-    """The same by the modules that led here, for neither Keras nor TensorFlow tells.
+    """The target by the modules on the call stack, because Keras and TensorFlow do not tell.
 
-    Converters to other formats go by way of a saved model, so what stands outermost decides.
+    Converters to other formats call the writer of saved models, so the outermost module decides.
     """
     frame, found = sys._getframe(), None
     while frame is not None:
@@ -79,7 +79,7 @@ def _from_callers():
 
 
 def list_of(target, steps, shape, dtype):
-    """A list for one tensor a step, each of `shape`, whose first size need not be known."""
+    """A list for one tensor per step, each of `shape`; its first size may be unknown."""
     if not target.grows_lists:
         return tf.TensorArray(dtype, steps).unstack(tf.zeros(tf.stack([steps, *shape]), dtype))
     return tf.TensorArray(dtype, steps, element_shape=(None, *shape[1:]))
@@ -95,7 +95,7 @@ def best_path(target: Target, transitions, first, last, scores, mask):
         mask: `(batch, timesteps)` of booleans, or None.
 
     Returns:
-        `(batch, timesteps)` int32; a masked step repeats the tag before it.
+        `(batch, timesteps)` int32; a masked step repeats the previous tag.
     """
     count = transitions.shape[0]
     scores = tf.transpose(scores, (1, 0, 2))
@@ -115,7 +115,7 @@ def best_path(target: Target, transitions, first, last, scores, mask):
     start = (tf.constant(0), tf.zeros_like(scores[0]))
     lists = list_of(target, steps, (batch, count), scores.dtype)
     _, best, before = tf.while_loop(lambda t, *_: t < steps, forward, (*start, lists))
-    # Back from the end. A file's loop gives a list in the order in which it was written.
+    # Go backwards from the end. A file's loop returns a list in the order in which it was written.
     before, joined = tf.reverse(before.stack(), [0]), tf.reverse(counts & seen, [0])
     into = tf.transpose(transitions)
 

@@ -1,26 +1,26 @@
-"""How a sequence is laid out in time: padded to few lengths, time first, cut into segments."""
+"""The layout of sequences in time: padded to a few lengths, time-major, cut into segments."""
 
 import math
 from typing import NamedTuple
 
 from lstm_zoo.backend import tf
 
-SEGMENT = 32  # steps; more would no longer fit in a core's cache, fewer would make small products
+SEGMENT = 32  # steps; more would not fit into a core's cache, fewer would make products small
 
 
 class Plan(NamedTuple):
-    """What, beside the cell and the shapes, decides which program a run is."""
+    """The settings that, with the cell and the shapes, determine the program of a run."""
 
     segment: int  # steps in a segment
-    training: bool  # whether the backward pass's needs are kept
-    recompute: bool  # at the borders of segments only
-    outputs: bool  # whether the output of every step is wanted
-    split: bool  # whether the batch is cut into shards that run side by side
-    native: bool = False  # whether the operations in C do it
+    training: bool  # whether to store values for the backward pass
+    recompute: bool  # only at the borders of segments
+    outputs: bool  # whether to return the output of every step
+    split: bool  # whether to split the batch into shards that run in parallel
+    native: bool = False  # whether the C operations run it
 
 
 def segment_of(steps, recompute):
-    """Steps in a segment: few are wasted on the last one; for `recompute` the root of all steps."""
+    """Steps in a segment, chosen to waste few on the last one; for `recompute` sqrt(steps)."""
     if steps is None:
         return SEGMENT
     if recompute:
@@ -29,7 +29,7 @@ def segment_of(steps, recompute):
 
 
 def pad_to_bucket(x):
-    """Zeros after the last step, so that sequences of all lengths share a few compiled sizes."""
+    """Add zeros after the last step, so that all lengths share a few compiled sizes."""
     if x is None:
         return None
     steps = tf.shape(x)[1]

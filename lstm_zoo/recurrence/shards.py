@@ -1,8 +1,9 @@
-"""A batch cut into shards that run side by side, one on each core.
+"""Splits a batch into shards that run in parallel, one on each core.
 
-A step of a recurrence is too small for two cores to share: they would wait for each other at every
-product. So each core takes whole sequences of its own, some sixteen at a time. Shards have one of
-a few sizes, and zeros fill up the last one, so that batches of many sizes share a few programs.
+A step of a recurrence is too small to share between cores, because they would wait for each other
+at every product. So each core runs whole sequences, about sixteen at a time. Shards have one of a
+few sizes, and the last one is padded with zeros, so that batches of many sizes share a few
+programs.
 """
 
 import os
@@ -10,15 +11,15 @@ import os
 from lstm_zoo.backend import tf
 from lstm_zoo.recurrence.bptt import PassResult
 
-SEQUENCES = 16  # in a shard: fewer would waste the weights that a product reads, more the cores
-SHARDS = max(4, min(os.cpu_count() or 1, 16))  # at most; those of a larger batch are larger
+SEQUENCES = 16  # per shard; fewer reuse the weights too little, more leave cores idle
+SHARDS = max(4, min(os.cpu_count() or 1, 16))  # maximum; a larger batch has larger shards
 SIZES = [1, 2, 4, 8, *(k << n for n in range(24) for k in (16, 24))]
 
 
 class in_shards:
-    """A pass over the shards of a batch, from the pass over one shard.
+    """Runs a pass over all shards of a batch, given the pass over one shard.
 
-    It takes and returns the same, but `kept` is a list with an entry for each shard.
+    It takes and returns the same, except that `kept` is a list with an entry for each shard.
     """
 
     def __init__(self, program):
@@ -48,7 +49,7 @@ class in_shards:
         return PassResult(per_sequence, [tf.add_n(shards) for shards in zip(*sums)], list(kept))
 
     def _if_any(self, cells, plan, batch, start, size, shared, kept):
-        """The results of the shard from `start`; of no sequence if the batch ends before it."""
+        """The results of the shard that starts at `start`; empty if the batch ends before it."""
         some = _on_tensors(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), batch)
         like = self.program.program(cells, plan, some, shared, kept).structured_outputs
         timesteps = tf.shape(tf.nest.flatten(batch)[0])[1]
@@ -70,9 +71,9 @@ class in_shards:
 
 
 def size_and_count(total):
-    """How many sequences a shard has, and the number of shards for so many sequences in all.
+    """The number of sequences in a shard, and the number of shards for `total` sequences.
 
-    For a tensor the number is the largest there can be.
+    If `total` is a tensor, this is the largest possible number of shards.
     """
     if isinstance(total, int):
         size = _size(total)
@@ -95,7 +96,7 @@ def _size_of(batch):
 
 
 def _take(batch, start, size):
-    """`size` sequences from `start` on, filled up with zeros."""
+    """The `size` sequences that start at `start`, padded with zeros."""
 
     def take(a):
         shard = a[start : start + size]

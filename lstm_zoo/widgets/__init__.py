@@ -1,8 +1,8 @@
-"""The pictures with sliders, for JupyterLab, Notebook 7 and Colab.
+"""Interactive plots with sliders, for JupyterLab, Notebook 7 and Colab.
 
-Each function returns an `Explorer`: controls, a picture that follows them, and its numbers. A
-notebook shows it when it is the last line of a cell. Its controls can be moved by the mouse, by the
-arrow keys, and by code: `explorer.controls["c"].value = 2.0`.
+Each function returns an `Explorer` with controls, a picture that follows them, and its numbers. A
+notebook shows it if it is the last line of a cell. Move its controls with the mouse, with the arrow
+keys, or in code: `explorer.controls["c"].value = 2.0`.
 """
 
 from lstm_zoo.spelling import suggest as _suggest

@@ -1,4 +1,4 @@
-"""`explore_cell`: the equations of one step, at whatever the sliders say."""
+"""`explore_cell` shows the equations of one step for the values of the sliders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstm_zoo.widgets.picture import Picture
 
 DOT = "\N{MIDDLE DOT}"
 
-PRESETS = {  # biases that hold a gate open or shut, whatever comes in
+PRESETS = {  # biases that hold a gate open or closed for any input
     "latch": {"b_i": -5.0, "b_f": 5.0, "b_o": 5.0},
     "counter": {"b_i": 5.0, "b_f": 5.0, "b_o": 5.0},
     "forgetful cell": {"b_f": -5.0},
@@ -23,19 +23,19 @@ PRESETS = {  # biases that hold a gate open or shut, whatever comes in
 
 
 def explore_cell(weights: Sequence[npt.ArrayLike] | None = None) -> Explorer:
-    """Set the input, the states and the biases of an LSTM of one unit, and see what it computes.
+    """Set the input, states and biases of an LSTM with one unit, and see its results.
 
     Args:
         weights: kernel `(1, 4)`, recurrent kernel `(1, 4)` and bias `(4,)` in the order i, f, g, o,
-            as `get_weights()` of an LSTM layer of one unit and one feature gives them; if None,
-            kernels of 1 and biases of 0, but 1 for the forget gate.
+            such as `get_weights()` of an LSTM layer with one unit and one feature. None uses
+            kernels of 1, a forget gate bias of 1 and other biases of 0.
 
     Returns:
         An `Explorer` with controls x, h and c (input, hidden state and cell state before the step)
         and b_i, b_f, b_g, b_o. Its `numbers` are the six quantities of the equations. The picture
-        is that of `lstm_zoo.plots.plot_cell_diagram`, under it stand the equations. Buttons set the
-        biases of a latch that keeps its cell state, of a counter that adds the candidate to it, and
-        of a cell that forgets it.
+        is `lstm_zoo.plots.plot_cell_diagram` with the equations below. Buttons set the biases of a
+        latch that keeps its cell state, of a counter that adds the candidate to it, and of a cell
+        that forgets it.
 
     Raises:
         ValueError: if `weights` are not three finite arrays of these shapes.
@@ -91,8 +91,8 @@ def _one_unit(weights):
     shapes = [weight.shape for weight in weights]
     if shapes != [(1, 4), (1, 4), (4,)] or not all(np.isfinite(w).all() for w in weights):
         raise ValueError(
-            "weights must be finite and of shapes (1, 4), (1, 4), (4,), those of an LSTM of one "
-            f"unit that reads one feature, got shapes {shapes}"
+            "weights must be finite and of shapes (1, 4), (1, 4), (4,), as in an LSTM with one "
+            f"unit and one feature, got shapes {shapes}"
         )
     return weights
 
@@ -104,7 +104,7 @@ def _slider(description, value, most):
 
 
 def _equations(numbers, inner, c):
-    """The rows of `table`: name, equation, the same with numbers, result."""
+    """The rows of `table`: name, equation, equation with numbers, result."""
     i, f, g, o, now, _ = map(_two, numbers.values())
     formulas, filled = [], []
     for k, squash, numbers_in in zip("ifgo", ("σ", "σ", "tanh", "σ"), inner):

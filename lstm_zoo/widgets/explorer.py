@@ -1,6 +1,6 @@
-"""What every widget is: controls, a picture that follows them, and its numbers as a table.
+"""The base of all widgets: controls, a picture that follows them, and its numbers as a table.
 
-The widgets get `ipywidgets` from here, where its absence is answered.
+The widgets import `ipywidgets` from here, which raises a helpful error if it is missing.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ except ImportError as problem:
         "lstm_zoo.widgets needs ipywidgets: run `pip install ipywidgets` and restart the notebook"
     ) from problem
 
-WHOLE = "calc(100% - 4px)"  # of the page's width; widgets have margins of 2 pixels
+WHOLE = "calc(100% - 4px)"  # the page's width, minus margins of 2 pixels
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls, a picture that follows them, and its numbers, from `explore_cell` and its likes.
+    """Controls, a picture that follows them, and its numbers, from `explore_cell` and others.
 
     Attributes:
-        controls: by name, the ipywidgets to move.
-        buttons: by name, buttons that set several controls at once; "reset" sets all as they were.
-        numbers: by name, the numbers of the picture, as they are now.
-        picture: the `ipywidgets.Image` that shows it, a PNG.
-        drawing: what draws it; its `figure` is matplotlib's.
+        controls: a dict of the ipywidgets to move.
+        buttons: a dict of buttons that set several controls at once; "reset" restores all.
+        numbers: a dict of the current numbers of the picture.
+        picture: the `ipywidgets.Image` that shows the picture, a PNG.
+        drawing: the object that draws the picture; its `figure` is a matplotlib figure.
         text: the `ipywidgets.HTML` with the numbers.
     """
 
@@ -41,7 +41,7 @@ class Explorer(ipywidgets.VBox):
             for name, settings in {**(presets or {}), "reset": {}}.items()
         }
         self.picture = ipywidgets.Image(format="png")
-        self.picture.layout.flex = "1 1 300px"  # beside the sliders where there is room
+        self.picture.layout.flex = "1 1 300px"  # next to the sliders if there is room
         self.picture.layout.max_width = "480px"
         self.picture.layout.min_width = "0"
         self.text = ipywidgets.HTML()
@@ -61,12 +61,12 @@ class Explorer(ipywidgets.VBox):
         sliders = ipywidgets.VBox(column)
         sliders.layout.max_width = WHOLE
         beside = ipywidgets.Box([sliders, self.picture])
-        beside.layout.flex_flow = "row wrap"  # the picture goes under the sliders on a small screen
+        beside.layout.flex_flow = "row wrap"  # on a small screen the picture is below the sliders
         beside.layout.align_items = "flex-start"  # and keeps its shape
         super().__init__([beside, *below])
 
     def _repr_mimebundle_(self, **options):
-        """The picture besides, for pages where no kernel runs."""
+        """Add the picture, for pages without a running kernel."""
         picture = base64.b64encode(self.picture.value).decode()
         return {**super()._repr_mimebundle_(**options), "image/png": picture}
 
@@ -91,15 +91,15 @@ class Explorer(ipywidgets.VBox):
             return
         settings = {name: control.value for name, control in self.controls.items()}
         self.numbers, self.drawing, text = self._look(**settings)
-        self.picture.value = self.drawing.png()  # first, as it takes longest: both change together
+        self.picture.value = self.drawing.png()  # the slowest part first, so both change together
         self.text.value = text
 
 
 def table(rows):
-    """HTML with a row a quantity, marked in its colour; the number has the name as its class.
+    """HTML with one row per quantity, marked in its colour; the number's class is its name.
 
-    A row is the quantity's name, any texts, and its value. The texts stand last, side by side
-    where there is room, so that a narrow page cuts off nothing.
+    A row has the name of the quantity, any texts, and the value. The texts come last, next to each
+    other if there is room, so that a narrow page cuts off nothing.
     """
     style = "padding: 0 8px; white-space: nowrap"
     lines = []
@@ -118,7 +118,7 @@ def table(rows):
 
 
 def signed(text):
-    """A number's text with a minus sign that is as wide as a plus."""
+    """The text of a number with a minus sign as wide as a plus."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 

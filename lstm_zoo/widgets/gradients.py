@@ -1,4 +1,4 @@
-"""`explore_gradients`: how far back the gradient reaches in a SimpleRNN and in an LSTM."""
+"""`explore_gradients` shows how far back gradients reach in a SimpleRNN and in an LSTM."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PRESETS = {
 
 
 def explore_gradients() -> Explorer:
-    """See how far back the gradient reaches in a SimpleRNN and in an LSTM, as their weights change.
+    """See how far back the gradient reaches in a SimpleRNN and in an LSTM for different weights.
 
-    Both are untrained: 16 units read 8 random sequences of 4 features. The recurrent matrices, one
-    of the SimpleRNN and one a gate of the LSTM, are orthogonal ones times a scale: each stretches
-    every vector by that scale. The loss is the sum of the last hidden state over its units, divided
-    by 4, so that the gradient of that state has norm 1.
+    Both networks are untrained: 16 units read 8 random sequences of 4 features. The recurrent
+    matrices (one in the SimpleRNN, one per gate in the LSTM) are orthogonal matrices times a scale,
+    so each stretches every vector by this scale. The loss is the sum of the last hidden state over
+    its units, divided by 4, so that its gradient with respect to this state has norm 1.
 
     Returns:
-        An `Explorer` with controls scale, timesteps and forget_bias. Its `numbers` are, for the
-        SimpleRNN's hidden state and the LSTM's hidden state and cell state, the norm of the
-        gradient at every step, `(timesteps,)`, averaged over the sequences. The picture is that of
-        `lstm_zoo.plots.plot_gradient_flow`. Buttons set weights under which both vanish, under
-        which the SimpleRNN's explodes, and under which only the cell state keeps it.
+        An `Explorer` with controls scale, timesteps and forget_bias. Its `numbers` are the norms of
+        the gradient at every step, `(timesteps,)`, averaged over the sequences, for the SimpleRNN's
+        hidden state and the LSTM's hidden state and cell state. The picture is
+        `lstm_zoo.plots.plot_gradient_flow`. Buttons set weights for which both gradients vanish,
+        for which the SimpleRNN's explodes, and for which only the cell state keeps its gradient.
 
     Sources:
         Bengio, Simard & Frasconi 1994, https://doi.org/10.1109/72.279181;
@@ -71,7 +71,7 @@ def explore_gradients() -> Explorer:
 
 
 def _flows(scale, timesteps, forget_bias):
-    """The gradient flow of the three states, by the name of their line."""
+    """A dict of the gradient flows of the three states, by the label of their line."""
     x, rnn, lstm = example_networks(scale, timesteps, forget_bias)
     hidden, cell = lstm_gradients(x, *lstm)
     norms = {
@@ -83,7 +83,7 @@ def _flows(scale, timesteps, forget_bias):
 
 
 class _FlowPicture(Picture):
-    """That of `plot_gradient_flow`, whose lines follow."""
+    """The picture of `plot_gradient_flow`, with lines that can move."""
 
     def __init__(self, flows):
         super().__init__(WIDTH, 3.8)
@@ -108,7 +108,7 @@ class _FlowPicture(Picture):
 
 
 def example_networks(scale, timesteps, forget_bias):
-    """The sequences of `explore_gradients`, and kernel, recurrent kernel and bias of both layers.
+    """The sequences of `explore_gradients`, and the weights of both layers.
 
     >>> x, rnn, lstm = example_networks(1.0, 50, 1.0)
     >>> [weight.shape for weight in lstm]

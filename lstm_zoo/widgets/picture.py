@@ -1,4 +1,4 @@
-"""A figure that is drawn anew quickly: what never changes is drawn once."""
+"""A figure that redraws quickly, because its static parts are drawn only once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PIXELS_AN_INCH = 110
 
 
 class Picture:
-    """A figure without `matplotlib.pyplot`, which would keep it, and a layout that never moves.
+    """A figure with a fixed layout, outside of `matplotlib.pyplot`, which would keep it alive.
 
     Args:
-        width, height: inches.
+        width, height: size in inches.
 
     Attributes:
-        figure: to fill with Axes at fixed places; then comes `keep`.
+        figure: fill it with Axes at fixed positions, then call `keep`.
     """
 
     def __init__(self, width: float, height: float):
@@ -32,7 +32,7 @@ class Picture:
 
     @styled
     def keep(self, moving: Sequence[Artist]) -> None:
-        """Draw all but what moves; `moving` is drawn over it from now on, in this order."""
+        """Draw the static parts once; from now on `moving` is drawn over them, in this order."""
         self._moving = moving
         for artist in moving:
             artist.set_animated(True)
@@ -41,17 +41,17 @@ class Picture:
 
     @styled
     def png(self) -> bytes:
-        """The figure as its artists are now."""
+        """The figure in its current state, as a PNG."""
         self._canvas.restore_region(self._still)
         for artist in self._moving:
             self.figure.draw_artist(artist)
         drawn = io.BytesIO()
         pixels = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
-        pixels.save(drawn, "png", compress_level=1)  # it goes as far as the next window
+        pixels.save(drawn, "png", compress_level=1)  # fast: it only travels to the browser
         return drawn.getvalue()
 
     def axes(self, left: float, bottom: float, right: float, top: float):
-        """New Axes, their edges in inches from those of the figure."""
+        """New Axes, with margins in inches from the edges of the figure."""
         width, height = self.figure.get_size_inches()
         place = (
             left / width,

@@ -1,4 +1,4 @@
-"""`explore_trace`: the steps and units of a layer of a trained model."""
+"""`explore_trace` shows the steps and units of a layer of a trained model."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def explore_trace(
 
     Args:
         model: a `keras.Model`, or a recurrent layer on its own.
-        x: what the model takes, mostly `(batch, timesteps, features)`: the sequences to choose
-            from.
-        layer: which recurrent layer, as for `lstm_zoo.trace`; the first one if None.
+        x: the sequences to choose from, as input of the model, usually
+            `(batch, timesteps, features)`.
+        layer: the recurrent layer, as for `lstm_zoo.trace`; None takes the first.
 
     Returns:
         An `Explorer` with controls sample, unit and step, and direction for a `Bidirectional`. Its
-        `numbers` are the values of that unit at that step, NaN where it is masked. The picture
-        shows them over time, and for an LSTM as they flow through the cell.
+        `numbers` are the values of this unit at this step, NaN at masked steps. The picture shows
+        them over time, and for an LSTM also in the diagram of the cell.
 
     Raises:
         ValueError: as `lstm_zoo.trace` does.
@@ -70,7 +70,7 @@ def explore_trace(
         masked = np.isnan(numbers["hidden_state"])
         heading = ", ".join(filter(None, [trace.layer, direction, f"unit {unit}, step {step}"]))
         if masked:
-            heading += ": masked, the layer leaves this step out"
+            heading += ": masked, the layer skips this step"
         picture.show_series(series, step)
         if picture.diagram:
             walk = None if masked else completed(walk_through(trace, sample, unit)[step])
@@ -83,7 +83,7 @@ def explore_trace(
 
 
 class _TracePicture(Picture):
-    """Gates and states over time, and above them the cell of an LSTM, from the first Trace."""
+    """Gates and states over time, below the cell diagram of an LSTM, from the first Trace."""
 
     def __init__(self, trace):
         self.diagram = None
@@ -118,7 +118,7 @@ class _TracePicture(Picture):
             if names[0].endswith("_gate"):
                 ax.set(ylim=(-0.05, 1.05))
             else:
-                self._free = ax  # its scale follows what it shows
+                self._free = ax  # its scale adapts to the values
                 moving.append(ax.yaxis)
             moving += [self._cursors[-1], *ax.lines[:-1]]
         ax.set_xlabel("time step")

@@ -104,8 +104,8 @@ def test_long_mlstm_runs_where_explain_says_and_gives_the_numbers_of_numpy(steps
     layer = layer_of("mlstm", return_sequences=True)
     x = np.random.default_rng(1).normal(size=(1, steps, FEATURES)).astype("float32")
     assert_close(layer(x), in_numpy.run("mlstm", layer.cell, x)[0], atol=1e-4)
-    side_by_side = "runs on all steps side by side" in recurrence.explain(layer, timesteps=steps)
-    assert side_by_side == (steps == 512)
+    in_parallel = "runs on the parallel form" in recurrence.explain(layer, timesteps=steps)
+    assert in_parallel == (steps == 512)
 
 
 def test_float64_which_keras_computes_in_float32_is_refused():

@@ -98,7 +98,7 @@ def test_side_by_side_equals_step_by_step(name, masked):
 
 
 def test_parallel_is_for_cells_whose_gates_see_the_input_alone():
-    assert "side by side" in lz.explain(lz.RNN(cells.MinGRUCell(2), parallel=True)).split(".")[0]
+    assert "parallel form" in lz.explain(lz.RNN(cells.MinGRUCell(2), parallel=True)).split(".")[0]
     with pytest.raises(ValueError, match="parallel must be False or 'auto'"):
         lz.RNN(cells.SLSTMCell(2), parallel=True)
     with pytest.raises(ValueError, match="recurrent_dropout must be 0 for MinGRUCell"):

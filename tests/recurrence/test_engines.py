@@ -58,7 +58,7 @@ def test_explain_names_the_engine_that_runs_each_length(cell, ran):
 
 
 def test_explain_without_a_length_speaks_of_the_one_that_the_layer_was_built_for():
-    for steps, engine in ((5, "side by side"), (None, "compiled"), (600, "compiled")):
+    for steps, engine in ((5, "parallel form"), (None, "compiled"), (600, "compiled")):
         layer = lz.RNN(cells.MLSTMCell(2))
         keras.Sequential([keras.Input((steps, 3)), layer])
         assert engine in recurrence.explain(layer).split(". ")[0]
@@ -96,17 +96,17 @@ def test_long_mlstm_gives_the_numbers_of_short_pieces():
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
 
 
-# A loop that is written out
+# An unrolled loop
 
 
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_written_out_loop_equals_numpy_and_the_gradients_of_keras_loop(go_backwards, monkeypatch):
+def test_unrolled_loop_equals_numpy_and_the_gradients_of_keras_loop(go_backwards, monkeypatch):
     options = {"unroll": True, "go_backwards": go_backwards, "dtype": "float64"}
     layer = random_weights(lz.LSTM(3, return_sequences=True, **options), 2)
     rng = np.random.default_rng(2)
     x, h, c = (tf.constant(rng.normal(size=shape)) for shape in ((2, 4, 2), (2, 3), (2, 3)))
     mask = np.array([[0, 1, 1, 0], [1, 0, 1, 1]], bool)
-    assert "step after step" in recurrence.explain(layer).split(". ")[0]
+    assert "step by step" in recurrence.explain(layer).split(". ")[0]
 
     def outputs_and_gradients(mask):
         with tf.GradientTape() as tape:

@@ -235,7 +235,7 @@ def test_trace_says_that_a_step_is_masked(speech):
     seen = widgets.explore_trace(model, x)
     assert "masked" not in seen.text.value
     move(seen, step=int(lengths[0]))
-    assert "masked, the layer leaves this step out" in seen.text.value
+    assert "masked, the layer skips this step" in seen.text.value
     assert np.isnan([*seen.numbers.values()]).all()
     assert re.findall(r'<b class="\w+">([^<]*)</b>', seen.text.value) == ["masked"] * 6
 

@@ -1,4 +1,4 @@
-"""What makes an answer right: a file for each notebook, an entry for each exercise."""
+"""The checks of answers: one file for each notebook, one entry for each exercise."""
 
 from lstm_zoo.registry import import_all
 

@@ -1,9 +1,9 @@
-"""The ways to run a cell over time: one file for each engine.
+"""The engines that can run a cell over time, with one file for each.
 
-An engine says why it can't run a call of a layer, or runs it. Engines are asked in the order of
-their `place`, the fastest first. `engine_for(call)` is the first that can, and `lz.explain` asks
-the same engines the same question. To add one, write a file here with a subclass of `Engine` under
-`@register`; nothing else has to change.
+An engine runs a call of a layer, or gives a reason why it can't. Engines are asked in the order of
+their `place`, fastest first; `engine_for(call)` returns the first that can run the call.
+`lz.explain` asks the same engines for their reasons. To add an engine, add a file here with a
+subclass of `Engine` under `@register`; nothing else has to change.
 """
 
 from lstm_zoo.cells.registry import engines_from

@@ -1,4 +1,4 @@
-"""What an engine is, which engines there are, and which one runs a call."""
+"""The base class of engines, their registry, and the choice of the engine for a call."""
 
 from lstm_zoo.cells.base import Cell
 from lstm_zoo.recurrence.engines.call import LayerCall
@@ -9,10 +9,10 @@ class Engine:
     """One way to run a cell over time.
 
     Attributes:
-        name: what the code calls it.
-        what: what `lz.explain` calls it.
-        place: the engine of the smallest place is asked first; the fastest comes first.
-        label: what the table of `lz.cells.list()` calls it.
+        name: its name in the code.
+        what: its name in `lz.explain`.
+        place: its position; the engine with the smallest (the fastest) is asked first.
+        label: its name in the table `lz.cells.list()`.
         explained: whether `lz.explain` says why it can't run a layer.
     """
 
@@ -23,9 +23,9 @@ class Engine:
     explained: bool = True
 
     def why_not(self, call: LayerCall) -> str | None:
-        """Why it can't run a call, without a full stop, or None if it can.
+        """The reason why it can't run a call, without a full stop, or None if it can.
 
-        It is asked about calls without numbers too: `LayerCall.of_size`.
+        The call may have no numbers (`LayerCall.of_size`).
         """
         raise NotImplementedError
 
@@ -33,18 +33,18 @@ class Engine:
         """Run a call for which `why_not` is None.
 
         Returns:
-            As `inner_loop` of a Keras layer: the last output `(batch, width)`, all outputs
-            `(batch, timesteps, width)` (without `return_sequences` the last alone will do), and
-            the last states. `call.result` makes it of the outputs and the last states.
+            The same as `inner_loop` of a Keras layer: the last output `(batch, width)`, all outputs
+            `(batch, timesteps, width)` (without `return_sequences` the last is enough), and the
+            last states. `call.result` makes this tuple from the outputs and the last states.
         """
         raise NotImplementedError
 
     def in_words(self, call: LayerCall) -> str:
-        """What `lz.explain` says of it where it runs a call: `what`, and any condition."""
+        """The text for `lz.explain` if it runs a call: `what`, with any condition."""
         return self.what
 
     def made_for(self, cell_class: type[Cell]) -> bool:
-        """Whether the table of `lz.cells.list()` names it for cells of this class."""
+        """Whether the table `lz.cells.list()` lists it for cells of this class."""
         return False
 
 
@@ -52,10 +52,10 @@ ENGINES: Registry[Engine] = Registry("engine", Engine)
 
 
 def register(engine_class: type[Engine]) -> type[Engine]:
-    """Let an engine run layers: a decorator for a subclass of `Engine`.
+    """Decorator that registers a subclass of `Engine`, so that it can run layers.
 
     Raises:
-        ValueError: if its name is taken, or it is no `Engine`.
+        ValueError: if its name is taken, or if it is not an `Engine`.
 
     Example:
         >>> @register
@@ -76,12 +76,12 @@ def listed() -> list[Engine]:
 
 
 def engine_for(call: LayerCall) -> Engine:
-    """The engine that runs a call: the first that can."""
+    """The first engine that can run a call."""
     return next(engine for engine in listed() if engine.why_not(call) is None)
 
 
 def labels_for(cell_class: type[Cell]) -> str:
-    """The engines that were made for a class of cells, or XLA, which runs every cell.
+    """The labels of the engines made for a class of cells, or "XLA", which runs every cell.
 
     >>> from lstm_zoo.cells import PeepholeLSTMCell
     >>> labels_for(PeepholeLSTMCell)
@@ -92,7 +92,7 @@ def labels_for(cell_class: type[Cell]) -> str:
 
 
 def why_only_keras(call: LayerCall) -> str | None:
-    """Why Keras's own loop alone can run a call, or None if the cell's `step` is all there is."""
+    """Why only Keras's own loop can run a call, or None if the cell's `step` is enough."""
     layer, cell = call.layer, call.cell
     if not isinstance(cell, Cell):
         return "its cell is not one of lstm_zoo's"
@@ -100,7 +100,5 @@ def why_only_keras(call: LayerCall) -> str | None:
         return f"{type(layer).__name__} is Keras's own layer; lstm_zoo.RNN runs the same cell"
     for method in ("call", "values", "project", "recur"):
         if getattr(type(cell), method) is not getattr(Cell, method):
-            return (
-                f"{type(cell).__name__} has a {method}() of its own, which only Keras's loop runs"
-            )
+            return f"{type(cell).__name__} overrides {method}(), which only Keras's loop calls"
     return None

@@ -1,4 +1,4 @@
-"""One call of a recurrent layer, as engines get it."""
+"""The arguments of one call of a recurrent layer, for engines."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from lstm_zoo.cells.base import Cell
 
 @dataclasses.dataclass(frozen=True)
 class LayerCall:
-    """What a recurrent layer is called with.
+    """The arguments of a call of a recurrent layer.
 
     Args:
         layer: a `keras.layers.RNN`.
         sequences: `(batch, timesteps, features)`.
-        states: those before the first step, each `(batch, width)`, in the cell's structure.
+        states: the states before the first step, each `(batch, width)`, in the cell's structure.
         mask: `(batch, timesteps)` of booleans, or None.
         training: whether dropout is on.
     """
@@ -30,7 +30,7 @@ class LayerCall:
 
     @classmethod
     def of_size(cls, layer, timesteps: int | None = None, masked: bool = False) -> "LayerCall":
-        """A call without numbers or states, to ask which engine would run it.
+        """A call without numbers or states, to find the engine that would run it.
 
         >>> LayerCall.of_size(keras.layers.LSTM(2), timesteps=5).timesteps
         5
@@ -45,19 +45,19 @@ class LayerCall:
 
     @property
     def timesteps(self) -> int | None:
-        """How long the sequences are; None where a graph leaves it open."""
+        """The length of the sequences; None if a graph does not know it."""
         return self.sequences.shape[1]
 
     def draw(self) -> dict:
-        """What the cell draws in training for every step, by name, as `Cell.draw` gives it."""
+        """The random numbers that `Cell.draw` draws for every step of training, by name."""
         if self.training and isinstance(self.cell, Cell):
             return self.cell.draw(*ops.shape(self.sequences)[:2])
         return {}
 
     def random_arguments(self) -> dict:
-        """What training draws, as arguments of `recurrence.run`; a mask is None where none is.
+        """The dropout masks (or None) and random numbers of training, for `recurrence.run`.
 
-        One generator gives all of it, so the order decides the numbers.
+        They come from one generator, so their order determines the numbers.
         """
         cell, drawn = self.cell, self.draw()
         input_mask = recurrent_mask = None
@@ -68,14 +68,14 @@ class LayerCall:
         return {"drawn": drawn, "input_mask": input_mask, "recurrent_mask": recurrent_mask}
 
     def result(self, outputs, states) -> tuple:
-        """What `inner_loop` of a Keras layer returns, from what our own engines compute.
+        """The result of a Keras layer's `inner_loop`, from the results of our own engines.
 
         Args:
-            outputs: of every step, `(batch, timesteps, width)`, or None for those of no step.
-            states: the last ones.
+            outputs: the outputs of all steps, `(batch, timesteps, width)`, or None.
+            states: the last states.
 
         Returns:
-            The last output, all outputs (the last alone for None), the last states.
+            The last output, all outputs (only the last for None), and the last states.
         """
         last = states[0]
         if self.mask is not None:
@@ -83,9 +83,9 @@ class LayerCall:
         return last, last[:, None] if outputs is None else outputs, states
 
     def outputs_as_keras_masks(self, outputs, last) -> tuple:
-        """The same, but zeros before the first step that counts, or at every masked step.
+        """Set outputs to zero before the first unmasked step.
 
-        The second is so with the layer's `zero_output_for_mask`.
+        With the layer's `zero_output_for_mask`, set outputs to zero at all masked steps.
         """
         layer, mask = self.layer, self.mask
         mask = ops.cast(ops.flip(mask, axis=1) if layer.go_backwards else mask, "bool")
@@ -96,5 +96,5 @@ class LayerCall:
 
 
 def over_time(mask):
-    """A dropout mask `(batch, features)`, or a list of them, with an axis for the timesteps."""
+    """A dropout mask `(batch, features)`, or a list of masks, with an added time axis."""
     return keras.tree.map_structure(lambda m: None if m is None else ops.expand_dims(m, 1), mask)

@@ -9,7 +9,7 @@ from lstm_zoo.recurrence.engines.base import Engine, register
 
 @register
 class CuDNN(Engine):
-    """The kernel, by way of `keras.layers.LSTM`, where it suits the layer and there is a GPU."""
+    """Runs a layer on cuDNN through `keras.layers.LSTM`, if it suits the layer and a GPU exists."""
 
     name, what, place = "cudnn", "cuDNN, NVIDIA's fused kernel", 100
     label = "cuDNN"
@@ -23,13 +23,13 @@ class CuDNN(Engine):
             return None
         if not suits(call.layer):
             return (
-                "it knows the plain LSTM only, with tanh, sigmoid and a bias, without unroll, "
+                "it only supports the plain LSTM with tanh, sigmoid and a bias, without unroll, "
                 "recurrent_dropout and implementation=1"
             )
         if not use_cudnn:
             return "use_cudnn=False"
         if call.mask is not None:
-            return "it stops at a sequence that is masked whole, so no mask may lead to it"
+            return "it fails if all steps of a sequence are masked, so masked input avoids it"
         return None if sees_a_gpu() else "TensorFlow sees no GPU"
 
     def run(self, call):
@@ -39,7 +39,7 @@ class CuDNN(Engine):
 
 
 def suits(layer) -> bool:
-    """Whether cuDNN computes what a layer computes: the plain LSTM, with nothing between steps."""
+    """Whether cuDNN computes the same as a layer: the plain LSTM, with nothing between steps."""
     cell = getattr(layer, "cell", None)
     return (
         type(cell) is LSTMCell

@@ -1,4 +1,4 @@
-"""The plain loop of exported files, or the operation that a file's format has for a recurrence."""
+"""The plain loop in exported files, or the operation of a file's format for a recurrence."""
 
 from lstm_zoo.backend import tf, wide
 from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
@@ -7,10 +7,10 @@ from lstm_zoo.recurrence.portable import list_of, target
 
 @register
 class Exported(Engine):
-    """TensorFlow's plain loop, or the operation that a file's format has for a recurrence."""
+    """TensorFlow's plain loop, or the operation of a file's format for a recurrence."""
 
     name, what, place = "exported", "the plain loop of exported files", 0
-    explained = False  # nobody chooses it for speed
+    explained = False  # it is not chosen for speed
 
     def why_not(self, call):
         reason = why_only_keras(call)
@@ -30,7 +30,7 @@ def run_in_file(target, layer, sequences, states, mask):
         target: the file's format.
         layer: a layer whose cell is a `lstm_zoo.cells.Cell`.
         sequences: `(batch, timesteps, features)`.
-        states: those before the first step, each `(batch, width)`.
+        states: the states before the first step, each `(batch, width)`.
         mask: `(batch, timesteps)` of booleans, or None.
     """
     cell = layer.cell
@@ -51,10 +51,10 @@ def run_in_file(target, layer, sequences, states, mask):
 
 
 def _seen_steps_first(target, cell, x, states, mask):
-    """The whole recurrence as one operation, which knows lengths but no masks.
+    """The whole recurrence as one operation, which supports lengths but not masks.
 
-    The steps that the mask lets through go to the front of their row; the results go back to where
-    those steps were, and a masked step repeats what was before it.
+    Unmasked steps move to the front of their row, and the results move back to their original
+    steps. A masked step repeats the previous output.
     """
     if mask is None:
         return target.whole(cell, x, states, None)
@@ -71,7 +71,7 @@ def _seen_steps_first(target, cell, x, states, mask):
     before = tf.expand_dims(states[0], 1)
     outputs = tf.concat([before, outputs], axis=1)
     outputs = tf.gather(outputs, count, batch_dims=1)
-    last = [outputs[:, -1], *last[1:]]  # some runtimes give the output of the last step of all
+    last = [outputs[:, -1], *last[1:]]  # some runtimes return the output of the very last step
     some = tf.expand_dims(lengths > 0, 1)
     return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
 

@@ -8,9 +8,9 @@ from lstm_zoo.recurrence.engines.base import Engine, register
 
 @register
 class KerasLoop(Engine):
-    """The loop of `keras.layers.RNN`; under a mask, JAX then gives what other backends give.
+    """The loop of `keras.layers.RNN`, with the same masked outputs on JAX as on other backends.
 
-    Keras's loop for JAX puts out the first state, and not zeros, before the first unmasked step.
+    Keras's loop for JAX returns the initial state instead of zeros before the first unmasked step.
     """
 
     name, what, place = "keras", "Keras's own loop", 1000
@@ -20,7 +20,7 @@ class KerasLoop(Engine):
 
     def run(self, call):
         layer, sequences, drawn = call.layer, call.sequences, call.draw()
-        if drawn:  # no loop of JAX may draw, so it takes them along as further features
+        if drawn:  # a loop on JAX can't draw numbers, so they are passed as further features
             drawn = {name: ops.cast(a, sequences.dtype) for name, a in drawn.items()}
             layer = _loop_of(layer, GivenItsDraws(layer.cell, sequences.shape[-1], drawn))
             sequences = ops.concatenate([sequences, *drawn.values()], axis=-1)
@@ -33,7 +33,7 @@ class KerasLoop(Engine):
 
 
 class GivenItsDraws:
-    """A cell for Keras's loop whose input has what the cell drew behind its features."""
+    """A cell for Keras's loop whose input contains the drawn numbers after its features."""
 
     def __init__(self, cell, features, drawn):
         self.cell, self.state_size, self.names = cell, cell.state_size, tuple(drawn)
@@ -57,5 +57,5 @@ def _loop_of(layer, cell):
         stateful=layer.stateful,
         unroll=layer.unroll,
         zero_output_for_mask=layer.zero_output_for_mask,
-        name=layer.name,  # an automatic one would change those of later layers
+        name=layer.name,  # an automatic name would change the names of later layers
     )

@@ -1,4 +1,4 @@
-"""One step after the other in keras.ops: on JAX and PyTorch, and where a loop is written out."""
+"""A step-by-step loop in keras.ops, for JAX, PyTorch and unrolled loops."""
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ from lstm_zoo.recurrence.engines.call import over_time
 class Loop(Engine):
     """A loop that every backend of Keras runs."""
 
-    name, what, place = "loop", "the loop of lstm_zoo, step after step", 500
+    name, what, place = "loop", "the loop of lstm_zoo, step by step", 500
 
     def why_not(self, call):
         return why_only_keras(call)
@@ -42,10 +42,10 @@ def run_in_loop(
     go_backwards: bool = False,
     unroll: bool = False,
 ) -> tuple:
-    """Run a cell over a batch of sequences; arguments as of `recurrence.run`.
+    """Run a cell over a batch of sequences; takes the arguments of `recurrence.run`.
 
-    The number of timesteps must be known where `unroll` is True, and on JAX and PyTorch it is. With
-    a half precision the states and all between two steps are float32.
+    With `unroll`, the number of timesteps must be known; on JAX and PyTorch it always is. In half
+    precision, the states and everything else between two steps are float32.
 
     Returns:
         The outputs `(batch, timesteps, width)` in the order they were computed, and the last
@@ -65,7 +65,7 @@ def run_in_loop(
         x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
     x, extra = cell.split_inputs(x)
     extra |= {name: ops.cast(a, x.dtype) for name, a in (drawn or {}).items()}
-    # What the input adds is one product for all steps.
+    # The input's part of z is one product for all steps.
     every = {"z": cell.project(x, over_time(input_mask)), "extra": extra}
     every |= {} if mask is None else {"mask": mask}
     every = keras.tree.map_structure(lambda a: ops.swapaxes(a, 0, 1), every)

@@ -1,4 +1,4 @@
-"""The operations in C for the plain, peephole and coupled LSTM on a CPU."""
+"""The native C operations for the plain, peephole and coupled LSTM on a CPU."""
 
 from lstm_zoo.backend import sees_a_gpu
 from lstm_zoo.recurrence import native
@@ -9,7 +9,7 @@ from lstm_zoo.recurrence.engines.xla import XLA, on_tensorflow
 
 @register
 class Native(Engine):
-    """`lstm_zoo.recurrence.native`, which says what cells its operations know."""
+    """Runs `lstm_zoo.recurrence.native`, which declares the cells that it supports."""
 
     name, what, place = "native", "the native operation of lstm_zoo (C)", 200
     label = "C"
@@ -19,17 +19,17 @@ class Native(Engine):
 
     def why_not(self, call):
         if not native.knows(call.cell):
-            return "it knows the plain, peephole and coupled LSTM, with tanh or relu, and sigmoid"
+            return "it only supports the plain, peephole and coupled LSTM, with sigmoid gates"
         if call.cell.compute_dtype == "float64":
-            return "it computes in float32"
+            return "it only computes in float32"
         if getattr(call.layer, "recompute", False):
-            return "recompute=True asks for less memory than it takes"
+            return "it does not support recompute=True"
         if sees_a_gpu():
-            return "TensorFlow sees a GPU, and it runs on the CPU"
-        # What keeps XLA away (another backend, unroll, own methods) does so here.
+            return "it runs on the CPU, but TensorFlow sees a GPU"
+        # The reasons against XLA (another backend, unroll, overridden methods) hold here too.
         reason = native.WHY_NOT or XLA().why_not(call)
         if reason is None and in_xla():
-            return "XLA compiles the function around it"
+            return "XLA compiles the surrounding function"
         return reason
 
     def run(self, call):

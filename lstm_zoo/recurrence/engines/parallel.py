@@ -1,8 +1,8 @@
-"""All steps side by side, for cells whose gates see the input alone.
+"""Computes all steps in parallel, for cells whose gates only see the input.
 
-Their states are a linear recurrence, which a scan over time computes in as many rounds as the
-number of steps has binary digits (Hillis & Steele 1986; Martin & Cundy 2018,
-https://arxiv.org/abs/1709.04057), or a cell says itself what all steps are (`in_parallel`).
+The states of these cells are a linear recurrence, which a parallel scan computes in about
+log2(timesteps) rounds (Hillis & Steele 1986; Martin & Cundy 2018,
+https://arxiv.org/abs/1709.04057). Other cells define all steps themselves (`in_parallel`).
 """
 
 from keras import ops
@@ -11,15 +11,15 @@ from lstm_zoo.backend import sees_a_gpu, wide
 from lstm_zoo.recurrence.engines.base import Engine, register
 from lstm_zoo.recurrence.engines.call import over_time
 
-LONGEST = 512  # steps; the parallel form of a matrix memory takes memory with their square
+LONGEST = 512  # steps; the memory of a parallel matrix memory grows with their square
 
 
 @register
 class Parallel(Engine):
-    """A scan over time, or what a cell says that all its steps are."""
+    """A parallel scan over time, or the cell's own parallel form."""
 
-    name, what, place = "parallel", "all steps side by side", 300
-    label = "XLA, parallel"  # XLA where the number of timesteps is open
+    name, what, place = "parallel", "the parallel form of lstm_zoo, all steps at once", 300
+    label = "XLA, parallel"  # XLA if the number of timesteps is unknown
 
     def made_for(self, cell_class):
         return is_parallel(cell_class)
@@ -31,15 +31,15 @@ class Parallel(Engine):
         if not wanted:
             return "parallel=False"
         if wanted == "auto" and not (sees_a_gpu() or hasattr(cell, "in_parallel")):
-            return "on a CPU one step after the other is quicker"
+            return "on a CPU a loop is faster"
         if call.layer.unroll:
-            return "unroll=True asks for a loop that is written out"
+            return "unroll=True asks for an unrolled loop"
         if serves(cell, call.timesteps):
             return None
-        return f"it serves where {limit(cell)}"
+        return f"it only runs if {limit(cell)}"
 
     def in_words(self, call):
-        return f"{self.what} where {limit(call.cell)}"
+        return f"{self.what} if {limit(call.cell)}"
 
     def run(self, call):
         random = call.random_arguments()
@@ -56,12 +56,12 @@ class Parallel(Engine):
 
 
 def is_parallel(cell) -> bool:
-    """Whether a cell says how all its steps are computed side by side."""
+    """Whether a cell defines how to compute all steps in parallel."""
     return hasattr(cell, "coefficients") or hasattr(cell, "in_parallel")
 
 
 def serves(cell, timesteps: int | None) -> bool:
-    """Whether so many timesteps are computed side by side; None stands for an open number."""
+    """Whether this number of timesteps is computed in parallel; None means unknown."""
     return timesteps is not None and (hasattr(cell, "coefficients") or timesteps <= LONGEST)
 
 
@@ -72,11 +72,11 @@ def limit(cell) -> str:
 
 
 def linear_scan(a, b, h):
-    r"""All :math:`h_t = a_t h_{t-1} + b_t` at once.
+    r"""Compute all :math:`h_t = a_t h_{t-1} + b_t` at once.
 
     Args:
-        a, b: `(batch, timesteps, width)`, the number of timesteps known.
-        h: before the first step, `(batch, width)`.
+        a, b: `(batch, timesteps, width)`, with a known number of timesteps.
+        h: the state before the first step, `(batch, width)`.
 
     Returns:
         `(batch, timesteps, width)`.
@@ -87,7 +87,7 @@ def linear_scan(a, b, h):
         [1.0, 1.5, 1.75, 1.875]
     """
     distance = 1
-    while distance < a.shape[1]:  # a step now stands for `distance` steps, itself the last
+    while distance < a.shape[1]:  # each step now combines `distance` steps and is the last of them
         before = [[0, 0], [distance, 0], [0, 0]]
         b = b + a * ops.pad(b[:, :-distance], before)
         a = a * ops.pad(a[:, :-distance], before, constant_values=1)
@@ -105,7 +105,7 @@ def run_in_parallel(
     drawn=None,
     go_backwards: bool = False,
 ):
-    """Run such a cell over a batch of sequences; arguments and result as of `recurrence.run`."""
+    """Run such a cell over a batch of sequences; takes and returns the same as `recurrence.run`."""
     x = ops.cast(sequences, wide(cell.compute_dtype))
     if go_backwards:
         x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
@@ -129,7 +129,7 @@ def run_in_parallel(
 
 
 def _carried(outputs, first, mask):
-    """The outputs, at a masked step that of the last step that counts, or the first state."""
+    """The outputs; a masked step repeats the last unmasked output, or the initial state."""
     if mask is None:
         return outputs
     places = ops.arange(outputs.shape[1])

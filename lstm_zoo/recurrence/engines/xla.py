@@ -1,4 +1,4 @@
-"""The recurrence that XLA compiles, for every cell of LSTM Zoo on TensorFlow."""
+"""The recurrence compiled by XLA, for every cell of LSTM Zoo on TensorFlow."""
 
 import keras
 
@@ -8,7 +8,7 @@ from lstm_zoo.recurrence.engines.base import Engine, register, why_only_keras
 
 @register
 class XLA(Engine):
-    """`lstm_zoo.recurrence.run`: both passes are programs of XLA, kept for cells that are alike."""
+    """Runs `lstm_zoo.recurrence.run`: both passes are XLA programs, shared by equal cells."""
 
     name, what, place = "xla", "the compiled recurrence of lstm_zoo (XLA)", 400
 
@@ -17,7 +17,7 @@ class XLA(Engine):
         if reason is None and keras.backend.backend() != "tensorflow":
             return f"the Keras backend is {keras.backend.backend()}, not tensorflow"
         if reason is None and call.layer.unroll:
-            return "unroll=True asks for a loop that is written out"
+            return "unroll=True asks for an unrolled loop"
         return reason
 
     def run(self, call):
@@ -25,7 +25,7 @@ class XLA(Engine):
 
 
 def on_tensorflow(call, use_native):
-    """A call by `lstm_zoo.recurrence.run`: by the operations in C, or by XLA."""
+    """Run a call with `lstm_zoo.recurrence.run`, on the C operations or on XLA."""
     outputs, states = run(
         call.cell,
         call.sequences,
