@@ -20,8 +20,8 @@ _COMMA, _POINT = re.compile(r"[+-]?\d*,\d+"), re.compile(r"[+-]?\d*\.\d+")
 class Table:
     """A file as a frame, and how `read_table` read it.
 
-    `frame` is a pandas DataFrame of numbers, times and text; `time` is the column of times or None;
-    `said` are sentences about what was found.
+    `frame` is a pandas DataFrame of numbers, times and text. `time` is the column of times or None.
+    `said` describes in sentences how the file was read.
     """
 
     frame: Any
@@ -41,30 +41,30 @@ def read_table(
     text: tuple[str, ...] = (),
     numbers: tuple[str, ...] | None = None,
 ) -> Table:
-    """A CSV file whose first line names the columns.
+    """Read a CSV file whose first line names the columns.
 
     Args:
         path: of the file, in UTF-8.
-        sep: what stands between cells; None finds a comma, semicolon, tab or bar in the first line.
-        decimal: "." or ","; None takes the comma if the numbers have commas and no points.
+        sep: the separator of cells; None detects a comma, semicolon, tab or bar in the first line.
+        decimal: "." or ","; None takes the comma if numbers have commas and no points.
         time: the column of times; None takes the only column of dates, if there is one.
-        time_format: how dates are written, such as "%d.%m.%Y"; None takes ISO 8601, such as
+        time_format: the format of times, such as "%d.%m.%Y"; None takes ISO 8601, such as
             2020-01-31 18:00.
-        timezone: the zone of times, such as "Europe/Berlin". Times with another offset are moved
-            to it; times with none are taken as the zone's.
-        empty: what to do with empty cells: "refuse"; "previous" takes the cell above, "0" a zero.
-            Times and `text` are never filled.
+        timezone: the zone of times, such as "Europe/Berlin". Times with another offset are
+            converted to it; times without an offset are in it.
+        empty: "refuse" raises an error for an empty cell, "previous" repeats the cell above, "0"
+            inserts a zero. Times and `text` are never filled.
         text: columns that stay text, such as labels and names of series.
-        numbers: columns that must be numbers; the others are left as they are. None takes all but
+        numbers: columns that must be numbers; other columns stay as they are. None takes all but
             the times and `text`.
 
     Returns:
-        A `Table`. An unnamed first column, as pandas writes it, is called "index", or left out
-        where it only counts the rows; `said` tells.
+        A `Table`. An unnamed first column, as pandas writes it, is named "index", or left out if it
+        only counts the rows.
 
     Raises:
-        ValueError: naming the column and the first line that is wrong.
-        FileNotFoundError: there is no such file.
+        ValueError: with the column and the first line that is wrong.
+        FileNotFoundError: if there is no such file.
 
     Example:
         >>> import pathlib, tempfile
@@ -157,9 +157,9 @@ def _without_row_numbers(frame, said):
         return frame
     counted = [[str(n + start) for n in range(len(frame))] for start in (0, 1)]
     if frame[first].tolist() in counted and len(frame.columns) > 1:
-        said.append("the unnamed first column counts the rows and is left out")
+        said.append("left out the unnamed first column, which counts the rows")
         return frame.drop(columns=first)
-    said.append("the unnamed first column is called 'index'")
+    said.append("named the unnamed first column 'index'")
     return frame.rename(columns={first: "index"})
 
 

@@ -54,7 +54,9 @@ def card(
         return
     from rich.markdown import Markdown
 
-    console.print(Markdown(or_usage_error(recipes.stored_card, name)))
+    lines = or_usage_error(recipes.stored_card, name).splitlines()
+    shown = [line for line in lines if not line.startswith("![")]  # a terminal shows no figure
+    console.print(Markdown("\n".join(shown)))
 
 
 def evaluate(name: Name):
