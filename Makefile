@@ -1,20 +1,20 @@
-# make demo   train two LSTMs before your eyes, beside honest baselines, in under two minutes
-# make test   lint, types, tests, and every notebook run and compared with its stored outputs
-# make test-quick  lint, types and the quick tests, in under two minutes: what to run while working
-# make test-all  the longer tests that make test leaves out, in about half an hour: the next six
+# make demo   train two LSTMs live, beside honest baselines, in under two minutes
+# make test   lint, types, tests; runs every notebook and compares it with its stored outputs
+# make test-quick  lint, types and quick tests, in under two minutes: run it while you work
+# make test-all  the longer tests, in about half an hour: the next six
 # make test-long   tests marked `long`: kills, two processes, every cell and builder, fuzz, Colab
-# make test-unchanged  recurrence, layers, training and every cell, with TensorFlow as users have it
+# make test-unchanged  recurrence, layers, training and cells, with TensorFlow's own settings
 # make test-browser   the sliders in a real JupyterLab, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
 # make test-robust    notebooks and tests that train, as on other processors and from other weights;
-#                     VARIANTS="SSE processor" runs those of the five whose names hold these words
+#                     VARIANTS="SSE processor" runs only the variants whose names contain a word
 # make lab    open the notebooks in JupyterLab
-# make badges  write the address in pyproject.toml into the notebooks, and their figures' descriptions
+# make badges  write the repository's address and the figures' descriptions into the notebooks
 # make docs   write docs/api.md from the docstrings, the pictures of docs/gallery.md and the
 #             table of docs/export.md
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
-# Each sets up .venv the first time; PYTHON=python3.12 make demo takes another Python (3.10 or later).
+# Each sets up .venv the first time; PYTHON=python3.12 make demo uses another Python (3.10 or later).
 
 PYTHON ?= python3
 VENV := .venv/bin/python
@@ -100,8 +100,8 @@ format: .venv/installed
 	$(VENV) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt -e .
 	touch .venv/installed
 
-# Keras on another backend, and TensorFlow nowhere. torch==2.13.0 also matches 2.13.0+cpu, which is
-# gigabytes smaller and is taken where the package index has it.
+# Keras on another backend, without TensorFlow. torch==2.13.0 also matches 2.13.0+cpu, which is
+# gigabytes smaller; pip takes it if the package index has it.
 BACKEND_jax := jax
 BACKEND_torch := torch==2.13.0
 .venv-%/installed: requirements.txt tests/backends/requirements.txt

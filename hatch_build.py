@@ -1,4 +1,4 @@
-"""Builds the native operation with the C compiler that is there; without one, the package does."""
+"""Builds the native operation if there is a C compiler; the package also works without it."""
 
 import os
 import pathlib

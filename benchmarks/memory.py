@@ -2,10 +2,10 @@
 
 python benchmarks/memory.py [--minutes 60] [--way batches | calls]
 
-`batches`: one `fit` on a generator, every batch of another length and size. `calls`: one `fit`
-after another of the same model, each on arrays of another length and another batch size. Once a
-minute it prints the resident memory, at the end the slope of a line through the second half, and
-its uncertainty (two standard errors).
+`batches` runs one `fit` on a generator whose batches all differ in length and size. `calls` runs
+one `fit` after another of the same model, on arrays of different lengths and batch sizes. The
+script prints the resident memory once a minute. At the end it prints the slope of a line through
+the second half, and its uncertainty (two standard errors).
 """
 
 import argparse

@@ -2,11 +2,11 @@
 
     python benchmarks/presets.py                    all of them
     python benchmarks/presets.py fat speakers       some
-    python benchmarks/presets.py --seeds 5 --anew   without what an earlier run has already found
+    python benchmarks/presets.py --seeds 5 --anew   ignores the results of earlier runs
 
-For each preset: `model.keras` (seed 0), `metrics.json`, `figure.png` and `card.md` in its folder;
-at the end the table in README.md.
-Stopped and started again, it goes on with the next seed; a recipe that was changed starts anew.
+For each preset it writes `model.keras` (seed 0), `metrics.json`, `figure.png` and `card.md` in the
+preset's folder; at the end it writes the table in README.md. After an interruption it continues
+with the next seed. If a recipe has changed, it starts this preset again.
 """
 
 import argparse
@@ -43,9 +43,9 @@ COMPARED = ("adding", "fat", "mnist1d", "surnames")  # with it; it takes several
 
 
 def rnn_recipe(task):
-    """The recipe for a SimpleRNN: it may learn at a lower rate, chosen by loss on held-out data.
+    """The recipe for a SimpleRNN, with the learning rate that has the lowest loss on held-out data.
 
-    XLA takes its loop over many steps several times as fast.
+    XLA runs its loop over many steps several times faster.
     """
     x, y = task.training_part()
     held_out = np.random.default_rng(0).permutation(len(y)) < len(y) // 5
@@ -115,7 +115,7 @@ def record(name, seeds, anew):
 
 
 def keep(task, model, folder):
-    """The model without its optimizer, a figure, and what the card says of both."""
+    """Store the model without its optimizer, and a figure; return what the card says about them."""
     bare = keras.Model(model.input, model.output, name=model.name)
     for_older_keras(training.save(bare, folder / "model.keras"))
     picture = task.draw(model)
@@ -135,7 +135,7 @@ def keep(task, model, folder):
 
 
 def for_older_keras(path):
-    """Take out of a file's configuration what Keras 3.12 does not know, where it is as it comes."""
+    """Remove options that Keras 3.12 does not know, where they have their default values."""
     with zipfile.ZipFile(path) as file:
         parts = {part: file.read(part) for part in file.infolist()}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:

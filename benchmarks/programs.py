@@ -1,14 +1,14 @@
-"""What a user waits for when a whole program gets another LSTM layer.
+"""Total time of whole programs with `keras.layers.LSTM` and with `lz.LSTM`, including start-up.
 
     python benchmarks/programs.py                       # all of them, three rounds
     python benchmarks/programs.py --only tagging --rounds 1
 
-A dozen small programs of the kinds that tutorials have, each run in a process of its own that
-starts cold, once with keras.layers.LSTM and once with lstm_zoo.LSTM, in turn. Data are random, of
-the sizes such programs have, and fits are short, so that the start weighs as much as it does for
-someone who tries something. Counted are seconds of processor time, which other work on the machine
-disturbs least, and of waiting: building, fitting, predicting, and importing lstm_zoo; not importing
-Keras, which both do. The losses of both must agree. Writes results/DATE-programs.csv.
+The script runs a dozen small programs like those of tutorials. Each runs in its own new process,
+once with keras.layers.LSTM and once with lstm_zoo.LSTM, in turn. The data are random and of typical
+size. Trainings are short, so start-up counts as much as in a first experiment. The script measures
+processor time, which other work on the machine disturbs least, and elapsed time. Both include
+building, fitting, predicting and importing lstm_zoo, but not importing Keras, which both programs
+do. The losses of both must agree. Writes results/DATE-programs.csv.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PROGRAMS = {}
 def program(function):
     """A program: takes keras, numpy's generator and the LSTM class; gives a model and its data.
 
-    What it returns are keyword arguments of `work` below.
+    It returns keyword arguments for `work` below.
     """
     PROGRAMS[function.__name__] = function
     return function

@@ -3,13 +3,13 @@
     python benchmarks/real_data.py                       all data sets, the quick ones first
     python benchmarks/real_data.py motions fat           some
     python benchmarks/real_data.py --models LSTM LSTM-FCN
-    python benchmarks/real_data.py --draw                the table and the figure alone
+    python benchmarks/real_data.py --draw                only the tables and the figure
 
-Every score is on the test part, after one training with the settings below: they are the same for
-all models of a data set, and none was chosen by the test part. Each training is a row of
-results/DATE-real-data.csv, written as soon as it ends: stopped and started again, the script goes
-on in the newest such file (`--new` starts another). At the end the tables in docs/leaderboard.md
-and the figure beside the rows are made anew.
+Every score is on the test part, after one training with the settings below. The settings are the
+same for all models of a data set, and none was chosen on the test part. Each training adds a row to
+results/DATE-real-data.csv when it ends. After an interruption the script continues in the newest
+such file (`--new` starts another). At the end it writes the tables in docs/leaderboard.md and the
+figure beside the rows.
 """
 
 import argparse
@@ -135,7 +135,7 @@ LABELS = [*MODELS, *VOTES]
 
 
 class Vote:
-    """What several models say together."""
+    """The mean prediction of several models."""
 
     def __init__(self, models):
         self.models = models
@@ -249,7 +249,7 @@ def more_is_better(table, name):
 
 
 def tables(table):
-    """Markdown: a table a data set."""
+    """One table per data set, in Markdown."""
     lines = []
     for name in measured(table):
         task = TASKS[name]
@@ -289,7 +289,7 @@ def figure(value):
 
 
 def draw(table):
-    """A panel a data set: each training a dot, the mean a line, the best baseline dashed."""
+    """Draw a panel per data set: a dot per training, a line for the mean, the baseline dashed."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -325,7 +325,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], help="all if none is named")
     parser.add_argument("--new", action="store_true", help="start another file")
-    parser.add_argument("--draw", action="store_true", help="show what was measured, train nothing")
+    parser.add_argument("--draw", action="store_true", help="write tables and figure only")
     parser.add_argument("--models", nargs="*", choices=LABELS, default=LABELS, metavar="MODEL")
     options = parser.parse_args()
     table = rows.Table(rows.newest("real-data", options.new))

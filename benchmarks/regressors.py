@@ -1,12 +1,12 @@
-"""What `lz.build_regressor` loses on raw numbers against inputs and targets scaled by hand.
+"""The error of `lz.build_regressor` on raw numbers, compared with scaling by hand.
 
     python benchmarks/regressors.py                 all tables
     python benchmarks/regressors.py fat diabetes    some
 
-Each table is trained on twice with each seed: as it comes, in its own units, and with inputs and
-targets brought to mean 0 and standard deviation 1 by the training part, predictions scaled back.
-Everything else is equal. The errors are mean absolute errors on the test part, in the table's
-units. The rows go to results/DATE-regressors.csv.
+Each table is trained on twice with each seed: once in its own units, and once with inputs and
+targets scaled to mean 0 and standard deviation 1 of the training part, and predictions scaled back.
+Everything else is equal. The errors are mean absolute errors on the test part, in the units of the
+table. The rows go to results/DATE-regressors.csv.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the leaderboards share: rows in a dated CSV file, and the commit and machine they are of."""
+"""Rows of the leaderboards in a dated CSV file, each with its commit and machine."""
 
 import csv
 import datetime
@@ -16,7 +16,7 @@ MARKS = "<!-- table -->", "<!-- /table -->"
 
 
 def cpu():
-    """What the processor is called."""
+    """The name of the processor."""
     name = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -38,13 +38,13 @@ def commit():
 
 
 def newest(name, new=False):
-    """The newest `results/DATE-name.csv`, or, where there is none or `new`, that of today."""
+    """The newest `results/DATE-name.csv`; today's if there is none, or with `new`."""
     found = sorted(RESULTS.glob(f"*-{name}.csv"))
     return found[-1] if found and not new else RESULTS / f"{datetime.date.today()}-{name}.csv"
 
 
 class Table:
-    """Rows in a file, written whole after each, and known again when the script goes on."""
+    """Rows in a CSV file, which is written after each row and read again after an interruption."""
 
     def __init__(self, path):
         self.path, self.rows = path, []
@@ -68,7 +68,7 @@ class Table:
 
 
 def write_tables(page, tables):
-    """The tables, in Markdown, between their marks in a page of docs/."""
+    """Write the tables between their marks in a page of docs/."""
     page = HERE.parent / "docs" / page
     before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]

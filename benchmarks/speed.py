@@ -6,12 +6,12 @@
     python benchmarks/speed.py --jax /path/to/python    # one that has JAX
     KERAS_BACKEND=jax python benchmarks/speed.py        # the layers on JAX, on a GPU if it has one
 
-Every round times each peer once, in turn, so that a busy moment of the machine meets all of them. A
-turn is two calls of which the second counts: the first meets caches and waiting threads that the
-peer before has left. Compilation comes before and is reported apart. A training step is the loss on
-the last hidden state and its gradients by all weights. PyTorch and JAX run in processes of their
-own (other_libraries.py) and are asked for their times in the same rounds. Writes results/DATE-
-speed.csv and .png.
+Every round times each library once, in turn, so that load spikes affect all of them equally. Each
+turn has two calls, and the second counts, because the first still finds the caches and threads of
+the library before it. Compilation happens before and is reported separately. A training step
+computes the loss on the last hidden state and its gradients with respect to all weights. PyTorch
+and JAX run in their own processes (other_libraries.py), in the same rounds. Writes
+results/DATE-speed.csv and .png.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def peer(name, shape):
 
 
 def compiled_layer(units):
-    """A layer whose cell no native operation knows, and which computes the same."""
+    """A layer that computes the same without the native operation."""
     import lstm_zoo as lz
 
     class Same(lz.LSTMCell):
@@ -239,7 +239,7 @@ def operations(shape, kind):
 
 
 def peak_memory(name, shape):
-    """MiB that training takes at its peak beyond a process that has trained on two steps."""
+    """Peak memory of training in MiB, above that of a process that has trained on two steps."""
     peer(name, (shape[0], 2, *shape[2:]))["train"]()
     train = peer(name, shape)["train"]
     before = _status("VmHWM")
@@ -254,9 +254,9 @@ def _status(field):
 
 
 def fit_seconds(name):
-    """What a user waits for on the Japanese Vowels, from cold: 1, 5 and 30 epochs, a prediction.
+    """Total time on the Japanese Vowels including start-up: 1, 5 and 30 epochs, a prediction.
 
-    The model masks, and has two bidirectional layers of 64 units and a Dense layer.
+    The model has a mask, two bidirectional layers of 64 units and a Dense layer.
     """
     import keras
 
@@ -311,7 +311,7 @@ def geometric_mean(numbers):
 
 
 def summary(rows):
-    """Lines that say how many times as fast as each peer the zoo's layer is."""
+    """Lines that say how many times faster than each other library `lz.LSTM` is."""
     best = {(r["part"], r["shape"], r["peer"], r["measure"]): r.get("min_ms") for r in rows}
     for kind in ("train", "predict"):
         for peer in LABELS:
@@ -374,7 +374,9 @@ def draw(rows, path, title):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two shapes, few rounds")
-    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="not all of it")
+    parser.add_argument(
+        "--parts", nargs="+", default=PARTS, choices=PARTS, help="parts to run (default: all)"
+    )
     parser.add_argument("--rounds", type=int, default=40, help="at most, for the short shapes")
     parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
     parser.add_argument("--jax", help="a Python interpreter that has JAX")

@@ -1,10 +1,10 @@
-"""Steps a second of one process and of two, on one machine, a core for each.
+"""Training steps per second with one process and with two, on one machine, one core each.
 
 python benchmarks/workers.py [--rounds 3]
 
-Both train the same model with the same batches of 64, in turn. Of each the fastest epoch of all
-rounds counts, and the processor time of a step in it, which other work on the machine changes
-less.
+Both train the same model with the same batches of 64, in turn. The script reports the fastest epoch
+of all rounds. It also reports the processor time of a step in this epoch, which depends less on
+other work on the machine.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Make the data files again from the Python packages that published them, byte for byte.
+"""Rebuild the data files from the Python packages that published them, byte for byte.
 
     python datasets/build.py               every file
     python datasets/build.py digits        only this one

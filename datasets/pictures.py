@@ -1,4 +1,4 @@
-"""Draw pictures/*.png, one for each data set, from the files that are there.
+"""Draw pictures/*.png, one for each data set.
 
     python datasets/pictures.py            every picture
     python datasets/pictures.py digits     only this one

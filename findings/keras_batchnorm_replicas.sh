@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# BatchNormalization keeps other statistics on each replica (Keras 3.15.1, TensorFlow 2.21.0).
+# BatchNormalization keeps different statistics on each replica (Keras 3.15.1, TensorFlow 2.21.0).
 #
 # Guess: under tf.distribute.MirroredStrategy the moving mean and variance of
 #   keras.layers.BatchNormalization are averaged over the replicas, so that one model results.
 # What happens: each replica keeps those of its own rows, and they drift apart. model.predict
-#   answers the same row differently on each replica, and get_weights and save take those of the
-#   first, which know half of the data.
+#   answers the same row differently on each replica, and get_weights and save take the statistics
+#   of the first replica, which saw half of the data.
 # Output seen, after training on batches of 0, 0, 8, 8: "moving mean: one device 4.0, replicas 0.0
 #   8.0"; "the same row four times: 8.0 8.0 0.0 0.0".
 # Do instead: BatchNormalization(synchronized=True), which gives 4.0 on both.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Two replicas with clipnorm train to other weights than one device (Keras 3.15.1, TensorFlow 2.21.0).
+# With clipnorm, two replicas reach other weights than one device (Keras 3.15.1, TensorFlow 2.21.0).
 #
 # Guess: under tf.distribute.MirroredStrategy the optimizer clips the gradient of the whole batch,
 #   as on one device, so that the same batches lead to the same weights.
 # What happens: each replica clips the gradient of its own rows, and the clipped gradients are then
-#   added. So clipnorm and global_clipnorm weigh rows by where they lie, and the norm of a step can
+#   added. So the weight of a row depends on its replica, and the norm of a step can
 #   exceed the limit. Without clipping, both agree.
 # Output seen, after one step of SGD with rate 1 and global_clipnorm=1 from zero:
 #   one device [0.99995 0.01], two replicas [1. 1.] (norm 1.414).

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# One row masked whole makes weights NaN behind GlobalAveragePooling1D (Keras 3.15.1).
+# A fully masked row makes weights NaN behind GlobalAveragePooling1D (Keras 3.15.1).
 #
 # Guess: keras.layers.GlobalAveragePooling1D gives zeros for a row without a valid step, as an empty
 #   sentence in a padded batch has; a sample weight of 0 takes the row out of the training.
 # What happens: the layer divides zero by zero steps. The row's output is NaN, the loss is NaN, and
 #   one training step makes the weights of the next layer NaN, with a sample weight of 0 too.
 # Output seen: "outputs [ 1. nan]", "loss nan", "layers whose weights are NaN: after".
-# Do instead: leave out rows that are padding throughout, or keep one step of each unmasked.
+# Do instead: leave out rows that contain only padding, or keep one step of each unmasked.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

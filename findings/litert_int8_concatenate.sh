@@ -7,8 +7,8 @@
 #   concatenation, while the kernel writes it with those of the LSTM's own state. The file is
 #   converted and runs without a warning. Bidirectional joins its two LSTMs in the same way.
 # Output seen: "joined: largest error 0.494", "with a multiplication between: 0.008".
-# Do instead: put an operation of its own scale between, such as a multiplication by 1 - 2**-24
-#   (by 1.0 it is removed), and compare the file with the model on your data.
+# Do instead: insert an operation with its own scale, such as a multiplication by 1 - 2**-24
+#   (one by 1.0 is removed), and compare the file with the model on your data.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -6,7 +6,7 @@
 # What happens: the converter makes the LSTM one fused operation, which writes its last state into
 #   the tensor that it starts from. The loop of the GRU starts from zeros of the same shape, and
 #   equal constants are one tensor: so the GRU starts from the LSTM's last state, in every call.
-#   Nothing is said. Layers of different sizes are right.
+#   There is no warning. Layers of different sizes are right.
 # Output seen, largest difference from Keras, three calls, variables reset before each: "units 4 and
 #   4: 0.00621 0.00621 0.00621"; "units 4 and 5: 0.00000 0.00000 0.00000".
 # Do instead: give the two layers different sizes, or build the LSTM with keras.layers.RNN(LSTMCell).

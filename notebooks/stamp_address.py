@@ -1,4 +1,4 @@
-"""Write the repository's address, which stands in pyproject.toml alone, into every notebook.
+"""Write the repository's address from pyproject.toml into every notebook.
 
 `make badges` runs it after the address has changed.
 """

@@ -3,7 +3,7 @@
     python notebooks/results/ablation.py
 
 trains 80 small models on the Japanese Vowels, about 15 minutes of two free cores, and writes
-`08_ablation.csv` beside this file: one row a model, five seeds for each setting.
+`08_ablation.csv` beside this file: one row per model, five seeds for each setting.
 """
 
 import csv

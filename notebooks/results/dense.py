@@ -3,11 +3,11 @@
     python notebooks/results/dense.py
 
 trains 120 small models, about 25 minutes of a free core, and writes `08_dense.csv` beside this
-file, one row a model. On four data sets, each with two learning rates and five seeds, there are
+file, one row per model. On four data sets, each with two learning rates and five seeds, there are
 three models: an LSTM layer of 32 units that softmax reads; the same with a Dense layer of 32 units
-between them; and an LSTM layer without a Dense layer that is as much wider as gives it at least as
-many weights. A quarter of the training part is set aside for validation: it picks the epoch here,
-and the learning rate in the notebook. The test part is measured once, at the end.
+between them; and an LSTM layer without a Dense layer, wide enough to have at least as many weights.
+A quarter of the training part is set aside for validation: it picks the epoch here, and the
+learning rate in the notebook. The test part is measured once, at the end.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""The stored results behind notebook 01: who reads a digit that may stand anywhere in a noisy line?
+"""The stored results behind notebook 01: which networks find a digit anywhere in a noisy series?
 
     python notebooks/results/mnist1d.py
 
-trains 40 small models on MNIST-1D, about 10 minutes of a free core, and writes
-`01_mnist1d.csv` beside this file: one row a model, five seeds for each network. Each network first
-chooses its learning rate on a part of the training data that it was not trained on.
+trains 40 small models on MNIST-1D, about 10 minutes of a free core, and writes `01_mnist1d.csv`
+beside this file: one row per model, five seeds for each network. Each network first chooses its
+learning rate on a part of the training data that it was not trained on.
 """
 
 import os
