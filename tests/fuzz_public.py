@@ -209,7 +209,14 @@ def calls():
         "forecasting.backtest": (1, {"data": SERIES[:, 0], "horizon": 2, "start": 20}),
         "forecasting.forecast": (
             20,
-            {"data": SERIES[:, 0], "horizon": 2, "season": 1, "steps": 1, "verbose": 0},
+            {
+                "data": SERIES[:, 0],
+                "horizon": 2,
+                "season": 1,
+                "steps": 1,
+                "members": 1,
+                "verbose": 0,
+            },
         ),
         "Backtest.intervals": (1, {"name": "naive", "coverage": 0.5}, tested.intervals),
         "Panel.windows": (1, {"input_steps": 1, "horizon": 1}, found.windows),
@@ -240,6 +247,7 @@ def calls():
         "Trace.last": (1, {"name": "hidden_state"}, traced.last),
         "Trace.before": (1, {"name": "hidden_state", "sample": 0}, traced.before),
         "plots.animate_trace": (40, {"trace": traced}),
+        "plots.plot_backtest": (3, {"backtest": tested}),
         "plots.plot_cell_diagram": (8, {"values": traced, "step": 1}),
         "plots.plot_confusion": (3, {"y_true": [0, 1], "y_pred": [0, 1]}),
         "plots.plot_embedding": (3, {"states": X[:, 0], "labels": [0, 0, 0, 1, 1, 1]}),

@@ -10,7 +10,13 @@ from lstm_zoo import checks
 from lstm_zoo.builders.losses import QuantileLoss
 from lstm_zoo.builders.options import Options, SequenceOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, numbers_of_units, sequence_input, summary
-from lstm_zoo.layers import ScaledBack, SeasonalLinear, WindowScale, layer_for
+from lstm_zoo.layers import (
+    RunningNormalization,
+    ScaledBack,
+    SeasonalLinear,
+    WindowScale,
+    layer_for,
+)
 from lstm_zoo.layers.variants import reads_times
 
 
@@ -35,9 +41,9 @@ def build_forecaster(
     """Build a model that forecasts the next `horizon` steps of a series at once.
 
     The model takes raw numbers and forecasts in their units. It scales each window to mean 0 and
-    standard deviation 1. The forecast is the value one season earlier, plus a linear map of the
-    window, plus the output of the recurrent layers; before training only the first term is not
-    zero.
+    standard deviation 1, and known future and static features by their values in training. The
+    forecast is the value one season earlier, plus a linear map of the window, plus the output of
+    the recurrent layers; before training only the first term is not zero.
 
     Other past observations (weather, price) are further features of the input. `lz.windows` cuts
     series into the arrays that this model takes.
@@ -95,15 +101,19 @@ def build_forecaster(
     x = summary(x, lstm_units, shared, pooling=pooling, bidirectional=bidirectional)
     inputs = {"sequence": sequence}
     if static:
-        x, inputs["static"] = _with_static(x, static)
+        inputs["static"] = keras.Input((static,), name="static")
+        x = _with_static(x, _scaled(inputs["static"], scale_windows))
     if known_future:
         units = numbers_of_units("lstm_units", lstm_units, least=1)[-1]
-        x, inputs["known_future"] = _with_known_future(x, horizon, known_future, shared.cell, units)
+        inputs["known_future"] = keras.Input((horizon, known_future), name="known_future")
+        known = _scaled(inputs["known_future"], scale_windows)
+        x = _with_known_future(x, known, shared.cell, units)
     x = dense(x, dense_units, shared)
     x = _forecast(x, horizon, num_targets, of_quantiles, bool(known_future), scale_windows)
     if scale_windows:
         start = SeasonalLinear(horizon, season or 1, num_targets, name="seasonal_linear")(window)
-        x = keras.layers.Add(name="sum")([x, _for_each(start, of_quantiles)])
+        # In this order: Keras takes a second part of shape (1, n, 1) for a bias of the last axis.
+        x = keras.layers.Add(name="sum")([_for_each(start, of_quantiles), x])
         x = ScaledBack(num_targets, quantiles is not None, name="forecast")([x, level, spread])
     model = keras.Model(inputs if len(inputs) > 1 else sequence, x, name=shared.name)
     if of_quantiles:
@@ -136,20 +146,23 @@ def _check_targets(num_targets, features):
         )
 
 
-def _with_static(x, static):
-    """The summary joined with the static features, and the input for these features."""
-    numbers = keras.Input((static,), name="static")
-    return keras.layers.Concatenate(name="with_static")([x, numbers]), numbers
+def _scaled(numbers, scale):
+    """An input beside the sequence, scaled if windows are."""
+    return RunningNormalization(name=f"scaled_{numbers.name}")(numbers) if scale else numbers
 
 
-def _with_known_future(x, horizon, known_future, cell, units):
-    """A recurrent layer's states at each future step, and the input for the known features.
+def _with_static(x, numbers):
+    """The summary joined with the static features."""
+    return keras.layers.Concatenate(name="with_static")([x, numbers])
+
+
+def _with_known_future(x, known, cell, units):
+    """A recurrent layer's states at each future step.
 
     It reads the summary joined with the known features of each step."""
-    known = keras.Input((horizon, known_future), name="known_future")
-    x = keras.layers.RepeatVector(horizon, name="for_each_step_ahead")(x)
+    x = keras.layers.RepeatVector(known.shape[1], name="for_each_step_ahead")(x)
     x = keras.layers.Concatenate(name="with_known_future")([x, known])
-    return layer_for(cell, units, return_sequences=True, name="ahead")(x), known
+    return layer_for(cell, units, return_sequences=True, name="ahead")(x)
 
 
 def _forecast(x, horizon, num_targets, of_quantiles, step_by_step, from_zero):

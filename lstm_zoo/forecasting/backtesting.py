@@ -10,11 +10,11 @@ from lstm_zoo import checks
 from lstm_zoo.forecasting import learning
 from lstm_zoo.forecasting.bands import all_quantiles
 from lstm_zoo.forecasting.baselines import baselines_for
-from lstm_zoo.forecasting.forecast import plan_for
+from lstm_zoo.forecasting.forecast import plan_for, read_joined
 from lstm_zoo.forecasting.forecaster import Forecaster
+from lstm_zoo.forecasting.progress import Progress
 from lstm_zoo.forecasting.result import Backtest
 from lstm_zoo.forecasting.seasons import season_of
-from lstm_zoo.sequences.frames import read
 
 SHARE = 0.2  # of the longest series, to forecast
 
@@ -40,6 +40,7 @@ def backtest(
     quantiles: Sequence[float] | None = None,
     refit: bool = False,
     steps: int = 1500,
+    members: int = 3,
     seed: int | None = None,
     verbose: int = 1,
     **options,
@@ -58,19 +59,15 @@ def backtest(
         start: how many steps of the longest series are known at the first origin; the others have
             the same number left to come. None leaves a fifth to forecast.
         stride: steps from one origin to the next; None takes the horizon.
-        season: steps after which the series repeats itself, 1 if it does not. None takes it from
-            the times, and 1 for a bare array.
+        season: as `lz.forecast` takes it, but None is 1 for a bare array.
         baselines: which of "naive" (the last value), "seasonal naive" (the last season), "linear"
-            (ridge regression on the last season, or 24 steps, fitted before `start`) and
-            "exponential smoothing" (Holt-Winters; needs statsmodels) stand beside the models. None
-            takes all that can be had.
+            (ridge regression on the last season, or 24 steps, fitted before `start`) and, fitted at
+            each origin by statsmodels, "exponential smoothing" (Holt-Winters) and "theta" stand
+            beside the models. None takes all that can be had.
         refit: False trains each model once, on what is known at the first origin; True trains a new
             model at each origin. Both start from new weights.
-        input_steps, levels, quantiles, steps, seed, options: as `lz.forecast` takes them.
-        verbose: 1 shows a progress bar of each training, 0 nothing.
-
-    Returns:
-        A `Backtest`.
+        input_steps, levels, quantiles, steps, members, seed, options: as `lz.forecast` takes them.
+        verbose: 1 shows one progress bar over all trainings, 0 nothing.
 
     Raises:
         ValueError: a series that is too short or not finite, an unknown baseline, a model that
@@ -82,43 +79,56 @@ def backtest(
         >>> {name: round(error["mae"], 2) for name, error in found.errors().items()}
         {'naive': 1.12, 'seasonal naive': 0.0}
 
-    Source:
-        Hyndman & Athanasopoulos, Forecasting: principles and practice, https://otexts.com/fpp3;
-        Vovk et al. 2005 (conformal intervals).
+    Source: Hyndman & Athanasopoulos, Forecasting: principles and practice, https://otexts.com/fpp3.
     """
-    horizon = checks.count("horizon", horizon)
-    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
+    columns: dict[str, Any] = {"past": past, "known_future": known_future, "static": static}
+    columns |= {"target": target, "time": time, "id": id}
+    panel, calendar, bare = _read(data, gaps, columns)
+    season, _ = season_of(
+        panel, 1 if bare and season is None else season, calendar.name is not None
+    )
+    folds = _folds(panel, checks.count("horizon", horizon), start, stride, season)
+    rows = _Rows(panel, calendar, horizon, season, folds)
+    models = _named_models(models, options, bare)
+    shared: dict[str, Any] = {
+        "quantiles": all_quantiles(levels, quantiles),
+        "steps": steps,
+        "seed": seed,
+    }
+    shared |= {"season": season, "input_steps": input_steps, "longest": int(folds[0].max())}
+    shared |= {"members": checks.count("members", members)}
+    return _compared(rows, models, baselines, bool(refit), bool(verbose), shared)
+
+
+def _read(data, gaps, columns):
+    """Panel and calendar of the data, and whether it is bare numbers."""
     bare = not hasattr(data, "columns") and not hasattr(data, "index") or isinstance(data, list)
     bare = bare and not isinstance(data, Mapping)
     if bare:
-        data = checks.finite("data", data, *((1,) if target is None else (1, 2)))
-    columns = {"past": past, "known_future": known_future, "static": static}
-    panel, calendar = read(data, target=target, time=time, id=id, gaps=gaps, **columns)
-    if season is None and bare:
-        season = 1
-    season, _ = season_of(panel, season, calendar.name is not None)
-    folds = _folds(panel, horizon, start, stride, season)
-    rows = _Rows(panel, calendar, horizon, season, folds)
-    models = _named_models(models, options, bare)
+        data = checks.finite("data", data, *((1,) if columns["target"] is None else (1, 2)))
+    return *read_joined(data, gaps, **columns), bare
+
+
+def _compared(rows, models, baselines, refit, verbose, shared):
+    """The `Backtest` of baselines and models."""
+    forecasts, bands, until = rows.of_baselines(baselines), {}, {}
+    for name, model in models.items():
+        if _is_function(model):
+            forecasts[name] = rows.of_functions(name, lambda *_, f=model: f)
     trained = {name: model for name, model in models.items() if not _is_function(model)}
-    functions = {name: model for name, model in models.items() if _is_function(model)}
-    forecasts = rows.of_baselines(baselines)
-    for name, function in functions.items():
-        forecasts[name] = rows.of_functions(name, lambda *_, f=function: f)
-    bands, until = {}, {}
-    longest = int(folds[0].max())
-    asked = all_quantiles(levels, quantiles)
-    shared = {"quantiles": asked, "steps": steps, "seed": seed, "verbose": verbose}
-    shared |= {"season": season, "input_steps": input_steps, "longest": longest}
+    new = sum(not isinstance(model, keras.Model) for model in trained.values())
+    trainings = new * shared["members"] * (len(rows.folds) if refit else 1)
+    progress = Progress(trainings, verbose)
+    asked = shared["quantiles"]
     for name, model in trained.items():
         given = model if isinstance(model, keras.Model) else None
         settings = {"model": given, "options": {} if given else model}
-        plan, said = plan_for(panel, calendar, horizon, **shared, **settings)
+        plan, said = plan_for(rows.panel, rows.calendar, rows.horizon, **shared, **settings)
         if plan.quantiles != asked:
             raise ValueError(f"quantiles must be those of {name!r}, {plan.quantiles}, got {asked}")
         if verbose:
             print(f"{name}: {said}")
-        bands[name], until[name] = rows.of_model(plan, given, bool(refit))
+        bands[name], until[name] = rows.of_model(plan, given, refit, progress)
         forecasts[name] = bands[name][..., asked.index(0.5)]
     return rows.result(forecasts, bands, until, asked if bands else ())
 
@@ -215,14 +225,14 @@ class _Rows:
             for name in shared
         }
 
-    def of_model(self, plan, model, refit):
+    def of_model(self, plan, model, refit, progress):
         """The forecasts `(rows, horizon, quantiles)` of a trained model, and the last time of each
         fold's training."""
         panel, fit, each, until = self.panel, None, [], []
         for known in self.folds:
             if fit is None or refit:
                 seen = [one[:t] for one, t in zip(panel.series, known)]
-                fit = learning.fitted(seen, panel.static, panel.ids, plan, model=model)
+                fit = learning.fitted(seen, panel.static, panel.ids, plan, progress, model=model)
                 last = max(times[t - 1] for times, t in zip(panel.times, known))
             where = [(k, int(t)) for k, t in enumerate(known)]
             found = fit.quantiles(panel.series, panel.static, where)

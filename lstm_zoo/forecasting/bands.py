@@ -27,6 +27,7 @@ def all_quantiles(levels, quantiles) -> tuple[float, ...]:
 def widening(raw, truth, sizes, quantiles):
     """What to move each quantile by, in `sizes`, so that the pairs cover what they say.
 
+    Bands only become wider: those windows also chose the weights, so errors on them are too small.
     Of each pair the scores of Romano et al. 2019, Conformalized quantile regression,
     https://arxiv.org/abs/1905.03222, pooled over series and targets, and over steps ahead where
     there are few windows.
@@ -39,6 +40,6 @@ def widening(raw, truth, sizes, quantiles):
         score = score.transpose(1, 0, 2).reshape(len(widen) if by_step else 1, -1)
         score = np.sort(score, axis=1)
         rank = math.ceil((score.shape[1] + 1) * (quantiles[-1 - k] - quantiles[k]))
-        move = score[:, [min(rank, score.shape[1]) - 1]]
+        move = np.maximum(score[:, [min(rank, score.shape[1]) - 1]], 0.0)
         widen[..., k], widen[..., -1 - k] = -move, move
     return widen

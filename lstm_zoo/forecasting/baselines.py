@@ -1,4 +1,6 @@
-"""Baselines that a forecast must beat: naive, seasonal naive, linear, exponential smoothing."""
+"""Baselines that a forecast must beat: naive, seasonal naive, linear, and those of statsmodels."""
+
+import warnings
 
 import numpy as np
 
@@ -26,17 +28,28 @@ def baselines_for(known, horizon: int, season: int) -> dict[str, Forecaster]:
     if linear is not None:
         baselines["linear"] = linear
     try:
+        from statsmodels.tsa.forecasting.theta import ThetaModel
         from statsmodels.tsa.holtwinters import ExponentialSmoothing
     except ImportError:
         return baselines
-
-    def smoothing(past, h):
-        seasonal = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
-        fitted = ExponentialSmoothing(past, trend="add", damped_trend=True, **seasonal).fit()
-        return fitted.forecast(h)
-
-    baselines["exponential smoothing"] = smoothing
+    seasonal = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
+    period = {"period": season} if season > 1 else {"period": 1, "deseasonalize": False}
+    baselines["exponential smoothing"] = _fitted_each_time(
+        lambda past: ExponentialSmoothing(past, trend="add", damped_trend=True, **seasonal)
+    )
+    baselines["theta"] = _fitted_each_time(lambda past: ThetaModel(past, **period))
     return baselines
+
+
+def _fitted_each_time(model_of):
+    """A model of statsmodels, fitted to all of the past at each origin."""
+
+    def forecaster(past, horizon):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a search ended early, or that nothing changes
+            return model_of(past).fit().forecast(horizon)
+
+    return forecaster
 
 
 def _linear(known, horizon, steps):

@@ -12,8 +12,10 @@ from lstm_zoo import checks
 from lstm_zoo.forecasting import learning
 from lstm_zoo.forecasting.bands import all_quantiles
 from lstm_zoo.forecasting.learning import Fitted, Plan, fitted
+from lstm_zoo.forecasting.progress import Progress
 from lstm_zoo.forecasting.seasons import season_of
-from lstm_zoo.sequences.frames import Calendar, read
+from lstm_zoo.sequences.calendars import Calendar
+from lstm_zoo.sequences.frames import read
 from lstm_zoo.sequences.table import Panel
 
 
@@ -116,6 +118,7 @@ def forecast(
     quantiles: Sequence[float] | None = None,
     model: keras.Model | None = None,
     steps: int = 1500,
+    members: int = 3,
     seed: int | None = None,
     checkpoint_dir: str | pathlib.Path | None = None,
     verbose: int = 1,
@@ -123,10 +126,9 @@ def forecast(
 ) -> Forecast:
     """Train a forecaster on series and forecast what comes after their end.
 
-    The last 15 % of each series, or a horizon if that is more, is to validate on: training stops
-    when the forecasts of it no longer improve, and the width of the bands is set so that they cover
-    it (conformal prediction). Errors count in units of those of "the same as a season ago", so that
-    series of all sizes count alike.
+    The last 15 % of each series, or a horizon if that is more, is to validate on: it ends the
+    training and sets the width of the bands. Errors count as multiples of those of "the same as a
+    season ago", so that series of all sizes count alike.
 
     Args:
         data: `(timesteps,)` numbers; a pandas Series; or a frame (pandas, polars, a dict of
@@ -139,29 +141,25 @@ def forecast(
         time: the column or index of times: dates, text in ISO 8601, or numbers. None takes an index
             of dates, a column "ds", or the only column of dates.
         id: the column that says which series a row is of; None takes "unique_id", or is one series.
-        gaps: what to do where times are missing: "refuse", "fill" repeats the row before, "join"
-            takes each row as one step.
+        gaps: where times are missing, "refuse"; "fill" repeats the row before; "join" takes each
+            row as a step, and days go on on the weekdays that occur.
         season: steps after which the series repeats itself. None takes 12 for months, 4 for
-            quarters, 52 for weeks, 7 for days, a day for hours and shorter.
+            quarters, 52 for weeks, 7 for days, 5 for business days, a day for shorter steps.
         input_steps: steps that the model reads. None takes 3 seasons or 2 horizons, whichever is
             more, and at most a third of the longest series.
         levels: shares of the truth that the bands are to cover.
         quantiles: rising fractions to forecast instead of `levels`.
         model: a trained model of `build_forecaster` with the same quantiles, to take as it is.
-        steps: training steps of 32 windows, at most.
+        steps: training steps of 32 windows, at most, of each of `members`.
+        members: networks to train from different weights; the model is their mean.
         seed: of the weights and the order of the windows.
         checkpoint_dir: folder for checkpoints, from which the same call goes on if it is
             interrupted.
         verbose: 1 says what was taken, and shows a progress bar; 0 nothing.
         **options: further arguments of `build_forecaster`, such as `lstm_units=32`.
 
-    Returns:
-        A `Forecast`: `.frame()` has the dates, ids, forecasts and quantiles.
-
     Raises:
-        ValueError: naming the column and the first row that is wrong: missing or text for numbers,
-            a time that occurs twice, gaps; or the argument: a season that times do not tell, a
-            horizon or an input longer than the series, a step ahead that `future` lacks.
+        ValueError: naming the column and the first row that is wrong, or the argument.
 
     Example:
         >>> series = 100 + np.tile([1.0, 5.0, 2.0, 8.0], 15)
@@ -169,33 +167,25 @@ def forecast(
         >>> found.values.shape, list(found.frame().columns)
         ((1, 4, 1), ['step', 'forecast', 'q0.05', 'q0.95'])
 
-    Source:
-        Romano et al. 2019, Conformalized quantile regression, https://arxiv.org/abs/1905.03222.
+    Source: Romano et al. 2019, Conformalized quantile regression, https://arxiv.org/abs/1905.03222.
     """
-    horizon = checks.count("horizon", horizon)
-    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
-    columns = {"past": past, "known_future": known_future, "static": static}
-    panel, calendar = read(data, target=target, time=time, id=id, gaps=gaps, **columns)
-    plan, said = plan_for(
-        panel,
-        calendar,
-        horizon,
-        season=season,
-        input_steps=input_steps,
-        longest=max(len(one) for one in panel.series),
-        model=model,
-        quantiles=all_quantiles(levels, quantiles),
-        steps=steps,
-        seed=seed,
-        checkpoint_dir=checkpoint_dir,
-        verbose=verbose,
-        options=options,
-    )
-    times = calendar.ahead(panel, horizon)
+    columns = {"target": target, "past": past, "known_future": known_future, "static": static}
+    panel, calendar = read_joined(data, gaps, time=time, id=id, **columns)
+    taken: dict[str, Any] = {"season": season, "input_steps": input_steps, "options": options}
+    taken |= {"quantiles": all_quantiles(levels, quantiles), "steps": steps, "seed": seed}
+    taken |= {"members": checks.count("members", members), "checkpoint_dir": checkpoint_dir}
+    plan, said = plan_for(panel, calendar, checks.count("horizon", horizon), model=model, **taken)
+    return _trained(panel, calendar, future, plan, model, said if verbose else None)
+
+
+def _trained(panel, calendar, future, plan, model, said):
+    """Train, unless a model is given, and forecast."""
+    times = calendar.ahead(panel, plan.horizon)
     series = _with_future(panel, calendar, future, times, plan)
-    if verbose:
+    if said is not None:
         print(said)
-    trained = fitted(panel.series, panel.static, panel.ids, plan, model=model)
+    progress = Progress(plan.members if model is None else 0, said is not None)
+    trained = fitted(panel.series, panel.static, panel.ids, plan, progress, model=model)
     where = [(k, len(one)) for k, one in enumerate(panel.series)]
     return Forecast(
         panel.ids,
@@ -213,8 +203,20 @@ def forecast(
     )
 
 
-def plan_for(panel, calendar, horizon, *, season, input_steps, longest, model, **rest):
+def read_joined(data, gaps, **columns):
+    """`read`, without steps that are masked."""
+    if gaps == "mask":
+        raise ValueError(
+            "gaps must be 'refuse', 'fill' or 'join' to forecast, got 'mask'; a model of "
+            "build_forecaster(mask_value=...) trains on lz.panel(gaps='mask', ...).windows(...)"
+        )
+    checks.one_of("gaps", gaps, ["refuse", "fill", "join"])
+    return read(data, gaps=gaps, **columns)
+
+
+def plan_for(panel, calendar, horizon, *, season, input_steps, model, longest=None, **rest):
     """The `Plan` for series of up to so many steps, and a line that says what was taken."""
+    longest = max(map(len, panel.series)) if longest is None else longest
     if horizon >= longest:
         raise ValueError(f"horizon must be below the {longest} steps of the data, got {horizon}")
     season, frequency = season_of(panel, season, calendar.name is not None)

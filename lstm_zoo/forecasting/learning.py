@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,9 @@ import numpy as np
 from lstm_zoo import checks, precision
 from lstm_zoo.builders import build_forecaster
 from lstm_zoo.forecasting.bands import widening
+from lstm_zoo.forecasting.members import mean_of
+from lstm_zoo.forecasting.start import linear_start
+from lstm_zoo.layers import SeasonalLinear
 from lstm_zoo.training import fit
 
 BATCH = 32  # windows a step
@@ -19,16 +23,19 @@ PATIENCE = 200  # steps without a better validation loss
 PASS = 100  # steps, at most, from one validation to the next
 MOST_PASSES = 400
 MOST_TO_VALIDATE = 2048  # windows
-_BEST = "best validation loss"
 SHARE = 0.15  # of a series, to validate on
+SUSPECTED = (  # where series repeat themselves; these windows are split by time
+    "feature .* almost determines the target",
+    ".* of the validation samples are training samples",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to forecast, and how to train for it.
 
-    `quantiles` has the median among them; `steps` is the most training steps; `options` are
-    arguments of `build_forecaster`; `checkpoint_dir` is a folder to go on from.
+    `quantiles` has the median among them; `steps` is the most training steps of each of `members`;
+    `options` are arguments of `build_forecaster`; `checkpoint_dir` is a folder to go on from.
     """
 
     horizon: int
@@ -38,15 +45,15 @@ class Plan:
     known_future: tuple[int, ...]
     quantiles: tuple[float, ...]
     steps: int
+    members: int
     seed: int | None
-    verbose: int
     options: Mapping[str, Any]
     checkpoint_dir: str | pathlib.Path | None = None
 
-    def new_model(self, features: int, static: int) -> keras.Model:
+    def new_model(self, features: int, static: int, member: int) -> keras.Model:
         """An untrained model for series of so many features and static numbers."""
         if self.seed is not None:
-            keras.utils.set_random_seed(self.seed)
+            keras.utils.set_random_seed(self.seed_of(member))
         return build_forecaster(
             (self.input_steps, features),
             self.horizon,
@@ -57,18 +64,15 @@ class Plan:
             **{"season": self.season, **self.options},
         )
 
+    def seed_of(self, member):
+        """The seed of one of the members; of no other member of another seed."""
+        return None if self.seed is None else self.seed * self.members + member
 
-class Scales:
-    """What brings inputs that the model does not scale by window to unit size, from known steps."""
-
-    def __init__(self, parts):
-        """From arrays `(rows, columns)`, or None for nothing to scale."""
-        rows = np.concatenate(parts)
-        self.mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-        self.deviation = np.where(deviation > 0, deviation, 1.0)
-
-    def __call__(self, values):
-        return (values - self.mean) / self.deviation
+    def checkpoints_of(self, member):
+        """The folder for checkpoints of one of the members."""
+        if self.checkpoint_dir is None:
+            return None
+        return pathlib.Path(self.checkpoint_dir) / f"member_{member + 1}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +86,6 @@ class Fitted:
 
     model: keras.Model
     plan: Plan
-    ahead: Scales | None
-    static: Scales | None
     until: list[int]
     sizes: np.ndarray
     widen: np.ndarray
@@ -100,12 +102,12 @@ class Fitted:
         plan = self.plan
         past = np.stack([series[k][t - plan.input_steps : t] for k, t in where])
         x: Any = {"sequence": precision.single("data", past)}
-        if self.ahead is not None:
+        if plan.known_future:
             known = list(plan.known_future)
             ahead = np.stack([series[k][t : t + plan.horizon, known] for k, t in where])
-            x["known_future"] = self.ahead(ahead).astype("float32")
-        if self.static is not None:
-            x["static"] = self.static(static[[k for k, _ in where]]).astype("float32")
+            x["known_future"] = precision.single("known_future", ahead)
+        if static is not None:
+            x["static"] = precision.single("static", static[[k for k, _ in where]])
         return x if len(x) > 1 else x["sequence"]
 
     def _answers(self, x, first):
@@ -132,7 +134,7 @@ class Fitted:
         return found
 
 
-def fitted(series, static, ids, plan: Plan, *, model=None) -> Fitted:
+def fitted(series, static, ids, plan: Plan, progress, *, model=None) -> Fitted:
     """Train a new model of these series, the last steps of which are to validate on.
 
     Args:
@@ -140,6 +142,7 @@ def fitted(series, static, ids, plan: Plan, *, model=None) -> Fitted:
         static: `(series, numbers)` or None.
         ids: of the series.
         plan: how to train.
+        progress: the `Progress` that shows it.
         model: a trained model to take as it is; None trains a new one.
 
     Raises:
@@ -158,24 +161,16 @@ def fitted(series, static, ids, plan: Plan, *, model=None) -> Fitted:
         )
     known = [one[: max(len(one) - held, 1)] for one in series]
     sizes = np.array([_size(one[:, : plan.num_targets], plan.season) for one in known])
-    ahead = [one[:, list(plan.known_future)] for one in known]
-    kept = Fitted(
-        model or plan.new_model(series[0].shape[1], 0 if static is None else static.shape[1]),
-        plan,
-        Scales(ahead) if plan.known_future else None,
-        None if static is None else Scales([static]),
-        lengths,
-        sizes,
-        np.zeros((plan.horizon, 1, len(plan.quantiles))),
-    )
+    widen = np.zeros((plan.horizon, 1, len(plan.quantiles)))
+    kept = Fitted(model, plan, lengths, sizes, widen)
     if model is None:
-        _train(kept, series, static, training, validation)
+        kept = replace(kept, model=_trained(kept, series, static, training, validation, progress))
     if not validation:
         return kept
     raw = kept.quantiles(series, static, validation, widened=False)
     of_each = sizes[[k for k, _ in validation]][:, None, :]
     widen = widening(raw, kept.targets(series, validation), of_each, plan.quantiles)
-    return Fitted(**{**vars(kept), "widen": widen})
+    return replace(kept, widen=widen)
 
 
 def _check_lengths(lengths, ids, plan):
@@ -217,57 +212,65 @@ def _size(targets, season):
     return np.where(size > 0, size, 1.0)
 
 
-def _train(kept, series, static, training, validation):
-    """Train the model of `kept`; the best weights by validation loss stay."""
+def _trained(kept, series, static, training, validation, progress):
+    """A model trained by the plan of `kept`: the mean of its members."""
     plan = kept.plan
-    sets = []
-    for places in (training, validation):
-        if not places:
-            sets.append(None)
-            continue
-        y = kept.targets(series, places)
-        weight = np.broadcast_to(1 / kept.sizes[[k for k, _ in places]][:, None, :], y.shape)
-        if plan.num_targets == 1:
-            y, weight = y[..., 0], weight[..., 0]
-        x = kept.inputs(series, static, places)
-        sets.append((x, y.astype("float32"), weight.astype("float32")))
-    (x, y, weight), validation_data = sets
+    sets = [_set(kept, series, static, places) for places in (training, validation)]
+    members = []
+    for member in range(plan.members):
+        model = plan.new_model(series[0].shape[1], 0 if static is None else static.shape[1], member)
+        for layer in model.layers:
+            if isinstance(layer, SeasonalLinear):
+                some = [_windows(kept, series, places) for places in (training, validation)]
+                layer.kernel.assign(linear_start(layer.season, *some))
+        _train(model, *sets, plan, member, progress)
+        members.append(model)
+    return members[0] if plan.members == 1 else mean_of(members)
+
+
+def _set(kept, series, static, places):
+    """Inputs, targets and weights to train or validate on: an error counts as a multiple of that of
+    the seasonal naive forecast."""
+    y = kept.targets(series, places)
+    weight = np.broadcast_to(1 / kept.sizes[[k for k, _ in places]][:, None, :], y.shape)
+    if kept.plan.num_targets == 1:
+        y, weight = y[..., 0], weight[..., 0]
+    return kept.inputs(series, static, places), y.astype("float32"), weight.astype("float32")
+
+
+def _windows(kept, series, places):
+    """Past, future and sizes of some places, as `linear_start` takes them."""
+    places = places[:: -(-len(places) // MOST_TO_VALIDATE)]
+    plan = kept.plan
+    past = [series[k][t - plan.input_steps : t, : plan.num_targets] for k, t in places]
+    sizes = kept.sizes[[k for k, _ in places]][:, None, :]
+    return np.stack(past), kept.targets(series, places), sizes
+
+
+def _train(model, training, validation, plan, member, progress):
+    """Train one model; the best weights by validation loss stay."""
+    x, y, weight = training
     a_pass = min(math.ceil(len(y) / BATCH), PASS)
     passes = min(max(3, math.ceil(plan.steps / a_pass)), MOST_PASSES)
     patience = max(3, math.ceil(PATIENCE / a_pass))
-    callbacks: list[Any] = [_Bar(passes)] if plan.verbose else []
-    if validation_data is not None:
-        callbacks.append(keras.callbacks.EarlyStopping(patience=patience))
-    fit(
-        *(kept.model, x, y),
-        sample_weight=weight,
-        validation_data=validation_data,
-        epochs=passes,
-        steps_per_epoch=a_pass,
-        batch_size=BATCH,
-        callbacks=callbacks,
-        seed=plan.seed,
-        checkpoint_dir=plan.checkpoint_dir,
-        verbose=0,
-    )
-
-
-class _Bar(keras.callbacks.Callback):
-    """One progress bar for the whole training, with the lowest validation loss so far."""
-
-    def __init__(self, passes):
-        super().__init__()
-        self.bar, self.best = (
-            keras.utils.Progbar(passes, unit_name="pass", stateful_metrics=[_BEST]),
-            math.inf,
+    with warnings.catch_warnings():
+        for words in SUSPECTED:
+            warnings.filterwarnings("ignore", words)
+        fit(
+            *(model, x, y),
+            sample_weight=weight,
+            validation_data=validation,
+            epochs=passes,
+            steps_per_epoch=a_pass,
+            batch_size=BATCH,
+            callbacks=[
+                keras.callbacks.EarlyStopping(patience=patience),
+                *progress.of_training(passes),
+            ],
+            seed=plan.seed_of(member),
+            checkpoint_dir=plan.checkpoints_of(member),
+            verbose=0,
         )
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.best = min(self.best, (logs or {}).get("val_loss", math.inf))
-        self.bar.update(epoch + 1, [(_BEST, self.best)], finalize=False)
-
-    def on_train_end(self, logs=None):
-        self.bar.update(self.bar.target, finalize=True)
 
 
 def asked_of(model, plan: Plan, features: int) -> Plan:

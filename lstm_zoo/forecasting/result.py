@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.sequences.frames import Calendar
+from lstm_zoo.sequences.calendars import Calendar
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,6 +113,22 @@ class Backtest:
                 if name in self.bands and q != 0.5:
                     columns[f"{name} q{q:g}"] = self.bands[name][..., k].ravel()
         return pandas.DataFrame(columns)
+
+    def drawn(self, name, series=None, target=None):
+        """What `lz.plots.plot_backtest` draws, each a list over origins: times `(horizon,)`, truth
+        `(horizon,)`, forecasts `(horizon, quantiles)`; and the quantiles and the target's name."""
+        series = self.ids[0] if series is None else series
+        if series not in self.ids:
+            ids = checks.listed(dict.fromkeys(self.ids))
+            raise ValueError(f"series must be one of {ids}, got {series!r}")
+        target = checks.one_of("target", target or self.targets[0], dict.fromkeys(self.targets))
+        of_rows = [one == (series, target) for one in zip(self.ids, self.targets)]
+        rows = np.flatnonzero(of_rows)
+        found, quantiles = self.forecasts[name][..., None], (0.5,)
+        if name in self.bands:
+            found, quantiles = self.bands[name], self.quantiles
+        times = [self.calendar.shown(self.times[row]) for row in rows]
+        return times, self.truth[rows], found[rows], quantiles, target
 
     def intervals(self, name: str, coverage: float = 0.9) -> "Intervals":
         """Split-conformal intervals around the forecasts of one model.

@@ -3,12 +3,11 @@
 import numpy as np
 
 from lstm_zoo import checks
-from lstm_zoo.sequences.frames import step_of
-from lstm_zoo.sequences.gaps import Clock
+from lstm_zoo.sequences.calendars import step_of, weekdays
+from lstm_zoo.sequences.gaps import DAY, Clock
 from lstm_zoo.sequences.table import Panel
 
 MONTHS = {1: (12, "monthly"), 3: (4, "quarterly"), 6: (2, "half-yearly"), 12: (1, "yearly")}
-DAY = np.timedelta64(1, "D")
 SHORTEST = 288  # steps a day: every 5 minutes
 
 
@@ -50,7 +49,8 @@ def _by_step(panel):
     unit, count = np.datetime_data(clock.dtype)
     length = np.timedelta64(int(step) * count, unit)
     if length == DAY:
-        return 7, "daily"
+        open_days = weekdays(panel)
+        return (7, "daily") if open_days is None else (int(open_days.sum()), "business days")
     if length == 7 * DAY:
         return 52, "weekly"
     a_day = DAY / length

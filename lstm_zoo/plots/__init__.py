@@ -7,7 +7,8 @@ one Axes per panel in `ax` and returns an array of Axes.
 
 from lstm_zoo.plots.animation import animate_trace
 from lstm_zoo.plots.cell import plot_cell_diagram
-from lstm_zoo.plots.predictions import plot_confusion, plot_embedding, plot_forecast
+from lstm_zoo.plots.forecasts import plot_backtest, plot_forecast
+from lstm_zoo.plots.predictions import plot_confusion, plot_embedding
 from lstm_zoo.plots.saliency import plot_saliency
 from lstm_zoo.plots.style import COLOURS, CYCLE, SIGNED
 from lstm_zoo.plots.trace import plot_gate_saturation, plot_trace
@@ -20,6 +21,7 @@ __all__ = [
     "CYCLE",
     "SIGNED",
     "animate_trace",
+    "plot_backtest",
     "plot_cell_diagram",
     "plot_confusion",
     "plot_embedding",

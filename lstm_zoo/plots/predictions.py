@@ -1,16 +1,13 @@
-"""Pictures of what comes out of a model: its mistakes, its forecasts, the classes it sees."""
+"""Pictures of what comes out of a classifier: its mistakes, and the classes it sees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator
 
 from lstm_zoo import checks, inspection
 from lstm_zoo.plots.names import from_names, names_of
@@ -20,8 +17,6 @@ from lstm_zoo.plots.style import (
     MARKERS,
     axes_for,
     colour_bar,
-    dates_below,
-    legend_below,
     numbers,
     one_direction,
     styled,
@@ -107,115 +102,6 @@ def plot_confusion(
     bar = colour_bar(image, ax, [0, 0.5, 1], shrink=0.8)
     bar.set_label("fraction of the true class")
     return ax
-
-
-@styled
-def plot_forecast(
-    history: npt.ArrayLike | Any,
-    truth: npt.ArrayLike | None = None,
-    prediction: npt.ArrayLike | None = None,
-    quantiles: Sequence[float] | None = None,
-    ylabel: str = "value",
-    ax: Axes | None = None,
-    *,
-    series: Any = None,
-    target: str | None = None,
-    last: int | None = None,
-) -> Axes:
-    """Draw a forecast behind the series it continues, with a band for each pair of quantiles.
-
-    Args:
-        history: `(timesteps,)`, the series up to now; or what `lz.forecast` returns, which has its
-            own prediction, quantiles, name and dates.
-        truth: `(horizon,)`, what came, or None.
-        prediction: `(horizon,)`, or `(horizon, len(quantiles))` with quantiles.
-        quantiles: rising fractions such as `(0.1, 0.5, 0.9)`; the first and the last bound the
-            widest band, and so on inwards; one in the middle is drawn as a line.
-        ylabel: what the series is and its unit, such as "load (kW)".
-        ax: a matplotlib Axes to draw on; a new figure if None.
-        series, target: which of those of `lz.forecast`; the first if None.
-        last: steps before the forecast to draw; None takes all of an array, and of what
-            `lz.forecast` returns three horizons or two seasons, whichever is more.
-
-    Returns:
-        The Axes. Step 0 is now, the last step of the history; or times are those of the data.
-
-    Raises:
-        ValueError: if lengths do not match, or there is not a column of the prediction for each
-            quantile.
-
-    Example:
-        >>> ax = plot_forecast([1, 2, 3], [4, 5], [[3, 4, 6], [3, 5, 8]], quantiles=(0.1, 0.5, 0.9))
-        >>> [text.get_text() for text in ax.get_legend().get_texts()]
-        ['truth', 'median forecast', '10 to 90 %']
-    """
-    times = None
-    if hasattr(history, "drawn"):
-        times, history, prediction, quantiles, name = history.drawn(series, target, last)
-        ylabel = name if ylabel == "value" else ylabel
-    elif last is not None:
-        history = numbers("history", history, 1)[-checks.count("last", last) :]
-    history = numbers("history", history, 1)
-    columns = numbers("prediction", prediction, 1 if quantiles is None else 2)
-    columns = columns.reshape(len(columns), -1)
-    quantiles = _rising(quantiles, columns.shape[1])
-    if times is None:
-        times = np.arange(1 - len(history), len(columns) + 1)
-        xlabel = "steps from now"
-    else:
-        xlabel = "" if np.asarray(times).dtype.kind in "MO" else "step"
-    so_far, ahead = times[: len(history)], times[len(history) :]
-    ax = axes_for(ax, height=3.6)
-    ax.plot(so_far, history, color=CYCLE[0], label="truth")
-    if truth is not None:
-        truth = numbers("truth", truth, 1)
-        if len(truth) != len(columns):
-            raise ValueError(
-                f"truth must be as long as prediction, {len(columns)} steps, got {len(truth)}"
-            )
-        ax.plot([so_far[-1], *ahead], [history[-1], *truth], color=CYCLE[0])
-    pairs = len(quantiles) // 2
-    if len(quantiles) % 2:
-        q = quantiles[pairs]
-        kind = "" if len(quantiles) == 1 else "median " if q == 0.5 else f"{100 * q:.3g} % "
-        ax.plot(
-            ahead,
-            columns[:, pairs],
-            "--",
-            color=CYCLE[1],
-            linewidth=2.2,
-            label=f"{kind}forecast",
-        )
-    for k in range(pairs):
-        strength = 0.35 + 0.65 * k / pairs  # inner bands are darker
-        ax.fill_between(
-            ahead,
-            columns[:, k],
-            columns[:, -1 - k],
-            color=1 - strength * (1 - np.array(to_rgb(CYCLE[4]))),
-            linewidth=0,
-            label=f"{100 * quantiles[k]:.3g} to {100 * quantiles[-1 - k]:.3g} %",
-            zorder=1,
-        )
-    ax.axvline(so_far[-1], color="#999999", linewidth=0.8, linestyle=":")
-    if xlabel:
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-    else:
-        dates_below(ax)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    legend_below(ax, ncols=2)
-    return ax
-
-
-def _rising(quantiles, columns):
-    if quantiles is None:
-        return (0.5,)
-    quantiles = checks.rising_fractions("quantiles", quantiles)
-    if len(quantiles) != columns:
-        raise ValueError(
-            f"prediction must have a column for each of {len(quantiles)} quantiles, got {columns}"
-        )
-    return quantiles
 
 
 @styled

@@ -3,68 +3,19 @@
 pandas is imported only if the user did, or to give a frame back.
 """
 
-import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lstm_zoo import checks
 from lstm_zoo.sequences import columns
-from lstm_zoo.sequences.gaps import Clock
+from lstm_zoo.sequences.calendars import Calendar
 from lstm_zoo.sequences.table import Panel, assembled
 
 _ID, _TIME, _STEP = "unique_id", "ds", "step"
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """How the times of series go on, and what their column is called.
-
-    `name` is that of the column of times, None where rows are only counted; `id_name` that of the
-    column of ids, None of a single series. `zone` is the time zone. `wall` says whether times are
-    those of a clock in that zone, as for days, or UTC, as for hours.
-    """
-
-    name: str | None
-    id_name: str | None
-    zone: Any = None
-    wall: bool = False
-
-    def ahead(self, panel: Panel, steps: int) -> list[np.ndarray]:
-        """The times `(steps,)` after the end of each series."""
-        clock = Clock(np.concatenate(panel.times))
-        step = step_of(panel, clock)
-        found = []
-        for times in panel.times:
-            [last] = clock.numbers(times[-1:])
-            found.append(clock.times(last + step * np.arange(1, steps + 1)))
-        return found
-
-    def said(self, time) -> str:
-        """A time as a sentence has it."""
-        if self.zone is not None or time.dtype.kind != "M":
-            [time] = self.shown(np.array([time]))
-        return re.sub(r"[T ]00:00:00$", "", re.sub(r"\.0+$", "", str(time)))
-
-    def shown(self, times):
-        """Times `(steps,)` as pandas has them, in the zone in which they came."""
-        if times.dtype.kind != "M" or self.zone is None:
-            return times
-        import pandas
-
-        index = pandas.DatetimeIndex(times)
-        if self.wall:
-            return index.tz_localize(self.zone, nonexistent="shift_forward", ambiguous=False)
-        return index.tz_localize("UTC").tz_convert(self.zone)
-
-
-def step_of(panel: Panel, clock: Clock):
-    """The shortest time between two rows of a series, as the clock counts; 1 if all have one."""
-    between = [np.diff(clock.numbers(times)) for times in panel.times]
-    return min((one.min() for one in between if len(one)), default=1)
 
 
 def read(

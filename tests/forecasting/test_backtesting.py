@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.tsa.forecasting.theta import ThetaModel
 
 import lstm_zoo as lz
 from lstm_zoo.forecasting import forecasting_with
@@ -90,7 +91,7 @@ def test_results_say_in_a_line_what_they_hold():
 
 DAYS = pd.date_range("2024-01-01", periods=84, freq="D")
 WEEK = np.tile([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0], 12)
-QUICK = {"steps": 4, "lstm_units": 4, "dense_units": (), "seed": 0, "verbose": 0}
+QUICK = {"steps": 4, "members": 1, "lstm_units": 4, "dense_units": (), "seed": 0, "verbose": 0}
 
 
 def two_series(values):
@@ -151,6 +152,42 @@ def test_each_refit_starts_from_new_weights_and_knows_its_origin(shops):
     np.testing.assert_array_equal(refit.bands["lstm"][2:], later.bands["lstm"])
 
 
+def test_one_bar_shows_all_trainings_of_a_backtest(shops, capsys):
+    table, options, _ = shops
+    lz.backtest(table, 7, **options, **{**QUICK, "verbose": 1}, refit=True)
+    said = capsys.readouterr().out
+    assert "lstm: sales: daily from 'day', season 7" in said
+    assert "200/200" in said
+    assert "/100" not in said
+
+
+def test_theta_is_fitted_to_all_of_the_past_at_each_origin():
+    series = 100 + WEEK + np.arange(84) + RNG.normal(size=84)
+    found = lz.backtest(series, 7, season=7, baselines=["theta", "exponential smoothing"])
+    for t, forecast in zip(found.origins, found.forecasts["theta"]):
+        expected = ThetaModel(series[:t], period=7).fit().forecast(7)
+        np.testing.assert_allclose(forecast, expected)
+
+
+def test_a_picture_has_the_truth_and_the_forecast_from_each_origin(shops):
+    _, _, found = shops
+    ax = lz.plots.plot_backtest(found, series="b")
+    truth, forecast = ax.lines[:2]
+    assert truth.get_xdata().tolist() == found.times[1].tolist()
+    np.testing.assert_array_equal(truth.get_ydata(), found.truth[1])
+    best = min(found.errors(), key=lambda name: found.errors()[name]["mae"])
+    np.testing.assert_array_equal(forecast.get_ydata(), found.forecasts[best][1])
+    assert ax.get_title().startswith(f"{best}: mean absolute error")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[:1] == ["truth"]
+    bands = lz.plots.plot_backtest(found, "lstm").get_legend().get_texts()
+    assert [text.get_text() for text in bands] == ["truth", "median forecast", "5 to 95 %"]
+    with pytest.raises(ValueError, match="series must be one of a, b, got 'c'"):
+        lz.plots.plot_backtest(found, series="c")
+    with pytest.raises(ValueError, match="name must be one of"):
+        lz.plots.plot_backtest(found, "nave")
+
+
 def test_models_of_all_kinds_stand_side_by_side():
     series = pd.Series(WEEK + RNG.normal(size=84), DAYS)
     trained = lz.build_forecaster((21, 1), 7, season=7, lstm_units=3)
@@ -171,6 +208,7 @@ def test_models_of_all_kinds_stand_side_by_side():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"gaps": "mask"}, "gaps must be 'refuse', 'fill' or 'join' to forecast"),
         ({"start": 90}, "data must have at least start . horizon = 97 timesteps, got 84"),
         ({"start": 30}, "at least 14 steps of each series at the first origin, got 10 of 'b'"),
         ({"models": {"a": 3}}, "models must be a dict of functions, models or arguments"),

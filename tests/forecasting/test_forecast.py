@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ import lstm_zoo as lz
 RNG = np.random.default_rng(0)
 MONTHS = pd.date_range("2010-01-31", periods=96, freq="ME")
 SALES = 100 + np.arange(96) + 10 * np.sin(np.arange(96) * np.pi / 6) + RNG.normal(size=96)
-QUICK = {"steps": 4, "lstm_units": 4, "dense_units": (), "seed": 0, "verbose": 0}
+QUICK = {"steps": 4, "members": 1, "lstm_units": 4, "dense_units": (), "seed": 0, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,91 @@ def test_series_of_all_sizes_learn_alike():
     np.testing.assert_allclose(found.bands[1], 1000 * found.bands[0], rtol=1e-3)
 
 
+def test_the_mean_of_members_is_one_model_that_can_be_saved(tmp_path):
+    data = pd.Series(SALES, MONTHS, name="sales")
+    found = lz.forecast(data, 6, **{**QUICK, "members": 2})
+    x = SALES[-found.input_steps :].astype("float32")[None, :, None]
+    answers = found.model.get_layer("mean").input
+    apart = keras.Model(found.model.input, answers)(x)
+    assert (apart[0] != apart[1]).numpy().any()
+    np.testing.assert_allclose(found.model(x), np.mean(apart, axis=0), rtol=1e-6)
+    again = lz.load(lz.save(found.model, tmp_path / "model.keras"))
+    np.testing.assert_array_equal(again(x), found.model(x))
+    loaded = lz.forecast(data, 6, model=again, verbose=0)
+    np.testing.assert_array_equal(loaded.bands, found.bands)
+
+
+def shops_ahead(size):
+    """Two shops with a known and a static column of some size, and the known one ahead."""
+    table = long_table(open=size * (np.arange(96) % 2) + 7 * size, area=3 * size)
+    table.loc[table["shop"] == "b", "area"] = 5 * size
+    ahead = [*pd.date_range("2018-01-31", periods=4, freq="ME")]
+    future = pd.DataFrame({"when": ahead * 2, "shop": ["a"] * 4 + ["b"] * 4})
+    return table, future.assign(open=[7 * size, 8 * size] * 4)
+
+
+def test_known_and_static_columns_are_scaled_in_the_model_and_saved_with_it(tmp_path):
+    columns = {"id": "shop", "target": "sales", "known_future": ["open"], "static": ["area"]}
+    table, future = shops_ahead(1.0)
+    found = lz.forecast(table, 4, future=future, **columns, **QUICK)
+    large, later = shops_ahead(1e5)
+    other = lz.forecast(large, 4, future=later, **columns, **QUICK)
+    np.testing.assert_allclose(other.bands, found.bands, rtol=1e-3)
+    loaded = lz.load(lz.save(found.model, tmp_path / "model.keras"))
+    short = table[table["when"] > MONTHS[30]]  # whose known column has another mean
+    again = lz.forecast(short, 4, future=future, model=loaded, **columns, verbose=0)
+    x = {
+        "sequence": np.stack([one[-found.input_steps :] for one in found.series.series]),
+        "known_future": future["open"].to_numpy().reshape(2, 4, 1),
+        "static": found.series.static,
+    }
+    expected = loaded({name: part.astype("float32") for name, part in x.items()}).numpy()
+    np.testing.assert_allclose(again.values[..., 0], expected[..., 1], rtol=1e-5)
+
+
+def test_a_straight_line_goes_on():
+    """By the linear map that training starts from; as many steps as quantiles, one window."""
+    found = lz.forecast(5 + 2.0 * np.arange(60), 3, season=1, **QUICK)
+    np.testing.assert_allclose(found.values[0, :, 0], [125, 127, 129], rtol=1e-2)
+
+
+@pytest.mark.parametrize(("mask", "season"), [("1111100", 5), ("1111110", 6)])
+def test_joined_days_go_on_on_the_weekdays_that_the_data_have(mask, season):
+    days = np.busday_offset("2024-03-01", np.arange(44), weekmask=mask)
+    holiday = np.delete(days[:40], 17)  # is no weekday that the data lack
+    data = pd.DataFrame({"day": holiday, "sales": SALES[:39]})
+    found = lz.forecast(data, 4, gaps="join", **QUICK)
+    assert found.season == season
+    assert found.frame()["day"].tolist() == pd.DatetimeIndex(days[40:]).tolist()
+
+
+class Column:
+    """A column of polars, as far as it is read: an array by `__array__`."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or self.values.dtype)
+
+
+class Polars:
+    """A frame of polars, as far as it is read: names, and columns by name."""
+
+    def __init__(self, **columns):
+        self.columns = list(columns)
+        self.parts = {name: Column(values) for name, values in columns.items()}
+
+    def __getitem__(self, name):
+        return self.parts[name]
+
+
+def test_a_frame_of_another_package_is_read_by_its_columns(monthly):
+    found = lz.forecast(Polars(when=MONTHS.to_numpy(), sales=SALES), 6, **QUICK)
+    np.testing.assert_array_equal(found.values, monthly.values)
+    assert found.frame()["when"].tolist() == monthly.frame()["time"].tolist()
+
+
 def test_a_constant_series_is_forecast_to_stay():
     found = lz.forecast(np.full(40, 7.0), 3, season=1, **QUICK)
     np.testing.assert_allclose(found.bands, np.full((1, 3, 1, 3), 7.0), rtol=1e-3)
@@ -150,10 +236,13 @@ def changed(row, column, value):
     ("data", "options", "message"),
     [
         (changed(5, "sales", None), {}, "sales must not be missing, got .* in row 5"),
+        (changed(5, "sales", np.nan), {}, "sales must not be missing, got nan in row 5"),
         (changed(5, "sales", "much"), {}, "sales must be of one kind, .* 'much' in row 5"),
         (changed(5, "sales", np.inf), {}, "sales must be finite, got inf in row 5"),
         (changed(5, "when", MONTHS[4]), {}, "when must not occur twice .* 'a': 2010-05-31"),
         (long_table().drop(5), {}, "when must have every step of 1 months, .* in 'a'"),
+        (long_table(), {"gaps": "mask"}, "gaps must be 'refuse', 'fill' or 'join' to forecast"),
+        (long_table(), {"members": 0}, "members must be"),
         (long_table(), {"id": None}, "when must not occur twice"),
         (long_table(), {"target": "sale"}, "target must be one of .* did you mean 'sales'"),
         (long_table(), {"target": None}, "target must name .* sales, stock, open, area"),
