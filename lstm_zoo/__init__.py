@@ -27,10 +27,10 @@ def _is_the_command():
 
 
 if not _is_the_command():
-    # All that can stand in a saved file is known to Keras from here on. TensorFlow is silent unless
-    # the user sets a level. While it loads it writes lines that heed no level: `quiet` keeps them.
+    # From here on, Keras knows all classes that saved files can contain. TensorFlow is silent
+    # unless the user sets a level; `quiet` hides lines that it writes at any level while it loads.
     silent = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
     with quiet() if silent else contextlib.nullcontext():
         import lstm_zoo.builders
-        import lstm_zoo.exporting  # Keras's own model.export gets its fused operations
+        import lstm_zoo.exporting  # gives Keras's own model.export the fused operations
         import lstm_zoo.layers  # noqa: F401

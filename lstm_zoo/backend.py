@@ -75,7 +75,7 @@ _counts: contextvars.ContextVar = contextvars.ContextVar("counts", default=None)
 
 @contextlib.contextmanager
 def counted_as(fraction) -> Iterator[None]:
-    """Multiply by `fraction` what this replica adds in `sums_over_replicas` within the block."""
+    """Scale this replica's terms in `sums_over_replicas` by `fraction` within the block."""
     token = _counts.set(fraction)
     try:
         yield

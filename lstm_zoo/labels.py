@@ -175,7 +175,7 @@ def _from_one_hot(rows, names):
         )
     names = _names(range(rows.shape[1]) if names is None else names)
     if len(names) != rows.shape[1]:
-        raise ValueError(f"names must hold {rows.shape[1]}, one per column, got {len(names)}")
+        raise ValueError(f"names must hold {rows.shape[1]} names, one per column, got {len(names)}")
     return Labels(rows.argmax(axis=1).astype("int32"), names)
 
 

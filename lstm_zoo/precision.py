@@ -61,7 +61,10 @@ def check_single(argument, arrays):
 
 
 def _parts(array):
-    """Parts of an array, if float32 may round it; the axis before the last is time."""
+    """The parts of an array to check; none if float32 represents it exactly.
+
+    The axis before the last is time.
+    """
     if array.dtype.kind not in "iuf" or array.dtype.itemsize < 4 or array.dtype == "float32":
         return
     if array.ndim < 2:

@@ -49,7 +49,7 @@ def test_names_settle_the_order():
         (["run"], ("run", "walk", "run"), "names must name each class once, got 'run' twice"),
         (["wolk"], ("walk", "run"), "labels must be one of walk, run, got 'wolk'; did you mean"),
         ([[1, 1], [0, 1]], None, "one-hot"),
-        ([[0, 1], [1, 0]], ("a",), "names must hold 2, one per column, got 1"),
+        ([[0, 1], [1, 0]], ("a",), "names must hold 2 names, one per column, got 1"),
         (np.zeros((2, 2, 2)), None, r"labels must be \(samples,\) or one-hot rows"),
     ],
 )

@@ -90,9 +90,13 @@ class Recurrence(OneStep):
 
     def __init__(self, layer, name):
         if layer.go_backwards:
-            raise ValueError(f"layer {layer.name!r} must not go backwards to be streamed")
+            raise ValueError(
+                f"layer {layer.name!r} must have go_backwards=False to be streamed, got True"
+            )
         if layer.return_state:
-            raise ValueError(f"layer {layer.name!r} must not return its states to be streamed")
+            raise ValueError(
+                f"layer {layer.name!r} must have return_state=False to be streamed, got True"
+            )
         super().__init__(layer, name)
         self.gives_sequences = layer.return_sequences
         first = map(ops.convert_to_numpy, keras.tree.flatten(layer.get_initial_state(1)))

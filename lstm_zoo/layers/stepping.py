@@ -50,10 +50,9 @@ def step_model(model: keras.Model) -> keras.Model:
         raise ValueError(f"model must have one output, got {len(model.outputs)}")
     if type(model).predict_step is not keras.Model.predict_step:
         raise ValueError(
-            f"model must give its answers step by step, but {type(model).__name__} makes those of "
-            "predict from the whole sequence, got one with a step of predict of its own. Pass "
-            "keras.Model(model.inputs, model.outputs) for what it computes before: of a CRF the "
-            "scores"
+            f"model must not override predict_step to be streamed, but {type(model).__name__} "
+            "decodes the whole sequence there. Pass keras.Model(model.inputs, model.outputs) to "
+            "stream its outputs before decoding, such as the scores of a CRF"
         )
     step = keras.Input(inputs[0].shape[2:], name="step", dtype=inputs[0].dtype)
     walk = _Walk()
@@ -106,7 +105,7 @@ class _Walk:
         name = layer.name if again == 1 else f"{layer.name}_{again}"
         one_step = one_step_class(layer)(layer, f"{name}_step")
         if initial_state is not None:
-            raise ValueError(f"layer {name!r} must not get an initial_state to be streamed")
+            raise ValueError(f"layer {name!r} must be called without initial_state to be streamed")
         states = [
             keras.Input((width,), name=f"{name}_{state}", dtype=dtype)
             for state, width, dtype in one_step.states_of(sequence.shape[-1])

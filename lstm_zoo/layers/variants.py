@@ -92,7 +92,7 @@ def _check_stateful(layer_class, options):
     ):
         raise ValueError(
             f"stateful must be False for {layer_class.__name__} on the {backend} backend, where "
-            "Keras's own layers lose their states; take a cell of lstm_zoo, or "
+            "Keras's own layers lose their states; use a cell of lstm_zoo, or "
             "KERAS_BACKEND=tensorflow"
         )
 

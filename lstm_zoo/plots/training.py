@@ -135,7 +135,7 @@ def plot_gradient_flow(
     ]
     if len(lines) > len(CYCLE):
         raise ValueError(
-            f"flow must have at most {len(CYCLE)} lines, got {len(lines)}; pass layer="
+            f"flow must have at most {len(CYCLE)} lines, got {len(lines)}; choose with layer="
         )
     ax = axes_for(ax, height=3.0 + 0.22 * len(lines))
     several_layers = len({name for _, name, _ in lines}) > 1

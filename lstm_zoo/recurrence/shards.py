@@ -62,7 +62,9 @@ class in_shards:
                 lambda a: zeros([0, *a.shape[1:]], a, timesteps), like.per_sequence
             )
             rest = tf.nest.map_structure(lambda a: zeros(a.shape, a, 0), like[1:])
-            return PassResult(none, *rest)  # nothing reads what is kept of no sequence
+            return PassResult(
+                none, *rest
+            )  # no later pass reads the stored values of an empty shard
 
         def zeros(shape, a, unknown):
             return tf.zeros([unknown if n is None else n for n in shape], a.dtype)

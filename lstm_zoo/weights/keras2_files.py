@@ -46,7 +46,10 @@ class File:
         ):
             raise ValueError(f"{dataset.name} must contain its numbers, got a link to another file")
         if dataset.size > self._most:
-            raise ValueError(f"{dataset.name} must fit the model, got shape {dataset.shape}")
+            raise ValueError(
+                f"{dataset.name} must not have more numbers than the model, {self._most}, got "
+                f"shape {dataset.shape}"
+            )
         return dataset[()]
 
 
@@ -80,9 +83,12 @@ def _unpacked(path, most, wrong):
         if {"metadata.json", "config.json", "model.weights.h5"} - set(sizes):
             raise wrong
         if max(sizes["config.json"], sizes["metadata.json"]) > _CONFIG:
-            raise ValueError(f"{path} must have a configuration of less than {_CONFIG} bytes")
+            raise ValueError(f"{path} must have a configuration of at most {_CONFIG} bytes")
         if sizes["model.weights.h5"] > _BYTES * most + _CONFIG:
-            raise ValueError(f"{path} must fit the model, which has {most} numbers")
+            raise ValueError(
+                f"{path} must not be much larger than the model's {most} weights, got "
+                f"{sizes['model.weights.h5']} bytes"
+            )
         version = str(json.loads(archive.read("metadata.json")).get("keras_version"))
         if not version.startswith("2."):
             raise ValueError(

@@ -272,7 +272,7 @@ def test_one_sequence_may_be_read_without_the_axis_of_the_batch():
             lambda: keras.Sequential(
                 [keras.Input((6, 3)), keras.layers.LSTM(4, go_backwards=True)]
             ),
-            "must not go backwards",
+            "must have go_backwards=False",
         ),
     ],
 )

@@ -283,7 +283,7 @@ def test_every_cell_streams(name):
     ("layer", "message"),
     [
         (keras.layers.Bidirectional(lz.LSTM(2)), "must not be bidirectional"),
-        (lz.LSTM(2, go_backwards=True), "must not go backwards"),
+        (lz.LSTM(2, go_backwards=True), "must have go_backwards=False"),
         (keras.layers.Flatten(), r"Flatten\) can't be run step by step"),
     ],
 )
