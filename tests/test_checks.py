@@ -69,13 +69,13 @@ def test_rank_and_shape_are_named():
 
 
 @pytest.mark.parametrize("wrong", ["LSTM", "lstn", "Lstm"])
-def test_unknown_name_is_answered_with_the_nearest_whatever_its_case(wrong):
+def test_unknown_name_suggests_the_nearest_in_any_case(wrong):
     with pytest.raises(ValueError, match=f"got '{wrong}'; did you mean 'lstm'\\?$"):
         checks.one_of("cell", wrong, ["simple_rnn", "lstm"])
 
 
 @pytest.mark.parametrize("wrong", ["zzz", None, 3, ("x", "y")])
-def test_name_that_is_near_to_none_is_answered_with_all(wrong):
+def test_name_without_a_near_match_lists_all_names(wrong):
     with pytest.raises(ValueError, match="^cell must be one of gru, lstm, got [^;]*$"):
         checks.one_of("cell", wrong, ["gru", "lstm"])
 

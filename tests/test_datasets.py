@@ -69,7 +69,7 @@ def test_every_set_says_where_it_is_from_and_under_what_licence(name):
 
 
 @pytest.mark.parametrize("name", NAMES[:4] + NAMES[6:9])
-def test_no_test_sample_stands_in_the_training_part(name):
+def test_no_test_sample_is_in_the_training_part(name):
     data = datasets.load(name)
     seen = {sample.tobytes() for sample in data.x_train}
     assert len(seen) == len(data.x_train)
@@ -229,7 +229,7 @@ def test_python_docs_is_the_reference_of_python():
     assert 'The "try" statement' in text
 
 
-def test_what_the_caller_changes_does_not_change_the_next_load():
+def test_changing_loaded_arrays_does_not_change_the_next_load():
     first = datasets.load("digits")
     first.x_train[:] = -1
     assert datasets.load("digits").x_train.min() == 0
@@ -278,18 +278,18 @@ def test_all_files_together_stay_small():
 @pytest.mark.parametrize(
     ("wrong", "right"), [("japanese-vowels", "japanese_vowels"), ("Sunspot", "sunspots")]
 )
-def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
+def test_an_unknown_name_suggests_the_nearest(wrong, right):
     with pytest.raises(ValueError, match=f"{wrong}.*did you mean '{right}'"):
         datasets.load(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["", "zzz", None, 3, ["digits"], "../secret"])
-def test_an_unknown_name_is_answered_with_all_names(wrong):
+def test_an_unknown_name_lists_all_names(wrong):
     with pytest.raises(ValueError, match="name must be one of.*japanese_vowels"):
         datasets.load(wrong)
 
 
-def test_an_unknown_task_is_answered_with_the_nearest():
+def test_an_unknown_task_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'forecasting'"):
         datasets.names(task="forecast")
 
@@ -322,7 +322,7 @@ def test_windows_equals_cutting_one_by_one(timesteps, features, input_steps, hor
     assert x.dtype == y.dtype == np.float32
 
 
-def test_windows_leaves_the_series_alone_when_a_window_is_changed():
+def test_changing_a_window_does_not_change_the_series():
     series = np.zeros((10, 1), dtype="float32")
     x, y = datasets.windows(series, 3, 2)
     x[:] = y[:] = 1

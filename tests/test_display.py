@@ -67,7 +67,7 @@ def test_a_curve_rises_from_the_bottom_to_the_top_and_leaves_a_gap_at_nan():
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], [2.0], [1.0, 1.0], np.arange(10_000), [np.inf]])
-def test_a_curve_stays_small_and_finite_whatever_comes(values):
+def test_a_curve_stays_small_and_finite_for_any_values(values):
     drawn = display.curve(values, "any")
     assert len(drawn) < 8_000
     assert all(np.isfinite(line).all() for line in points(drawn))
@@ -122,7 +122,7 @@ def test_history_gives_the_first_and_the_last_epoch():
 
 
 @pytest.mark.slow
-def test_fit_returns_a_history_of_keras_that_says_something():
+def test_fit_returns_a_keras_history_with_an_informative_repr():
     model = lz.build_regressor((5, 2), lstm_units=(2,), dense_units=())
     x, y = lz.tasks.adding(16, timesteps=5, seed=0)
     history = lz.fit(model, x, y, epochs=2, verbose=0, seed=0)
@@ -152,7 +152,7 @@ def test_summaries_are_one_line(seen):
     assert repr(norms) == "JacobianNorms(2 x 3 steps: mean norm of dh_T/dh_0 1)"
 
 
-def test_what_public_functions_return_says_shapes_and_neither_numbers_nor_an_address():
+def test_reprs_show_shapes_but_neither_numbers_nor_addresses():
     forecaster = lz.build_forecaster(
         (4, 1), 2, scale_windows=False, lstm_units=2, dense_units=(), name="small"
     )

@@ -8,7 +8,7 @@ import pytest
 from lstm_zoo import files
 
 
-def test_what_the_block_writes_takes_the_place_of_the_old_file(tmp_path):
+def test_the_written_file_replaces_the_old_file(tmp_path):
     path = tmp_path / "deep" / "file.txt"
     for text in ("old", "new"):
         with files.replacing(path) as temporary:
@@ -33,7 +33,7 @@ def test_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_leftover_of_a_process_that_had_our_number_is_in_nobodys_way(tmp_path):
+def test_leftover_of_a_process_with_our_id_does_not_interfere(tmp_path):
     """In a container the process after a restart has the number of the one that was killed."""
     folder = tmp_path / "checkpoint"
     with files.replacing(folder) as temporary:
@@ -53,7 +53,7 @@ def write_folder(path, text, **options):
         (temporary / text).write_text(text)
 
 
-def test_folder_that_holds_something_is_replaced_only_where_asked_for(tmp_path):
+def test_folder_with_files_is_replaced_only_on_request(tmp_path):
     folder = tmp_path / "a.model"
     write_folder(folder, "old")
     with pytest.raises(ValueError, match="must not be a folder that holds files"):
@@ -64,7 +64,7 @@ def test_folder_that_holds_something_is_replaced_only_where_asked_for(tmp_path):
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_old_folder_stays_if_the_new_one_does_not_get_its_place(tmp_path):
+def test_old_folder_stays_if_the_new_one_cannot_replace_it(tmp_path):
     folder = tmp_path / "model"
     write_folder(folder, "old")
 

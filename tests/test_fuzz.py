@@ -73,12 +73,12 @@ WRONG = {  # what a fuzz has found to end in something else than one sentence
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_what_is_wrong_ends_in_one_sentence(words):
+def test_wrong_arguments_raise_one_sentence(words):
     with pytest.raises(ValueError, match=words):
         WRONG[words]()
 
 
-def test_a_folder_that_holds_something_is_not_replaced(tmp_path):
+def test_a_folder_with_files_is_not_replaced(tmp_path):
     kept = tmp_path / "model.keras" / "kept"
     kept.parent.mkdir()
     kept.touch()
@@ -93,7 +93,7 @@ ROOT = pathlib.Path(lz.__file__).parents[1]
 
 
 @pytest.mark.long
-def test_whatever_is_given_ends_in_a_result_or_a_value_error():
+def test_any_argument_gives_a_result_or_a_value_error():
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(SCRIPT), "--cases", "600"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

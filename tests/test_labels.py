@@ -18,14 +18,14 @@ from lstm_zoo import encode_labels
         (np.eye(2, dtype=bool), [0, 1], ("0", "1")),
     ],
 )
-def test_labels_of_every_kind_become_whole_numbers(labels, y, names):
+def test_labels_of_any_kind_become_integers(labels, y, names):
     got = encode_labels(labels)
     assert got.y.tolist() == y
     assert got.y.dtype == np.int32
     assert got.names == names
 
 
-def test_names_settle_the_order():
+def test_names_determine_the_order():
     names = ("walk", "run", "sit")
     assert encode_labels(["run", "walk"], names).y.tolist() == [1, 0]
     assert encode_labels([3.0, 5.0], ("5", "4", "3")).y.tolist() == [2, 0]

@@ -194,7 +194,7 @@ def test_validation_texts_are_refused_by_their_name():
         lz.fit(classifier(), TEXTS, MOODS, validation_data=(["a", ""], ["sad", "sad"]), verbose=0)
 
 
-def test_what_a_model_cannot_tell_before_it_is_built_is_refused():
+def test_an_unbuilt_model_is_refused():
     with pytest.raises(ValueError, match="model must be built: start it with a keras.Input"):
         lz.predict(keras.Sequential([keras.layers.Dense(2)]), np.zeros((2, 5)))
     inputs = {name: keras.Input((4, 2), name=name) for name in ("left", "right")}
@@ -265,7 +265,7 @@ def test_wrong_words_and_names_are_refused_by_the_builder(build, message):
         build()
 
 
-def test_strings_are_refused_for_a_model_that_knows_none():
+def test_strings_are_refused_for_a_model_without_names():
     x, model = np.zeros((2, 5, 1)), lz.build_classifier((5, 1), 2, lstm_units=2)
     with pytest.raises(
         ValueError, match="y must hold numbers, got names, because the model has no"
@@ -279,7 +279,7 @@ def test_strings_are_refused_for_a_model_that_knows_none():
         lz.predict(model, x[:, :3])
 
 
-def test_what_looks_inside_a_model_reads_texts_and_names(trained):
+def test_inspection_takes_texts_and_names(trained):
     x = lz.encode_texts(SENTENCES, lz.naming.vocabulary(trained)).x
     y = lz.encode_tags(TAGS).y
     numbers, words = lz.trace(trained, x), lz.trace(trained, SENTENCES)

@@ -32,7 +32,7 @@ HOUR, SECOND = 1.7e9 + 3600.0 * np.arange(1000), 1.7e9 + np.arange(1000.0)
     ],
     ids=lambda values: f"{values.dtype}-{values.flat[0]:.3g}",
 )
-def test_what_float32_keeps_is_taken_and_what_it_loses_refused(values):
+def test_changes_that_float32_keeps_are_accepted_and_others_refused(values):
     if kept(values):
         assert precision.single("x", values).dtype == "float32"
     else:
@@ -54,7 +54,7 @@ def test_what_float32_keeps_is_taken_and_what_it_loses_refused(values):
     ],
     ids=repr,
 )
-def test_constants_and_the_rounding_of_float64_are_taken(values):
+def test_constants_and_float64_rounding_are_accepted(values):
     np.testing.assert_array_equal(precision.single("x", values), values.astype("float32"))
 
 
@@ -64,7 +64,7 @@ def test_numbers_beyond_float32_are_refused(values):
         precision.single("x", np.array(values))
 
 
-def test_each_feature_is_looked_at_by_itself():
+def test_each_feature_is_checked_separately():
     both = np.stack([1e9 * RNG.normal(size=40), LEVEL], axis=1)
     for x in (both, both[None], both[:, None]):
         with pytest.raises(ValueError, match="float32"):
@@ -72,7 +72,7 @@ def test_each_feature_is_looked_at_by_itself():
         precision.single("x", x[..., :1])
 
 
-def test_a_long_array_is_looked_at_in_parts(monkeypatch):
+def test_a_long_array_is_checked_in_parts(monkeypatch):
     monkeypatch.setattr(precision, "_LOOK", 100)
     for rows in (99, 1000, 10**5):
         values = np.stack([np.arange(rows, dtype=float), 1e9 + np.arange(rows)], axis=1)

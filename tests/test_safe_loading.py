@@ -203,7 +203,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def test_a_metric_larger_than_what_is_stored_is_refused(tmp_path):
+def test_a_metric_larger_than_the_stored_one_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse", metrics=[keras.metrics.MeanIoU(5)])
     good = lz.save(model, tmp_path / "good.keras")
@@ -224,7 +224,7 @@ def test_a_metric_larger_than_what_is_stored_is_refused(tmp_path):
         (b"[null, 6, 3]", b"[null, 1000000000, 3]", "an unrolled loop of 1e[+]09 steps"),
     ],
 )
-def test_what_becomes_large_when_it_is_made_is_refused(tmp_path, old, new, asked):
+def test_configurations_that_need_much_memory_are_refused(tmp_path, old, new, asked):
     model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(2, unroll=True)])
     model.compile("sgd", "mse", metrics=[keras.metrics.AUC(num_thresholds=7)])
     good = lz.save(model, tmp_path / "good.keras")
@@ -257,7 +257,7 @@ def test_models_with_classes_of_a_scope_and_variables_from_arrays_load(tmp_path)
             assert lz.load(path).count_params() == model.count_params()
 
 
-def test_what_is_no_model_file_is_named(tmp_path):
+def test_other_files_than_models_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="path must be an existing file, got .*model.keras"):
         lz.load(tmp_path / "model.keras")
     (tmp_path / "model.keras").write_text("no archive")

@@ -31,7 +31,7 @@ FUNCTIONS = {path: thing for path, thing in PUBLIC.items() if inspect.isfunction
 
 
 @pytest.mark.parametrize("path", ["", *ROOMS])
-def test_a_misspelt_name_is_an_attribute_error_with_the_nearest(path):
+def test_a_misspelt_name_raises_an_attribute_error_with_a_suggestion(path):
     module = importlib.import_module(f"lstm_zoo.{path}".rstrip("."))
     for name in module.__all__:
         wrong = name[:-2] + name[-1] + name[-2] + "x"
@@ -54,7 +54,7 @@ def test_the_nearest_name_is_the_one_that_was_meant():
 
 
 @pytest.mark.parametrize("path", FUNCTIONS)
-def test_a_misspelt_keyword_of_a_function_is_a_type_error_with_the_nearest(path):
+def test_a_misspelt_keyword_raises_a_type_error_with_a_suggestion(path):
     function = FUNCTIONS[path]
     parameters = inspect.signature(function).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
@@ -80,12 +80,12 @@ def test_a_misspelt_keyword_of_a_function_is_a_type_error_with_the_nearest(path)
         (lambda: lz.LSTM(3, forget_bia=1.0), "'forget_bias'"),
     ],
 )
-def test_a_misspelt_keyword_of_a_layer_cell_or_method_is_answered_too(call, message):
+def test_a_misspelt_keyword_of_a_layer_cell_or_method_has_a_suggestion(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
 
 
-def test_other_errors_come_as_they_are():
+def test_other_errors_are_not_changed():
     with pytest.raises(ValueError, match="^units must be a whole number of at least 1, got -3$"):
         lz.LSTM(-3, name="units")
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'num_classes'"):
@@ -93,7 +93,7 @@ def test_other_errors_come_as_they_are():
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_a_public_thing_is_one_object_wherever_it_is_taken_from(path):
+def test_a_public_object_is_the_same_under_all_its_names(path):
     thing = PUBLIC[path]
     home = importlib.import_module(thing.__module__)
     assert getattr(home, thing.__name__) is thing

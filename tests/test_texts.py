@@ -82,7 +82,7 @@ def test_arrays_and_tuples_of_texts_are_texts():
         ([["a", ""]], "texts must hold non-empty strings, got '' in row 0"),
     ],
 )
-def test_what_is_no_text_is_refused_by_its_row(texts, message):
+def test_other_rows_than_texts_are_refused_by_number(texts, message):
     with pytest.raises(ValueError, match=message):
         lz.encode_texts(texts)
 
@@ -99,7 +99,7 @@ def test_a_wrong_setting_of_a_vocabulary_is_named(options, message):
         Vocabulary(TEXTS, **options)
 
 
-def test_encoding_by_something_else_than_a_vocabulary_is_refused():
+def test_other_objects_than_a_vocabulary_are_refused():
     with pytest.raises(ValueError, match="vocabulary must be an lz.texts.Vocabulary, got"):
         lz.encode_texts(TEXTS, ["the", "cat"])
 
@@ -119,7 +119,7 @@ def test_tags_are_numbered_in_rising_order_or_that_of_the_names():
         ([["DET"]], ["DET", "DET"], "names must name each class once, got 'DET' twice"),
     ],
 )
-def test_wrong_tags_are_refused_by_their_row(tags, names, message):
+def test_wrong_tags_are_refused_with_their_row(tags, names, message):
     with pytest.raises(ValueError, match=message):
         lz.encode_tags(tags, names)
 

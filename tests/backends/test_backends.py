@@ -72,7 +72,7 @@ NEED_TENSORFLOW = {
 
 
 @pytest.mark.parametrize("name", NEED_TENSORFLOW)
-def test_what_needs_tensorflow_says_so_in_one_sentence(name, tmp_path, monkeypatch):
+def test_functions_that_need_tensorflow_raise_a_clear_error(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = keras.Sequential(MODEL)
     model.compile("adam", "mse")
@@ -92,7 +92,7 @@ def test_saved_model_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize("crf", [False, True])
-def test_a_trained_tagger_comes_back_and_answers_words_with_names(crf, tmp_path):
+def test_a_saved_tagger_still_predicts_names_for_words(crf, tmp_path):
     sentences, tags = ["the cat sat", "a dog"], [["DET", "NOUN", "VERB"], ["DET", "NOUN"]]
     model = lz.build_tagger((None,), tags, vocabulary=sentences, lstm_units=3, crf=crf)
     x = lz.encode_texts(sentences, lz.naming.vocabulary(model)).x

@@ -82,7 +82,7 @@ def test_other_loops_give_the_numbers_of_numpy(name, options):
 
 
 @pytest.mark.parametrize("last_only", [False, True])
-def test_keras_cells_in_our_layer_put_out_zeros_before_the_first_step_that_counts(last_only):
+def test_keras_cells_in_our_layer_output_zeros_before_the_first_unmasked_step(last_only):
     for cell in (keras.layers.GRUCell(UNITS), [lz.LSTMCell(UNITS), lz.LSTMCell(UNITS)]):
         layer = lz.RNN(cell, return_sequences=not last_only, return_state=True)
         layer.build((4, 5, FEATURES))
@@ -145,7 +145,7 @@ def test_half_precision_sums_over_many_steps_as_float32_does(policy, kind):
 
 @pytest.mark.parametrize("policy", HALVES)
 @pytest.mark.parametrize("name", cells.names())
-def test_half_precision_is_that_of_its_inputs_and_weights(name, policy):
+def test_half_precision_only_rounds_inputs_and_weights(name, policy):
     """Rounded weights and inputs in NumPy: no step of the recurrence rounds again."""
     layer = layer_of(name, return_sequences=True, dtype=policy)
     rounded = layer.compute_dtype

@@ -50,7 +50,7 @@ def assert_states(layer, expected, tolerance=1e-6):
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", ["lstm", "peephole", "min_gru", "mlstm", "layer_norm"])
-def test_states_go_on_from_batch_to_batch(name, call):
+def test_states_carry_over_from_batch_to_batch(name, call):
     layer = layers.layer_for(name, UNITS, stateful=True)
     model = model_of(layer)
     for x in BATCHES:
@@ -62,7 +62,7 @@ def test_states_go_on_from_batch_to_batch(name, call):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("call", ["call", "predict", "fit"])
-def test_states_go_on_in_half_precision(policy, call):
+def test_states_carry_over_in_half_precision(policy, call):
     layer = lz.LSTM(UNITS, stateful=True, dtype=policy)
     model = model_of(layer)
     for x in BATCHES:
@@ -99,7 +99,7 @@ def test_predict_over_batches_equals_one_long_sequence():
 
 
 @pytest.mark.parametrize("synchronised", [True, False])
-def test_callback_that_resets_between_batches_does_so_or_is_told_how(synchronised):
+def test_callback_can_reset_states_between_batches_or_gets_a_helpful_error(synchronised):
     layer = lz.LSTM(UNITS, stateful=True)
     model = model_of(layer)
 
@@ -122,7 +122,7 @@ def test_callback_that_resets_between_batches_does_so_or_is_told_how(synchronise
     assert_states(layer, in_numpy.run("lstm", layer.cell, BATCHES[1])[1])
 
 
-def test_states_are_no_weights_and_a_file_does_not_hold_them(tmp_path):
+def test_states_are_not_weights_and_are_not_saved(tmp_path):
     layer = lz.LSTM(UNITS, stateful=True)
     model = model_of(layer)
     assert len(model.weights) == 3

@@ -278,7 +278,7 @@ def test_widgets_fit_the_page(page, width):
         page.set_viewport_size({"width": 1300, "height": 1400})
 
 
-def test_formulas_of_the_course_are_whole_on_a_narrow_page(page, lab, folder):
+def test_formulas_of_the_course_fit_on_a_narrow_page(page, lab, folder):
     cells = []
     for path in sorted((HERE.parents[1] / "notebooks").glob("*.ipynb")):
         texts = [cell for cell in nbformat.read(path, as_version=4).cells if "$$" in cell.source]

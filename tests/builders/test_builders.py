@@ -86,7 +86,7 @@ def test_every_cell_is_ready_for_keras_fit(cell, kind):
 
 
 @pytest.mark.slow
-def test_mask_value_leaves_padding_out():
+def test_mask_value_masks_padding():
     model = lz.build_classifier((None, 3), 4, mask_value=0.0, bidirectional=True)
     x = RNG.random((2, 7, 3))
     padded = np.concatenate([x, np.zeros((2, 5, 3))], axis=1)

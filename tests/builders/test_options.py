@@ -50,12 +50,12 @@ def test_pooling_equals_numpy_and_leaves_masked_steps_out(pooling):
 
 
 @pytest.mark.parametrize("pooling", POOLED)
-def test_a_sequence_that_is_masked_whole_gives_the_numbers_of_zeros(pooling):
+def test_a_fully_masked_sequence_gives_the_output_of_zeros(pooling):
     model = lz.build_regressor((None, 2), pooling=pooling, mask_value=0.0, **SMALL)
     np.testing.assert_array_equal(model(np.zeros((1, 3, 2))), [[0.0]])
 
 
-def test_a_classifier_of_series_of_one_length_takes_the_largest_over_time():
+def test_a_classifier_of_fixed_length_series_pools_by_max():
     def names_of(*shape, **options):
         return [layer.name for layer in lz.build_classifier(shape, 2, **options).layers]
 
@@ -64,7 +64,7 @@ def test_a_classifier_of_series_of_one_length_takes_the_largest_over_time():
     assert "max" not in names_of(9, 1, pooling="last")
 
 
-def test_largest_over_time_is_right_in_half_precision():
+def test_max_over_time_is_right_in_half_precision():
     layer = lz.layers.MaxOverTime(dtype="float16")
     x, mask = np.array([[[-7.0], [-5.0], [3.0]]]), np.array([[True, True, False]])
     assert layer(x, mask=mask).numpy().tolist() == [[-5.0]]
@@ -82,14 +82,14 @@ def test_sigmoid_head_learns_from_zeros_and_ones():
     assert model.evaluate(x, y, verbose=0)[1] > 0.9
 
 
-def test_multilabel_head_gives_each_class_a_probability_of_its_own():
+def test_multilabel_head_gives_independent_probabilities():
     model = lz.build_classifier((5, 1), 3, output="multilabel", **SMALL)
     loss, accuracy = model.evaluate(np.zeros((2, 5, 1)), np.array([[1, 1, 0]] * 2), verbose=0)
     assert loss == pytest.approx(np.log(2))  # of zeros, every probability is a half
     assert model.output_shape == (None, 3)
 
 
-def test_loss_metrics_and_optimizer_are_those_that_were_given():
+def test_given_loss_metrics_and_optimizer_are_used():
     model = lz.build_regressor(
         (5, 1), loss="mae", metrics=["mse"], optimizer="sgd", learning_rate=0.5, **SMALL
     )
@@ -131,7 +131,7 @@ def test_options_of_a_cell_reach_it_through_the_layer_for_any_cell():
 
 
 @pytest.mark.slow
-def test_tokens_are_embedded_and_padding_left_out():
+def test_tokens_are_embedded_and_padding_is_masked():
     model = lz.build_classifier(
         (None,), 3, vocabulary_size=7, embedding_dim=5, mask_value=0, pooling="mean", **SMALL
     )
@@ -142,7 +142,7 @@ def test_tokens_are_embedded_and_padding_left_out():
     model.fit(padded, np.array([2]), verbose=0)
 
 
-def test_normalise_brings_each_feature_to_unit_size_and_counts_no_padding():
+def test_normalise_scales_each_feature_and_ignores_padding():
     x = RNG.normal(size=(50, 8, 2)) * [100, 0.01] + [1000, 5]
     padded = np.concatenate([x, np.zeros((50, 4, 2))], axis=1)
     model = lz.build_regressor((None, 2), normalise=padded, mask_value=0.0, **SMALL)
@@ -152,7 +152,7 @@ def test_normalise_brings_each_feature_to_unit_size_and_counts_no_padding():
     np.testing.assert_allclose(model(x), model(padded), atol=1e-5)
 
 
-def test_running_normalisation_knows_mean_and_deviation_of_all_steps_met():
+def test_running_normalisation_has_the_mean_and_deviation_of_all_steps_seen():
     x = RNG.normal(size=(13, 6, 3)) * [100, 0.01, 0] + [1000, 5, 7.7]
     mask = RNG.random((13, 6)) < 0.7
     mask[4] = False  # a batch of nothing
@@ -172,14 +172,14 @@ def test_running_normalisation_knows_mean_and_deviation_of_all_steps_met():
         np.testing.assert_array_equal(weight, value)
 
 
-def test_running_normalisation_of_a_double_precision_model_is_one_of_double_precision():
+def test_running_normalisation_of_a_float64_model_computes_in_float64():
     x = RNG.normal(size=(4, 5, 2)) * 3 + 7
     layer = RunningNormalization(dtype="float64")
     y = layer(x, training=True).numpy()
     np.testing.assert_allclose(y, (x - x.mean(axis=(0, 1))) / x.std(axis=(0, 1)), rtol=1e-12)
 
 
-def test_running_normalisation_in_half_precision_reads_what_half_precision_cannot_hold():
+def test_running_normalisation_in_half_precision_reads_large_numbers():
     layer = RunningNormalization(dtype="mixed_float16")
     y = layer(np.array([[[1e6], [3e6]]], "float32"), training=True)
     assert y.dtype == "float16"
@@ -211,7 +211,7 @@ def test_a_model_refuses_other_features_than_it_was_built_for(normalise):
         model.predict(np.ones((3, 5, 1)), verbose=0)
 
 
-def test_running_normalisation_leaves_tokens_and_times_alone():
+def test_running_normalisation_does_not_scale_tokens_and_times():
     names = {
         cell: [layer.name for layer in lz.build_classifier((5, 3), 2, cell=cell, **SMALL).layers]
         for cell in ("lstm", "gru", "gru_d", "time_gap")
@@ -229,7 +229,7 @@ def test_forecast_on_the_scale_of_its_window_moves_with_the_window():
         np.testing.assert_allclose(model(200 + 30 * x), 200 + 30 * model(x), rtol=1e-4)
 
 
-def test_window_scale_counts_no_masked_step():
+def test_window_scale_ignores_masked_steps():
     x = np.array([[[1.0], [3.0], [99.0]]])
     scaled, mean, spread = WindowScale()(x, mask=np.array([[True, True, False]]))
     assert scaled.numpy()[0, :2, 0].tolist() == [-1.0, 1.0]
@@ -239,7 +239,7 @@ def test_window_scale_counts_no_masked_step():
 
 
 @pytest.mark.slow
-def test_forecaster_reads_what_is_known_of_the_future_and_of_the_series():
+def test_forecaster_uses_known_future_and_static_features():
     """The next steps are known ahead times what the series is as a whole: no past says it."""
     keras.utils.set_random_seed(0)
     n, horizon = 256, 3
@@ -268,7 +268,7 @@ def test_forecaster_reads_what_is_known_of_the_future_and_of_the_series():
         ({"known_future": 2, "static": 3, "num_targets": 2}, (None, 6, 2)),
     ],
 )
-def test_forecast_is_of_the_shape_that_is_promised(options, shape):
+def test_forecast_has_the_documented_shape(options, shape):
     assert lz.build_forecaster((5, 2), 6, **SMALL, **options).output_shape == shape
 
 
@@ -305,7 +305,7 @@ def test_bad_option_is_named(build, message):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_batch_normalisation_does_what_keras_s_does(masked):
+def test_batch_normalisation_equals_that_of_keras(masked):
     """On one device; masked steps count in neither."""
     from lstm_zoo.layers import BatchNormalization
 

@@ -58,12 +58,12 @@ def test_the_linear_map_is_that_of_numpy_in_the_units_of_the_window(windows):
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-9, 7.0, 1e9])
-def test_a_window_that_does_not_change_is_continued_as_it_is(level):
+def test_a_constant_window_is_forecast_as_constant(level):
     forecast = lz.build_forecaster((8, 1), 3, **SMALL)(np.full((1, 8, 1), level, "float32"))
     np.testing.assert_allclose(forecast, np.full((1, 3), level), rtol=1e-6)
 
 
-def test_a_window_that_does_not_change_has_the_usual_size_of_those_in_training(windows):
+def test_a_constant_window_gets_the_usual_scale_of_training_windows(windows):
     layer = lz.layers.WindowScale()
     for part in (windows[:2], windows[2:]):
         layer(part, training=True)
@@ -79,7 +79,7 @@ def test_windows_of_tiny_numbers_are_scaled_as_large_ones_are(windows):
 
 
 @pytest.mark.parametrize("end", ["start", "end"])
-def test_masked_steps_are_no_part_of_a_forecast(windows, end):
+def test_masked_steps_do_not_change_a_forecast(windows, end):
     model = lz.build_forecaster((24, 3), 6, season=4, mask_value=-1.0, **SMALL)
     model.get_layer("seasonal_linear").kernel.assign(np.full((24, 6), 0.1))
     few = windows.copy()
@@ -128,7 +128,7 @@ def as_dataset(x, y):
 
 
 @pytest.mark.parametrize("fit", ["keras", "lz"])
-def test_estimates_come_out_in_the_units_of_the_targets(fit):
+def test_predictions_have_the_units_of_the_targets(fit):
     x, y = numbers()
     keras.utils.set_random_seed(0)
     model = lz.build_regressor((6, 2), **SMALL)
@@ -144,7 +144,7 @@ def test_estimates_come_out_in_the_units_of_the_targets(fit):
 
 @pytest.mark.parametrize("make", [as_dataset, batches])
 @pytest.mark.parametrize("fit", ["keras", "lz"])
-def test_targets_in_batches_are_looked_at_and_none_is_lost(make, fit):
+def test_scale_is_measured_on_batches_without_losing_any(make, fit):
     x, y = numbers()
     model = lz.build_regressor((6, 2), **SMALL)
     if fit == "keras":
@@ -178,14 +178,14 @@ def test_a_model_learns_targets_of_any_size_alike():
     np.testing.assert_allclose(*estimates, atol=2e-2)
 
 
-def test_a_target_that_never_changes_is_learnt():
+def test_a_constant_target_is_learned():
     x, y = numbers()
     model = lz.build_regressor((6, 2), **SMALL)
     model.fit(x, np.full_like(y, 7.0), verbose=0)
     np.testing.assert_allclose(model.predict(x, verbose=0), 7.0, atol=2)
 
 
-def test_missing_targets_are_no_part_of_the_scale():
+def test_missing_targets_do_not_change_the_scale():
     x, y = numbers()
     gaps = y.copy()
     gaps[::3] = np.nan
@@ -194,7 +194,7 @@ def test_missing_targets_are_no_part_of_the_scale():
     assert float(model.get_layer("estimate").mean[0]) == pytest.approx(np.nanmean(gaps))
 
 
-def test_an_estimate_is_streamed_in_the_units_of_the_targets():
+def test_streamed_predictions_have_the_units_of_the_targets():
     x, y = numbers()
     model = lz.build_regressor((6, 2), **SMALL)
     model.fit(x, y, verbose=0)

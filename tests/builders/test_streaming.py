@@ -64,7 +64,7 @@ def test_stream_of_tokens_equals_the_whole_sequence():
     np.testing.assert_allclose(streamed(model, tokens), model(tokens), atol=1e-6)
 
 
-def test_stream_of_a_keras_model_leaves_that_model_as_it_was(tmp_path):
+def test_stream_does_not_change_the_keras_model(tmp_path):
     inputs = keras.Input((None, 3))
     x = keras.layers.GRU(4, return_sequences=True)(inputs)
     x = keras.layers.LayerNormalization()(x)
@@ -91,7 +91,7 @@ def test_stream_of_a_keras_model_leaves_that_model_as_it_was(tmp_path):
     ],
     ids=["LSTM", "stacked cells"],
 )
-def test_stream_gives_at_masked_steps_what_the_layer_gives(layer, zeros, sequences):
+def test_stream_equals_the_layer_at_masked_steps(layer, zeros, sequences):
     inputs = keras.Input((None, 3))
     x = keras.layers.Masking()(inputs)
     x = layer(4, zero_output_for_mask=zeros, return_sequences=sequences)(x)
@@ -164,7 +164,7 @@ def test_stream_starts_from_states_that_were_learned(pooling):
 
 
 @pytest.mark.parametrize("sequences", [True, False])
-def test_stream_gives_zeros_before_the_first_step_that_counts(sequences):
+def test_stream_outputs_zeros_before_the_first_unmasked_step(sequences):
     inputs = keras.Input((None, 3))
     layer = lz.LSTM(4, learned_initial_state=True, return_sequences=sequences)
     model = keras.Model(inputs, layer(keras.layers.Masking()(inputs)))
@@ -242,7 +242,7 @@ def test_stream_in_half_precision_sums_in_single():
     np.testing.assert_allclose(y, model(x), atol=5e-3)
 
 
-def test_stream_resets_and_goes_on_from_a_state_that_was_kept():
+def test_stream_resets_and_continues_from_a_stored_state():
     model = lz.build_regressor((None, 3), pooling="max", lstm_units=4)
     reader = lz.stream(model, batch_size=2)
     first = [reader.step(X[:, t]) for t in range(6)]
@@ -255,7 +255,7 @@ def test_stream_resets_and_goes_on_from_a_state_that_was_kept():
     np.testing.assert_array_equal([reader.step(X[:, t]) for t in range(3, 6)], first[3:])
 
 
-def test_one_sequence_may_be_read_without_the_axis_of_the_batch():
+def test_a_single_sequence_may_lack_the_batch_axis():
     model = lz.build_regressor((None, 3), lstm_units=4)
     assert lz.stream(model).step(X[0, 0]).shape == (1, 1)
 
@@ -276,13 +276,13 @@ def test_one_sequence_may_be_read_without_the_axis_of_the_batch():
         ),
     ],
 )
-def test_what_needs_later_steps_is_refused_by_name(model, message):
+def test_layers_that_need_later_steps_are_refused_by_name(model, message):
     with pytest.raises(ValueError, match=message):
         lz.stream(model())
 
 
 @pytest.mark.parametrize("model", ["text", None, keras.layers.LSTM], ids=["text", "None", "class"])
-def test_what_is_no_model_is_refused(model):
+def test_other_objects_than_models_are_refused(model):
     with pytest.raises(ValueError, match="model must be a keras.Model, got"):
         lz.stream(model)
 
@@ -301,7 +301,7 @@ def test_wrong_step_or_state_is_named():
         speller.step([1.5])
 
 
-def test_a_layer_behind_the_summary_reads_its_sequence_whole_at_each_step():
+def test_a_layer_after_pooling_runs_on_its_whole_sequence_at_each_step():
     """A decoder behind RepeatVector: its timesteps are not those of the input."""
     inputs = keras.Input((None, 3))
     x = keras.layers.RepeatVector(3)(keras.layers.LSTM(4)(inputs))

@@ -74,7 +74,7 @@ def test_gradient_of_the_likelihood_equals_finite_differences(chain):
     np.testing.assert_allclose(gradients[0].numpy().sum(axis=-1), 0, atol=1e-5)
 
 
-def test_a_sequence_without_a_step_has_likelihood_one(chain):
+def test_an_empty_sequence_has_likelihood_one(chain):
     crf, scores, mask = chain
     tags = np.zeros((3, 4), int)
     assert crf.log_likelihood(scores, tags, np.zeros_like(mask)).numpy().tolist() == [0, 0, 0]
@@ -91,7 +91,7 @@ def noisy_runs(n=48, steps=12):
 
 
 @pytest.mark.long
-def test_tagger_with_crf_trains_both_ways_saves_and_gives_likeliest_labels(tmp_path):
+def test_tagger_with_crf_trains_both_ways_saves_and_predicts_likeliest_labels(tmp_path):
     keras.utils.set_random_seed(0)
     x, y = noisy_runs()
     model = lz.build_tagger(
@@ -114,7 +114,7 @@ def test_tagger_with_crf_trains_both_ways_saves_and_gives_likeliest_labels(tmp_p
     assert again.evaluate(x, y, verbose=0) == pytest.approx(after, rel=1e-5)
 
 
-def test_tagger_counts_masked_steps_neither_in_loss_nor_in_accuracy():
+def test_tagger_ignores_masked_steps_in_loss_and_accuracy():
     model = lz.build_tagger((None, 2), 2, lstm_units=3, mask_value=0.0)
     x, y = noisy_runs(n=8)
     other = np.where((x == 0).all(axis=-1), 1 - y, y)
@@ -145,7 +145,7 @@ def test_tagger_with_crf_is_clipped_and_skips_steps_that_are_not_finite():
 
 
 @pytest.mark.slow
-def test_language_model_learns_a_cycle_and_goes_on_with_it():
+def test_language_model_learns_and_continues_a_cycle():
     keras.utils.set_random_seed(0)
     tokens = np.tile(np.arange(5), 40)[:160].reshape(8, 20)
     model = lz.build_language_model(5, lstm_units=16, embedding_dim=4, learning_rate=0.03)
@@ -244,7 +244,7 @@ def test_a_beam_finds_what_greedy_misses_and_ends_where_it_should():
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_lstm_fcn_reads_the_differences_beside_the_features(scaled):
+def test_lstm_fcn_reads_differences_next_to_the_features(scaled):
     x = RNG.normal(size=(40, 6, 2)) * [100, 0.01] + [1000, 5]
     options = {"normalise": x} if scaled else {}
     model = lz.build_lstm_fcn((6, 2), 3, differences=True, filters=4, kernel_sizes=3, **options)

@@ -204,13 +204,13 @@ def test_weights_move_to_and_from_the_keras_cell():
         np.testing.assert_array_equal(got, expected)
 
 
-def test_arguments_stand_in_the_order_of_the_keras_cell():
+def test_arguments_are_in_the_order_of_the_keras_cell():
     theirs = list(inspect.signature(keras.layers.LSTMCell.__init__).parameters)
     ours = list(inspect.signature(LSTMCell.__init__).parameters)
     assert ours[: len(theirs) - 1] == theirs[:-1]  # the last is **kwargs
 
 
-def test_cells_know_no_backend():
+def test_cells_do_not_depend_on_a_backend():
     assert "tensorflow" not in inspect.getsource(cells)
 
 
@@ -239,7 +239,7 @@ def test_same_seeds_give_the_weights_that_keras_starts_with():
         ({"unit_forget_bias": False, "forget_bias": 3.0}, [0] * 8),
     ],
 )
-def test_bias_starts_at_zero_but_for_the_forget_gate(arguments, bias):
+def test_bias_starts_at_zero_except_for_the_forget_gate(arguments, bias):
     cell = LSTMCell(2, **arguments)
     cell.build((None, FEATURES))
     np.testing.assert_array_equal(cell.bias, bias)
@@ -253,7 +253,7 @@ def test_cell_without_bias_has_none():
     assert len(cell.trainable_weights) == 2
 
 
-def test_regularizers_weigh_each_its_own_matrix():
+def test_each_regularizer_applies_to_its_own_matrix():
     cell = LSTMCell(
         1,
         kernel_initializer=keras.initializers.Constant(2.0),

@@ -100,14 +100,14 @@ def test_extra_inputs_and_draws_give_the_numbers_of_keras_loop(name, training):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-12)
 
 
-def test_cells_that_differ_in_training_alone_share_no_program():
+def test_cells_that_differ_only_in_training_share_no_program():
     first = X[:, :1]
     quiet, loud = (lz.RNN(FadingCell(UNITS, noise)) for noise in (0.0, 2.0))
     difference = outputs_and_gradients(loud, first)[0] - outputs_and_gradients(quiet, first)[0]
     np.testing.assert_allclose(difference, 2.0, rtol=1e-5)
 
 
-def test_dropout_leaves_extra_inputs_alone():
+def test_dropout_does_not_affect_extra_inputs():
     class GapCell(FadingCell):
         def step(self, z, states, time_gap, noise=None):
             return {"candidate": z, "hidden_state": 0 * z + time_gap}

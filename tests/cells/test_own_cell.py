@@ -61,7 +61,7 @@ def test_own_cell_is_known_to_the_other_builders(build):
     assert model(X).shape == (12, 1)
 
 
-def test_own_cell_stands_in_the_table_and_is_explained():
+def test_own_cell_is_in_the_table_and_explained():
     [entry] = lz.cells.list("half_life*")
     assert entry.what == "What a gate lets in is half gone after a few steps."
     assert entry.states == ("hidden_state", "memory")

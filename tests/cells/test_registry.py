@@ -26,7 +26,7 @@ def test_registered_cell_is_known_by_its_name(own_names):
     assert isinstance(model.get_layer("recurrent_1"), lz.RNN)
 
 
-def test_name_of_another_class_and_what_is_no_cell_are_refused(own_names):
+def test_taken_names_and_other_classes_than_cells_are_refused(own_names):
     with pytest.raises(
         ValueError, match="name must not be taken, got 'lstm', the name of LSTMCell"
     ):
@@ -39,12 +39,12 @@ def test_name_of_another_class_and_what_is_no_cell_are_refused(own_names):
         cells.register("gru")(keras.layers.GRUCell)
 
 
-def test_unknown_name_is_answered_with_the_nearest():
+def test_unknown_name_suggests_the_nearest():
     with pytest.raises(ValueError, match="got 'peephol'; did you mean 'peephole'?"):
         cells.get("peephol")
 
 
-def test_derivatives_by_hand_are_those_of_one_class_and_of_its_usual_activations():
+def test_hand_written_derivatives_belong_to_one_class_with_usual_activations():
     class Same(lz.LSTMCell):
         """The same equations; but who knows?"""
 

@@ -32,7 +32,7 @@ def lstm_step(z, c):
     return sigmoid(i), sigmoid(f) * c, np.tanh(g), sigmoid(o)
 
 
-def test_zoneout_keeps_what_it_drew_and_its_expectation_in_inference():
+def test_zoneout_keeps_drawn_units_and_averages_in_inference():
     x = np.random.default_rng(0).normal(size=(2, 6, 3)).astype("float32")
     layer, y, drawn = drawing("zoneout", x, seed=1)
     W, U, b = (np.asarray(w, float) for w in layer.cell.cell.get_weights())
@@ -46,7 +46,7 @@ def test_zoneout_keeps_what_it_drew_and_its_expectation_in_inference():
         np.testing.assert_allclose(y[:, t], h, atol=1e-5)
 
 
-def test_candidate_dropout_never_drops_what_is_remembered():
+def test_candidate_dropout_never_drops_the_memory():
     x = np.random.default_rng(0).normal(size=(2, 6, 3)).astype("float32")
     layer, y, drawn = drawing("candidate_dropout", x, candidate_dropout=0.5, seed=1)
     W, U, b = (np.asarray(w, float) for w in layer.cell.get_weights())
@@ -59,7 +59,7 @@ def test_candidate_dropout_never_drops_what_is_remembered():
         np.testing.assert_allclose(y[:, t], h, atol=1e-5)
 
 
-def test_zoneout_draws_as_often_as_it_says_and_wraps_any_cell():
+def test_zoneout_draws_with_the_given_probability_and_wraps_any_cell():
     cell = cells.ZoneoutCell(cells.PeepholeLSTMCell(50), {"cell_state": 0.3}, seed=0)
     drawn = np.asarray(cell.draw(8, 25)["zoneout_mask"])
     assert not drawn[..., :50].any()
@@ -79,7 +79,7 @@ def test_zoneout_draws_as_often_as_it_says_and_wraps_any_cell():
 
 @pytest.mark.parametrize("name", ["min_gru", "min_lstm", "mlstm"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_side_by_side_equals_step_by_step(name, masked):
+def test_parallel_form_equals_step_by_step(name, masked):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 7, 3))
     mask = np.array([[0, 1, 1, 0, 1, 1, 0], [1, 1, 1, 1, 1, 0, 1]], bool) if masked else None
@@ -105,7 +105,7 @@ def test_parallel_is_for_cells_whose_gates_see_the_input_alone():
         cells.MinGRUCell(2, recurrent_dropout=0.5)
 
 
-def test_exponential_gates_stay_finite_where_their_exponentials_would_not():
+def test_exponential_gates_stay_finite_for_large_inputs():
     for name in ("slstm", "mlstm"):
         layer = layer_for(name, 4, return_sequences=True)
         assert np.isfinite(layer(1e4 * np.random.default_rng(0).normal(size=(2, 5, 3)))).all()
@@ -126,7 +126,7 @@ def test_chrono_starts_the_gates_with_the_lags_of_the_task():
         cells.Chrono(2)
 
 
-def test_each_gate_starts_with_a_matrix_of_its_own():
+def test_each_gate_starts_with_its_own_matrix():
     blocks = np.split(np.asarray(cells.EachGate("orthogonal")((5, 20))), 4, axis=1)
     for block in blocks:
         np.testing.assert_allclose(block @ block.T, np.eye(5), atol=1e-5)

@@ -56,7 +56,7 @@ def build(name, **options):
     return getattr(lz, name)(*case.arguments, **{**case.small, **options})
 
 
-def test_every_builder_stands_here():
+def test_every_builder_is_listed_here():
     assert set(BUILDERS) == {name for name in builders.__all__ if name.startswith("build_")}
 
 
@@ -95,7 +95,7 @@ def test_model_takes_any_length_and_leaves_padding_out(name):
 
 @every_builder
 @pytest.mark.parametrize("rows", [[2], slice(None)], ids=["one", "all"])
-def test_rows_masked_whole_are_finite_and_leave_the_others_as_they_were(name, rows):
+def test_fully_masked_rows_are_finite_and_do_not_change_others(name, rows):
     case = BUILDERS[name]
     model = build(name, **case.masked)
     x = keras.tree.map_structure(np.copy, case.x)

@@ -186,7 +186,7 @@ def test_cell_names_every_state_and_is_elementwise_where_it_says_so(name):
 
 
 @every_cell
-def test_derivatives_by_hand_equal_those_of_autodiff(name):
+def test_hand_written_derivatives_equal_autodiff(name):
     cell = cell_of(name)
     by_hand = derivatives(cell)
     if by_hand is None:
@@ -331,7 +331,7 @@ def test_configuration_makes_the_same_cell_again(name):
 
 @some_in_short
 @every_cell
-def test_stateful_layer_goes_on_where_it_stopped(name):
+def test_stateful_layer_continues_from_its_last_state(name):
     x = data("float32")
     layer = layers.layer_for(name, UNITS, stateful=True, return_sequences=True)
     layer.build(x[:, :3].shape)

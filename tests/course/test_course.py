@@ -29,7 +29,7 @@ def test_plausible_wrong_answers_are_refused_with_a_hint(number, capsys):
         assert capsys.readouterr().out.endswith(f"{exercises._CHECKS[number][1]}\n")
 
 
-def test_hint_says_how_to_go_on(capsys):
+def test_hint_says_what_to_do_next(capsys):
     assert not course.check("00-1", 4 * 64 * (12 + 64))  # without the biases
     assert "Not yet. Four rows of equations" in capsys.readouterr().out
 

@@ -120,7 +120,7 @@ def test_activations_in_c_equal_keras(tmp_path):
     np.testing.assert_allclose(in_c(model, tmp_path, x), by_keras(model, x), atol=1e-5)
 
 
-def test_what_c_cannot_hold_is_named(tmp_path):
+def test_unsupported_operations_are_named(tmp_path):
     model = lz.build_classifier((None, FEATURES), 2, lstm_units=(3,), bidirectional=True)
     with pytest.raises(ValueError, match="must not be bidirectional"):
         lz.export(model, tmp_path / "m.h")

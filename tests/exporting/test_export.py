@@ -287,7 +287,7 @@ def test_every_cell_streams(name):
         (keras.layers.Flatten(), r"Flatten\) can't be run step by step"),
     ],
 )
-def test_what_needs_steps_to_come_is_not_streamed(layer, message):
+def test_layers_that_need_later_steps_are_not_streamed(layer, message):
     inputs = keras.Input((5, FEATURES))
     with pytest.raises(ValueError, match=message):
         exporting.step_model(keras.Model(inputs, layer(inputs)))

@@ -64,7 +64,7 @@ def test_a_format_of_one_file_is_written_by_its_ending_and_by_its_name(toy, mode
     assert (tmp_path / "x.txt").read_text() == f"step {PARAMETERS}"
 
 
-def test_what_a_format_refuses_is_one_error_and_leaves_no_file(toy, model, tmp_path):
+def test_a_refused_model_gives_one_error_and_no_file(toy, model, tmp_path):
     inputs = [keras.Input((None, 3)) for _ in range(2)]
     two = keras.Model(inputs, [lz.LSTM(2)(one) for one in inputs])
     for options, message in [
@@ -85,7 +85,7 @@ def test_errors_name_a_format_among_the_others(toy, model, tmp_path):
         lz.export(model, tmp_path / "x.toy", "toi")
 
 
-def test_an_option_that_two_formats_take_is_said_to_be_for_both(toy, model, tmp_path, monkeypatch):
+def test_an_option_of_two_formats_is_named_with_both(toy, model, tmp_path, monkeypatch):
     monkeypatch.setattr(toy, "options", ("batch_size",))
     with pytest.raises(ValueError, match="^batch_size is for litert, toy only, got format='onnx'"):
         lz.export(model, tmp_path / "x.onnx", batch_size=2)
@@ -112,7 +112,7 @@ def test_the_table_of_the_page_lists_a_format(toy):
         ({"options": ("batchsize",)}, "options must be one of .* did you mean 'batch_size'"),
     ],
 )
-def test_a_format_that_others_would_hide_is_not_registered(attributes, message):
+def test_a_format_with_a_taken_name_or_ending_is_not_registered(attributes, message):
     before = dict(formats.FORMATS)
     attributes = {"name": "new", "ending": ".new", "title": "New", **attributes}
     with pytest.raises(ValueError, match=message):

@@ -79,7 +79,7 @@ def test_each_call_of_a_shared_layer_is_an_output(format, tmp_path):
 @pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
-def test_a_tensor_that_is_given_twice_is_two_outputs(format, tmp_path):
+def test_a_repeated_output_is_exported_twice(format, tmp_path):
     inputs = keras.Input((4, 2), name="x")
     y = lz.LSTM(3, name="memory")(inputs)
     assert_gives(keras.Model(inputs, [y, y]), format, tmp_path, ["memory", "memory_2"])
@@ -106,7 +106,7 @@ def test_an_input_may_be_an_output_too(format, name, tmp_path):
 @pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
-def test_a_sequential_model_gives_what_it_predicts(format, tmp_path):
+def test_a_sequential_model_exports_its_predictions(format, tmp_path):
     model = keras.Sequential([keras.Input((5, 2), name="x"), lz.LSTM(3), keras.layers.Dense(2)])
     assert_gives(model, format, tmp_path, [model.layers[-1].name])
 
@@ -213,7 +213,7 @@ def trained_tagger(**options):
 @pytest.mark.short(format=("onnx",))
 @pytest.mark.slow
 @every_format
-def test_a_chain_tagger_gives_tags(format, tmp_path):
+def test_a_chain_tagger_outputs_tags(format, tmp_path):
     model = trained_tagger(mask_value=0.0)
     x = RNG.normal(size=(4, 9, 2)).astype("float32")
     x[0, [0, 4, 8]], x[1], x[2, 6:] = 0, 0, 0
@@ -224,7 +224,7 @@ def test_a_chain_tagger_gives_tags(format, tmp_path):
 
 @pytest.mark.short(steps=(5,))
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_chain_tagger_without_a_mask_gives_tags(steps, tmp_path):
+def test_a_chain_tagger_without_a_mask_outputs_tags(steps, tmp_path):
     x = RNG.normal(size=(2, steps, 2)).astype("float32")
     assert_gives(trained_tagger(), "onnx", tmp_path, ["crf"], sequence=x)
 

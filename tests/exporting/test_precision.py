@@ -104,7 +104,7 @@ class Halved(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("ending", [".onnx", ".tflite"])
-def test_model_that_cannot_be_made_in_float32_is_refused_before_any_work(ending, tmp_path):
+def test_model_that_cannot_be_converted_to_float32_is_refused_early(ending, tmp_path):
     layers = [keras.Input((5, 2)), lz.LSTM(3), Halved(np.ones(3), dtype="float16")]
     with pytest.raises(ValueError, match="(?s)model must be float32.*format='saved_model'"):
         lz.export(keras.Sequential(layers), tmp_path / f"m{ending}")

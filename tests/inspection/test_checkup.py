@@ -62,7 +62,7 @@ def test_a_trained_model_has_no_finding_on_its_own_data():
     assert names(lz.checkup(model, x, y)) == []
 
 
-def test_a_feature_of_another_size_is_found_and_scaling_in_the_model_mends_it():
+def test_a_feature_out_of_scale_is_found_unless_the_model_scales_it():
     x, y = data()
     x[..., 1] *= 0.001
     found = lz.checkup(model_of(), x, y)
@@ -126,7 +126,7 @@ def test_saturated_gates_are_found():
     assert names(lz.checkup(model_of(), x, y)) == []
 
 
-def test_units_that_never_change_are_found():
+def test_constant_units_are_found():
     x, y = data()
     model = model_of(keras.layers.SimpleRNN(4))
     kernel, recurrent, bias = model.layers[0].get_weights()
@@ -265,7 +265,7 @@ def test_nan_in_x_or_y_is_found_before_anything_else():
     assert "row 7" in found.findings[1].meaning
 
 
-def test_every_kind_of_model_is_looked_at():
+def test_every_kind_of_model_is_checked():
     x, _ = data()
     rng = np.random.default_rng(2)
     tags = rng.integers(0, 3, size=(64, 8))
@@ -287,7 +287,7 @@ def test_every_kind_of_model_is_looked_at():
         assert {"inputs out of scale", "unmasked padding"}.isdisjoint(names(found))
 
 
-def test_it_changes_nothing_and_says_the_same_twice():
+def test_it_changes_nothing_and_repeats_its_findings():
     x, y = data()
     model = model_of(keras.layers.LSTM(4, dropout=0.5))
     before = [weight.numpy() for weight in model.weights]
@@ -336,7 +336,7 @@ def test_an_autoencoder_does_not_leak_its_target():
     assert "target in inputs" not in names(lz.checkup(lz.build_autoencoder((8, 2)), x, x))
 
 
-def test_missing_targets_are_no_fault_where_the_loss_leaves_them_out_and_are_told():
+def test_missing_targets_are_reported_but_not_as_a_fault_if_the_loss_ignores_them():
     x, y = data()
     y[:3] = np.nan
     model = model_of()

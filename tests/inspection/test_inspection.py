@@ -196,7 +196,7 @@ class Reader(keras.layers.Layer):
 
 
 @one_of_each
-def test_watching_leaves_the_output_of_the_model_as_it_is(x, mask, make):
+def test_tracing_does_not_change_the_output_of_the_model(x, mask, make):
     """Layers behind the traced one must read what they always read, masks and all."""
     for options in (
         {"return_sequences": True, "zero_output_for_mask": True},
@@ -310,7 +310,7 @@ def test_trace_knows_the_order_and_what_is_last(x, mask, backwards):
         seen.order(4)
 
 
-def test_trace_of_what_is_masked_throughout_has_no_order_and_ends_in_nan():
+def test_trace_of_a_fully_masked_sequence_has_no_order_and_ends_in_nan():
     value = np.full((1, 4, 1), np.nan, "float32")
     seen = hand_made({"hidden_state": value}, np.zeros((1, 4), bool))
     assert seen.order(0) == []
@@ -385,7 +385,7 @@ class Watchful(lz.LSTMCell):
         return super().step(z, states)
 
 
-def test_nothing_is_put_on_a_cell_to_see_it(x):
+def test_tracing_adds_nothing_to_a_cell(x):
     model = keras.Sequential([keras.layers.RNN(Watchful(2))])
     trace(model, x)
     gradient_flow(model, x, np.ones((4, 2)), loss="mse")
@@ -397,7 +397,7 @@ class Doubled(lz.LSTMCell):
         return super().call(2 * inputs, states, training)
 
 
-def test_a_cell_whose_call_is_not_what_its_values_say_is_refused(x):
+def test_a_cell_whose_call_and_values_differ_is_refused(x):
     with pytest.raises(ValueError, match="step.. or values.., got Doubled"):
         trace(keras.layers.RNN(Doubled(2)), x)
 
@@ -502,7 +502,7 @@ def test_the_random_numbers_of_dropout_are_not_used_up(x):
     np.testing.assert_array_equal(seed.numpy(), before)
 
 
-def test_threads_may_look_into_one_model_and_use_it_at_the_same_time(x):
+def test_threads_may_trace_and_use_one_model_at_the_same_time(x):
     keras.utils.set_random_seed(0)
     first = lz.LSTM(4, return_sequences=True, name="first")
     model = keras.Sequential([first, keras.layers.LSTM(3, name="last")])
@@ -567,7 +567,7 @@ def test_trace_refuses(x, change, message):
         trace(**arguments)
 
 
-def test_of_several_calls_of_a_layer_the_first_is_traced(x):
+def test_the_first_of_several_calls_of_a_layer_is_traced(x):
     model = keras.Sequential([keras.layers.TimeDistributed(lz.LSTM(2, return_sequences=True))])
     seen = trace(model, x[..., None])
     np.testing.assert_array_equal(seen.inputs, x[:, 0, :, None])
@@ -614,7 +614,7 @@ def test_a_trace_names_what_it_has(x):
     ],
     ids=["trace", "gradient_flow", "jacobian_norms", "saliency", "GradientMonitor"],
 )
-def test_another_backend_is_answered_in_one_sentence(call, monkeypatch, request):
+def test_another_backend_raises_a_clear_error(call, monkeypatch, request):
     name = request.node.callspec.id
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     wanted = f"^{name} needs TensorFlow: set KERAS_BACKEND=tensorflow, got 'jax'$"
@@ -945,7 +945,7 @@ def test_saliency_refuses(x):
         saliency(words, np.ones((2, 4), int))
 
 
-def test_saliency_of_a_token_is_that_of_its_vector(rng):
+def test_saliency_of_a_token_is_that_of_its_embedding(rng):
     """Of a linear model of embedded tokens, beside NumPy; tokens of 0 are masked."""
     weights = rng.normal(size=(3, 3)) / 2
     embedding, head = keras.layers.Embedding(6, 3, mask_zero=True), keras.layers.Dense(2)
@@ -1018,7 +1018,7 @@ def test_saliency_of_several_inputs_has_one_result_for_each(rng):
         saliency(model, {**x, "static": np.zeros((1, 2))})
 
 
-def test_saliency_of_tokens_on_two_sides_knows_them_apart():
+def test_saliency_tells_apart_the_tokens_of_two_inputs():
     model = lz.build_seq2seq(9, 9, embedding_dim=4, lstm_units=4)
     x = {"source": np.array([[3, 5, 0, 0]]), "target": np.array([[1, 6, 2]])}
     slopes = saliency(model, x, target=(1, 3))
@@ -1044,7 +1044,7 @@ def hand_made(values, mask=None, kind="lstm"):
     return Trace("memory", kind, np.zeros((1, 4, 1), "float32"), values, mask)
 
 
-def test_gate_summary_counts_shut_open_dead_and_lasting_units():
+def test_gate_summary_counts_closed_open_dead_and_lasting_units():
     forget = np.array([[[0.5, 0.95], [0.5, 0.95], [0.5, 0.05], [0.5, 0.5]]], "float32")
     shut = np.array([[[0.01, 0.5], [0.02, 0.5], [0.99, 0.5], [0.05, 0.5]]], "float32")
     hidden = np.array([[[0.0, 0.3], [0.009, 0.0], [-0.009, 0.0], [0.0, 0.0]]], "float32")
@@ -1062,7 +1062,7 @@ def test_gate_summary_counts_shut_open_dead_and_lasting_units():
     np.testing.assert_allclose(summary.half_life, [1.0, 4 * np.log(0.5) / four_steps], rtol=1e-4)
 
 
-def test_gate_summary_leaves_masked_steps_out():
+def test_gate_summary_ignores_masked_steps():
     gate = np.array([[[0.95], [0.95], [np.nan], [np.nan]]], "float32")
     summary = gate_summary(
         hand_made({"update_gate": gate, "hidden_state": gate}, np.isfinite(gate[..., 0]), "gru")
@@ -1100,7 +1100,7 @@ def test_gate_summary_refuses(x):
 
 
 @pytest.mark.slow
-def test_trace_of_a_trained_model_equals_what_its_layers_put_out(trained):
+def test_trace_of_a_trained_model_equals_the_outputs_of_its_layers(trained):
     model, data = trained
     x = data.x_test[:64]
     recurrent = [layer for layer in model.layers if isinstance(layer, lz.LSTM)]

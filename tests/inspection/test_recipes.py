@@ -77,7 +77,7 @@ def test_gradient_of_the_last_hidden_state_is_that_of_the_loss(said):
     np.testing.assert_allclose(flow[last], expected, rtol=1e-3, atol=1e-6)
 
 
-def test_gradient_of_the_last_state_read_is_what_later_layers_send_back(said):
+def test_gradient_of_the_last_state_comes_from_later_layers(said):
     """In both directions nothing follows that state, so Keras's gradient of the output is it."""
     model, x, y, lengths = (said[name] for name in ("model", "x", "y", "lengths"))
     samples, mask = np.arange(len(x)), tf.constant(np.arange(29) < lengths[:, None])
@@ -106,7 +106,7 @@ def test_gradient_reaches_every_step_that_is_not_masked(said):
         assert ((norms > 0) == mask).all(), name
 
 
-def test_answers_about_memory_and_units_are_numbers_one_can_use(said):
+def test_recipes_about_memory_and_units_give_useful_numbers(said):
     assert set(said["horizons"]) == {"both/forward", "both/backward", "first", "second"}
     assert all(1 <= horizon <= 29 for horizon in said["horizons"].values())
     assert said["can_learn"] in (True, False)

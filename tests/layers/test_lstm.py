@@ -344,7 +344,7 @@ def test_recurrent_dropout_drops_its_share_of_the_hidden_state_alike_at_every_st
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-def test_stateful_layer_goes_on_where_it_stopped_until_reset(policy):
+def test_stateful_layer_continues_from_its_last_state_until_reset(policy):
     rng = np.random.default_rng(11)
     x, mask = draw_x(rng, BATCH, 6, FEATURES), draw_mask("holes", rng, BATCH, 6)
     layers = [
@@ -578,7 +578,7 @@ def test_clone_is_a_new_model_of_the_same_layers():
 OURS_ALONE = ("forget_bias", "learned_initial_state", "recompute")
 
 
-def test_arguments_stand_in_the_order_of_keras():
+def test_arguments_are_in_the_order_of_keras():
     for method in ("__init__", "call"):
         theirs = list(inspect.signature(getattr(keras.layers.LSTM, method)).parameters)
         ours = list(inspect.signature(getattr(LSTM, method)).parameters)

@@ -66,7 +66,7 @@ def test_slstm_block_gives_the_numbers_of_the_reference(reference):
 
 
 @pytest.mark.parametrize("kind", [MLSTMBlock, SLSTMBlock])
-def test_block_leaves_padding_out_and_comes_back_from_its_file(kind, tmp_path):
+def test_block_masks_padding_and_loads_from_its_file(kind, tmp_path):
     inputs = keras.Input((None, 8))
     model = keras.Model(inputs, kind(heads=2)(keras.layers.Masking()(inputs)))
     x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")

@@ -63,7 +63,7 @@ def test_solution_is_folded_away_and_its_first_line_tells_nothing(path):
 
 
 @each_notebook
-def test_no_answer_stands_in_the_text(path):
+def test_the_text_does_not_contain_the_answer(path):
     cells = json.loads(path.read_text())["cells"]
     for text in ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"):
         assert "<details>" not in text

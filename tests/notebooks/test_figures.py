@@ -35,7 +35,7 @@ def test_description_is_plain_text_of_the_first_sentences():
     )
 
 
-def test_script_writes_it_and_keeps_what_has_no_paragraph(tmp_path):
+def test_script_writes_it_and_keeps_figures_without_a_paragraph(tmp_path):
     figure = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
     cells = [nbformat.v4.new_code_cell(outputs=[figure]) for _ in range(2)]
     cells[0].metadata["alt"] = "A slider."

@@ -239,7 +239,7 @@ def test_trace_of_a_gru_shows_its_own_gates():
         ({"ax": "here"}, "ax must hold 5 matplotlib Axes"),
     ],
 )
-def test_trace_refuses_what_the_trace_does_not_hold(wide, arguments, reason):
+def test_trace_refuses_samples_units_and_values_that_do_not_exist(wide, arguments, reason):
     with pytest.raises(ValueError, match=reason):
         plots.plot_trace(wide, **arguments)
 
@@ -285,7 +285,7 @@ def test_trace_of_a_bidirectional_has_a_row_of_panels_a_direction(both, kind):
         lambda trace: plots.plot_embedding(trace, [0, 1, 2, 3]),
     ],
 )
-def test_what_draws_one_direction_says_which_to_pass(both, draw):
+def test_plots_of_one_direction_say_which_to_pass(both, draw):
     with pytest.raises(ValueError, match=r"pass trace\.forward or trace\.backward"):
         draw(both[2])
 
@@ -330,7 +330,7 @@ def test_gradient_flow_draws_the_mean_norm_at_each_step_on_a_log_scale(speech):
     np.testing.assert_allclose(drawn[0], norms[:, 0].mean(), rtol=1e-6)
 
 
-def test_gradient_flow_puts_several_models_beside_each_other():
+def test_gradient_flow_compares_several_models():
     def falling(rate):
         return inspection.GradientFlow({"rnn": rate ** np.arange(9.0, -1, -1)[None]}, {})
 
@@ -437,7 +437,7 @@ def test_weights_take_any_number_of_gates(layer, names):
         (keras.layers.Bidirectional(keras.layers.LSTM(3)), "got one without weights"),
     ],
 )
-def test_weights_refuses_what_has_no_recurrent_kernel(layer, reason):
+def test_weights_refuses_layers_without_a_recurrent_kernel(layer, reason):
     with pytest.raises(ValueError, match=reason):
         plots.plot_weights(layer)
 
@@ -619,7 +619,7 @@ def test_diagram_fills_each_gate_as_far_as_it_is_open():
     assert heights[plots.COLOURS["candidate"]] == pytest.approx(0.4 * full)  # 0.8 of its half
 
 
-def test_diagram_without_values_shows_the_symbols_alone():
+def test_diagram_without_values_only_shows_symbols():
     texts = texts_of(plots.plot_cell_diagram())
     assert {"$f_t$", "$i_t$", "$g_t$", "$o_t$", "$x_t$"} <= set(texts)
     assert not any(character.isdigit() for text in texts for character in text.replace("t-1", ""))
@@ -672,7 +672,7 @@ def test_diagram_labels_cover_neither_each_other_nor_the_edge(seen):
         (7, "values must be a Trace, a dict or None, got int"),
     ],
 )
-def test_diagram_refuses_what_is_no_step(values, reason):
+def test_diagram_refuses_invalid_values(values, reason):
     with pytest.raises(ValueError, match=reason):
         plots.plot_cell_diagram(values)
 
@@ -736,7 +736,7 @@ def test_animation_of_a_long_sequence_is_thinned_and_bounded(wide):
     assert len(page) < 8 * 90_000  # each picture twice, and base64 adds a third
 
 
-def test_walk_through_shut_forget_gates_knows_its_way_and_what_was_before():
+def test_walk_through_closed_forget_gates_has_order_and_previous_state():
     """Where f = 0 the cell states say neither in which order they came nor what they forgot."""
     layer = keras.layers.LSTM(2, go_backwards=True, unit_forget_bias=False)
     layer.build((None, 3, 1))
@@ -835,7 +835,7 @@ def of_data(line, ax):
 @pytest.mark.parametrize(
     "name", ["history", "forecast", "embedding", "gradient flow", "saliency", "confusion"]
 )
-def test_what_is_no_gate_and_no_state_wears_the_second_palette(every_figure, name):
+def test_everything_except_gates_and_states_has_the_second_palette(every_figure, name):
     assert set(colours_in(every_figure[name])).isdisjoint(plots.COLOURS.values())
 
 
@@ -848,7 +848,7 @@ def test_lines_of_data_have_names(every_figure):
                 assert sum(of_data(line, ax) for line in unnamed) <= continuations, name
 
 
-def test_cursor_of_an_animation_wears_no_gate_s_colour(seen):
+def test_cursor_of_an_animation_has_no_gate_s_colour(seen):
     for panel in plots.plot_trace(seen, values=["cell_state"], kind="lines"):
         assert animation._draw_course(panel, seen, 0, 0).get_color() in plots.CYCLE
 

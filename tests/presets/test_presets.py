@@ -36,7 +36,7 @@ def test_list_fits_names_and_tasks():
     assert presets.list_presets("nothing") == []
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'speakers'"):
         lz.load_preset("speaker")
 
@@ -121,7 +121,7 @@ def test_a_damaged_file_is_refused_by_its_checksum(tmp_path, monkeypatch):
         lz.load_preset("italy_power")
 
 
-def test_a_recipe_of_ones_own_trains_and_its_cell_can_be_exchanged():
+def test_a_custom_recipe_trains_and_its_cell_can_be_replaced():
     own = presets.read_recipe("italy_power")
     own = dataclasses.replace(own, training=own.training | {"epochs": 1})
     model = lz.train_preset(own, cell="gru", verbose=0)
@@ -131,7 +131,7 @@ def test_a_recipe_of_ones_own_trains_and_its_cell_can_be_exchanged():
         lz.train_preset(dataclasses.replace(own, task="clasification"))
 
 
-def test_smoothing_of_a_series_is_what_is_reckoned_by_hand():
+def test_smoothing_of_a_series_equals_a_calculation_by_hand():
     # seasons of 1 and 2 steps; level 3, d = 0, w = (-1, 1), then x = 4: error 4 - (3 + 0 - 1) = 2
     series = np.array([[2.0], [4.0], [4.0]])
     alpha, delta, omega, phi = 0.25, 0.125, 0.5, 0.5
@@ -141,7 +141,7 @@ def test_smoothing_of_a_series_is_what_is_reckoned_by_hand():
     np.testing.assert_allclose(found[:, 0], wanted)
 
 
-def test_smoothing_foretells_a_series_of_two_seasons_and_is_a_matrix():
+def test_smoothing_forecasts_a_series_of_two_seasons_and_is_a_matrix():
     days, weeks = np.random.default_rng(0).normal(size=4), np.random.default_rng(1).normal(size=12)
     series = 5 + np.tile(days, 15) + np.tile(weeks, 5)
     parameters = (0.1, 0.2, 0.3, 0.9)
@@ -152,7 +152,7 @@ def test_smoothing_foretells_a_series_of_two_seasons_and_is_a_matrix():
     np.testing.assert_allclose(other.T @ smoothing.matrix(parameters, 48, 4, 12, 5), found.T)
 
 
-def test_electricity_trains_on_all_that_stands_behind_two_weeks_and_the_smoothing_stays_itself():
+def test_electricity_trains_on_all_days_after_two_weeks_without_changing_the_smoothing():
     electricity = task("electricity")
     x, y = electricity.training_part()
     series = electricity.data.x_train
@@ -214,7 +214,7 @@ def test_the_verdict_says_who_is_better():
     assert "Better than the LSTM on average: a" in verdict([0.4, 0.4])
 
 
-def test_tune_goes_on_where_it_was_stopped_and_never_sees_the_test_part(tmp_path, monkeypatch):
+def test_tune_resumes_and_never_sees_the_test_part(tmp_path, monkeypatch):
     own = presets.read_recipe("italy_power")
     own = dataclasses.replace(
         own,
@@ -343,7 +343,7 @@ def test_predict_reads_words(tmp_path):
         (b"\xef\xbb\xbf", "must hold rows of demand, got none"),
     ],
 )
-def test_predict_answers_a_wrong_file_with_one_sentence(tmp_path, content, message):
+def test_predict_refuses_a_wrong_file_with_one_sentence(tmp_path, content, message):
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
@@ -466,7 +466,7 @@ def test_a_missing_value_is_refused_in_every_file(tmp_path, name, rows, message)
         answers(name, path)
 
 
-def test_empty_lines_at_the_end_of_a_file_count_for_nothing(tmp_path):
+def test_empty_lines_at_the_end_of_a_file_are_ignored(tmp_path):
     path = tmp_path / "file.csv"
     path.write_text("\n".join(BLOOD) + "\n\n\n")
     assert [row["step"] for row in answers("bleeding", path)] == list(range(1, len(BLOOD) + 1))
@@ -514,7 +514,7 @@ print(answers, before, after, sep=";")
         ("italy_power", "1\n", 100_000, 1_000_000),
     ],
 )
-def test_predict_reads_a_long_file_in_memory_that_does_not_grow(tmp_path, name, line, few, many):
+def test_predict_reads_a_long_file_in_bounded_memory(tmp_path, name, line, few, many):
     command = [sys.executable, "-c", LONG, str(tmp_path), name, line, str(few), str(many)]
     environment = os.environ | {"PYTHONPATH": str(TESTS.parent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

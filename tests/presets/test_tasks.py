@@ -134,7 +134,7 @@ def test_a_name_belongs_to_one_task(written):
         tasks.register(3)
 
 
-def test_a_task_that_answers_no_file_is_not_built(written, recipe):
+def test_a_task_without_answer_cannot_be_built(written, recipe):
     written(FILE[: FILE.index("    def answer")])
     with pytest.raises(TypeError, match="answer"):
         presets.task_of(recipe)

@@ -81,7 +81,7 @@ def test_a_layer_runs_on_a_new_engine(running_sum, monkeypatch):
     assert [call.layer for call in ran] == [layer]
 
 
-def test_explain_names_a_new_engine_or_says_why_it_does_not_serve(running_sum):
+def test_explain_names_a_new_engine_or_says_why_it_is_not_used(running_sum):
     layer, _, _ = layer_and_data()
     assert lz.explain(layer) == "memory runs on one sum over all steps."
     assert "Not on one sum over all steps: it knows no masks." in lz.explain(layer, masked=True)
@@ -89,7 +89,7 @@ def test_explain_names_a_new_engine_or_says_why_it_does_not_serve(running_sum):
     assert expected in lz.explain(keras.layers.LSTM(2))
 
 
-def test_what_a_new_engine_refuses_runs_on_the_next_one(running_sum):
+def test_calls_that_a_new_engine_refuses_run_on_the_next_one(running_sum):
     layer, x, mask = layer_and_data()
     expected = sums_in_numpy(layer, np.where(mask[..., None], x, 0))
     bias = layer.cell.bias.numpy()

@@ -57,7 +57,7 @@ def test_explain_names_the_engine_that_runs_each_length(cell, ran):
     assert [engine.name for engine in ran] == ["xla"]
 
 
-def test_explain_without_a_length_speaks_of_the_one_that_the_layer_was_built_for():
+def test_explain_without_a_length_uses_the_one_that_the_layer_was_built_for():
     for steps, engine in ((5, "parallel form"), (None, "compiled"), (600, "compiled")):
         layer = lz.RNN(cells.MLSTMCell(2))
         keras.Sequential([keras.Input((steps, 3)), layer])

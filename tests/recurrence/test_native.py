@@ -27,7 +27,7 @@ with_library = pytest.mark.skipif(
 )
 
 
-def test_library_is_there_where_there_was_a_compiler():
+def test_library_is_built_if_there_is_a_compiler():
     assert native.OPS is not None or "not built" in native.WHY_NOT
 
 
@@ -209,7 +209,7 @@ def test_variants_are_native_in_graphs_of_unknown_sizes(kind, options, monkeypat
 
 
 @with_library
-def test_relu_lets_what_is_not_a_number_through():
+def test_relu_passes_nan_through():
     layer = lz.LSTM(5, activation="relu", return_sequences=True)
     x = tf.constant([[[1.0], [float("nan")], [1.0]]])
     y = layer(x)[0].numpy()
@@ -218,7 +218,7 @@ def test_relu_lets_what_is_not_a_number_through():
 
 
 @with_library
-def test_layers_side_by_side_share_the_cores_and_end():
+def test_parallel_layers_share_the_cores_and_finish():
     layers = [lz.LSTM(16, return_sequences=True) for _ in range(6)]
     x = tf.random.stateless_normal((32, 20, 8), [1, 2])
     expected = [layer(x) for layer in layers]
@@ -230,7 +230,7 @@ def test_layers_side_by_side_share_the_cores_and_end():
 
 @with_library
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_half_precision_is_computed_in_single(policy):
+def test_half_precision_is_computed_in_float32(policy):
     layer = lz.LSTM(8, return_sequences=True, dtype=policy)
     x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
     y = layer(x)
@@ -240,7 +240,7 @@ def test_half_precision_is_computed_in_single(policy):
 
 
 @with_library
-def test_it_serves_in_graphs_and_fit_and_not_where_xla_or_a_file_is_made(tmp_path):
+def test_it_runs_in_graphs_and_fit_but_not_for_xla_or_files(tmp_path):
     layer = lz.LSTM(4)
     x = tf.ones((2, 3, 2))
     layer(x)
@@ -277,7 +277,7 @@ def test_trainings_on_arrays_of_many_lengths_share_one_program():
 
 
 @with_library
-def test_sizes_that_a_graph_knows_are_known_of_what_comes_out():
+def test_outputs_have_the_sizes_that_the_graph_knows():
     layer = lz.LSTM(4, return_sequences=True, return_state=True)
     y, h, c = tf.function(layer).get_concrete_function(tf.TensorSpec((5, 3, 2))).outputs
     assert (y.shape, h.shape, c.shape) == ((5, 3, 4), (5, 4), (5, 4))
@@ -291,7 +291,7 @@ def test_a_library_of_another_version_is_not_used(monkeypatch):
 
 
 @pytest.mark.long
-def test_without_the_library_the_compiled_recurrence_serves(tmp_path):
+def test_without_the_library_the_compiled_recurrence_runs(tmp_path):
     program = """
         import sys
         import lstm_zoo.recurrence.native as native

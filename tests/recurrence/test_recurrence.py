@@ -139,7 +139,7 @@ def test_outputs_and_gradients_equal_autodiff_of_keras_loop(data):
 @pytest.mark.parametrize(
     ("batch", "steps", "recompute"), [(1, 1, False), (2, 67, False), (2, 64, False), (2, 50, True)]
 )
-def test_gradients_are_exact_whatever_the_segments(batch, steps, recompute):
+def test_gradients_are_exact_for_any_segments(batch, steps, recompute):
     x = tf.random.stateless_normal((batch, steps, 2), [1, 2], dtype=tf.float64)
     layer = random_layer(lz.LSTM, 2, 1, dtype="float64", return_sequences=True, recompute=recompute)
     ours = outputs_and_gradients(layer, x)
@@ -257,7 +257,7 @@ def test_a_partial_last_batch_is_traced_once_and_not_every_epoch():
 @pytest.mark.short(batch=(33,))
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 20, 33, 70])
-def test_a_batch_cut_into_shards_gives_the_same_numbers_as_in_one_piece(batch, monkeypatch):
+def test_shards_of_a_batch_give_the_same_numbers_as_the_whole_batch(batch, monkeypatch):
     monkeypatch.setattr(shards, "SHARDS", 4)
     # None of the programs that were traced for fewer shards.
     monkeypatch.setattr(compiled, "_BY_GRAPH", weakref.WeakValueDictionary())
@@ -317,7 +317,7 @@ def test_eager_calls_of_many_lengths_share_one_program_and_do_not_warn(caplog):
 
 
 @pytest.mark.long
-def test_layers_that_compute_the_same_share_their_programs_and_are_let_go():
+def test_equal_layers_share_their_programs_and_are_freed():
     def train():
         layer = random_layer(lz.PeepholeLSTM, 2, 1, activation="softsign")
         outputs_and_gradients(layer, tf.ones((2, 4, 2)))
@@ -362,7 +362,7 @@ def test_programs_are_bounded_in_number():
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system counts the maps of memory")
-def test_a_process_that_is_full_of_programs_trains_on_without_xla():
+def test_a_process_full_of_programs_continues_without_xla():
     script = pathlib.Path(__file__).with_name("full_process.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -461,7 +461,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_one_state_and_one_mask_serve_the_whole_batch_as_in_keras(call):
+def test_one_state_and_one_mask_apply_to_the_whole_batch_as_in_keras(call):
     layer = random_layer(lz.LSTM, 2, 1, return_sequences=True)
     x = tf.random.stateless_normal((3, 5, 2), [1, 2])
     states = [tf.random.stateless_normal((1, 3), [3, k]) for k in range(2)]
@@ -492,7 +492,7 @@ def test_states_and_masks_of_another_size_are_refused(call, options, message):
         call(layer, tf.ones((3, 5, 2)), **options)
 
 
-def test_sizes_that_only_a_run_knows_are_checked_there():
+def test_sizes_known_only_at_run_time_are_checked_then():
     layer = random_layer(lz.LSTM, 2, 1)
     specs = [tf.TensorSpec((None, 5, 2)), tf.TensorSpec((None, 3))]
     run = tf.function(lambda x, s: layer(x, initial_state=[s, s]), input_signature=specs)
@@ -502,7 +502,7 @@ def test_sizes_that_only_a_run_knows_are_checked_there():
         run(tf.ones((3, 5, 2)), tf.ones((2, 3)))
 
 
-def test_explain_names_the_engine_and_why_none_faster_serves():
+def test_explain_names_the_engine_and_why_faster_ones_do_not_run():
     said = recurrence.explain(lz.LSTM(2, name="memory"))
     assert said.startswith(("memory runs on the native", "memory runs on the compiled"))
     assert "cuDNN" in said

@@ -79,7 +79,7 @@ OPTIMIZERS = {
 
 @pytest.mark.short("averages", "accumulates", "clips all", "scales", "follows a schedule")
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizer_does_all_that_it_does_in_keras(name):
+def test_optimizer_does_the_same_as_in_keras(name):
     assert_alike(lambda: compiled(OPTIMIZERS[name]()), X, Y)
 
 
@@ -145,7 +145,7 @@ def test_layers_frozen_after_compile_stay_as_they_are():
 
 
 @pytest.mark.filterwarnings("ignore:.*trainable weights")
-def test_model_without_trainable_weights_is_measured():
+def test_model_without_trainable_weights_is_evaluated():
     def make():
         model = network()
         model.trainable = False
@@ -154,7 +154,7 @@ def test_model_without_trainable_weights_is_measured():
     assert_alike(make, X, Y)
 
 
-def test_gradient_norm_counts_a_token_once_that_is_there_twice():
+def test_gradient_norm_counts_a_repeated_token_once():
     tokens = np.array([[1, 1, 2], [2, 2, 2]])
     keras.utils.set_random_seed(1)
     layers = [keras.Input((3,)), keras.layers.Embedding(4, 2), keras.layers.Flatten()]
@@ -278,7 +278,7 @@ for _hook in ("on_epoch_begin", "on_epoch_end"):
     setattr(Noting, _hook, _note(_hook))
 
 
-def test_callbacks_hear_of_the_same_events_with_the_same_logs():
+def test_callbacks_get_the_same_events_and_logs():
     notes = []
     for train in (lz.fit, keras.Model.fit):
         noting, options = Noting(), {"clipnorm": None} if train is lz.fit else {}
@@ -332,7 +332,7 @@ def test_callbacks_of_keras_work_as_in_keras(name, tmp_path):
     assert_alike(lambda: compiled(metrics=["mae"]), X, Y, callbacks=callbacks, **data)
 
 
-def test_backup_and_restore_goes_on_where_it_was(tmp_path):
+def test_backup_and_restore_resumes(tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 2 and self.interrupts:
@@ -371,7 +371,7 @@ def test_averages_may_be_swapped_in_for_validation(on_epoch):
     np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
-def test_validation_stops_where_a_callback_says_so():
+def test_a_callback_can_stop_validation():
     class Stop(keras.callbacks.Callback):
         def on_test_batch_end(self, batch, logs=None):
             self.model.stop_evaluating = True
@@ -380,7 +380,7 @@ def test_validation_stops_where_a_callback_says_so():
                  callbacks=lambda: [Stop()])  # fmt: skip
 
 
-def test_list_of_callbacks_of_keras_is_taken():
+def test_a_keras_callback_list_is_accepted():
     heard = []
     one = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))
     lz.fit(compiled(), X, Y, callbacks=keras.callbacks.CallbackList([one]), **OPTIONS)
@@ -411,7 +411,7 @@ class Told(keras.utils.PyDataset):
         self.told.append("end")
 
 
-def test_datasets_are_told_of_each_pass():
+def test_datasets_get_the_events_of_each_pass():
     """Keras tells of an end before the first pass too, and asks for the first batch once more."""
     told, measured = Told(), Told()
     lz.fit(compiled(), told, validation_data=measured, epochs=2, shuffle=False, verbose=0)
@@ -429,7 +429,7 @@ def test_epochs_are_counted_from_the_first_one():
     assert_alike(compiled, X, Y, epochs=3, initial_epoch=1)
 
 
-def test_validation_batches_may_have_a_size_of_their_own():
+def test_validation_batches_may_have_another_size():
     data = {"validation_data": (X, Y), "validation_batch_size": 3, "epochs": 1}
     noting = Noting()
     lz.fit(compiled(), X, Y, callbacks=[noting], **OPTIONS | data)
@@ -449,7 +449,7 @@ def test_limits_of_keras_config_are_kept():
     assert sum(note[0] == "on_train_batch_end" for note in noting.notes) == 2
 
 
-def test_what_fit_cannot_do_is_refused():
+def test_unsupported_models_are_refused():
     class Way(keras.Sequential):
         def make_train_function(self, force=False):
             return super().make_train_function(force)

@@ -27,7 +27,7 @@ def test_balanced_weights_are_scikit_learn_s():
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-def test_balanced_weights_of_steps_count_no_masked_step(tokens):
+def test_balanced_weights_of_steps_ignore_masked_steps(tokens):
     rng = np.random.default_rng(0)
     x, y = rng.integers(1, 9, (6, 7)), rng.integers(0, 3, (6, 7))
     x[2:, 3:], y[2:, 3:] = 0, 0
@@ -40,7 +40,7 @@ def test_balanced_weights_of_steps_count_no_masked_step(tokens):
     assert balanced(model, x, y) == pytest.approx(by_scikit_learn(counted))
 
 
-def test_balanced_weights_leave_out_the_class_that_the_loss_ignores():
+def test_balanced_weights_ignore_the_class_that_the_loss_ignores():
     y = np.array([[0, 1, 1, 1, -1]] * 8)
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)
     model = lz.build_tagger((5, 2), 2, loss=loss, lstm_units=2)
@@ -60,7 +60,7 @@ def test_fit_with_balanced_weights_is_fit_with_these_weights_by_number_or_name()
     assert losses[0] == losses[1] == losses[2]
 
 
-def test_balanced_weights_are_refused_where_no_class_can_be_counted():
+def test_balanced_weights_are_refused_without_classes():
     numbers = lz.build_regressor((5, 2), lstm_units=2)
     with pytest.raises(ValueError, match="class_weight must be None if y holds no classes"):
         lz.fit(numbers, X, np.arange(8.0), class_weight="balanced", verbose=0)

@@ -35,7 +35,7 @@ def assert_equal_weights(one, other, **tolerance):
 
 
 @pytest.mark.slow
-def test_without_clipping_it_does_what_keras_fit_does():
+def test_without_clipping_it_equals_keras_fit():
     ours, keras_s = regressor(), regressor()
     history = lz.fit(
         ours, X, TARGETS, epochs=3, batch_size=20, clipnorm=None, seed=0, verbose=0
@@ -75,7 +75,7 @@ def test_epoch_loss_weighs_batches_by_their_size():
     assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_history_has_a_value_an_epoch_for_loss_metrics_norm_and_seconds():
+def test_history_has_one_value_per_epoch_for_loss_metrics_norm_and_seconds():
     history = lz.fit(classifier(), X, LABELS, validation_data=(X, LABELS), epochs=2, verbose=0)
     assert isinstance(history, keras.callbacks.History)
     assert set(history.history) == {
@@ -96,7 +96,7 @@ def test_same_seed_gives_the_same_model():
     assert any((a != b).any() for a, b in zip(models[0].get_weights(), models[2].get_weights()))
 
 
-def test_set_random_seed_settles_the_order_of_samples():
+def test_set_random_seed_determines_the_order_of_samples():
     models = [classifier(), classifier()]
     for model in models:
         keras.utils.set_random_seed(2)
@@ -183,7 +183,7 @@ def test_a_models_own_train_step_trains_it():
         np.testing.assert_allclose(np.abs(new - old), 0.01, atol=1e-6)  # signs, not gradients
 
 
-def test_own_train_step_may_call_its_logs_what_it_will(tmp_path):
+def test_a_custom_train_step_may_choose_the_names_of_its_logs(tmp_path):
     def step(data):
         return {"grad_norm": tf.constant(2.0)}  # and no loss, by which epochs might be counted
 
@@ -202,7 +202,7 @@ def test_clipnorm_beyond_float32_clips_nothing(clipnorm):
     assert_equal_weights(free, huge, atol=1e-7)
 
 
-def test_fixed_batch_size_is_asked_for():
+def test_fixed_batch_size_is_required():
     inputs = keras.Input(batch_shape=(4, 6, 3))
     model = keras.Model(inputs, keras.layers.Dense(1)(lz.LSTM(4, stateful=True)(inputs)))
     model.compile("sgd", "mse")
@@ -225,7 +225,7 @@ def test_nothing_keeps_a_trained_model_alive():
 
 
 @pytest.mark.long
-def test_no_graph_stays_behind_a_training():
+def test_training_leaves_no_graph_behind():
     """TensorFlow would keep each for good: 3 MB a call."""
 
     def graphs():
@@ -267,13 +267,13 @@ def test_best_weights_are_kept():
     assert model.evaluate(X, TARGETS, verbose=0)[0] == pytest.approx(best, rel=1e-5)
 
 
-def test_early_stopping_is_honoured():
+def test_early_stopping_works():
     stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9)
     history = lz.fit(regressor(), X, TARGETS, epochs=9, callbacks=[stop], verbose=0)
     assert len(history.history["loss"]) == 2
 
 
-def test_learning_rate_callback_is_honoured():
+def test_learning_rate_callback_works():
     model = regressor()
     rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1))
     lz.fit(model, X, TARGETS, epochs=2, callbacks=[rate], verbose=0)
@@ -290,7 +290,7 @@ def test_verbose_zero_is_silent_and_one_shows_progress(capsys):
 
 
 @pytest.mark.long
-def test_interrupted_training_goes_on_to_the_same_end(tmp_path):
+def test_interrupted_training_resumes_to_the_same_result(tmp_path):
     def train(model, epochs, callbacks=(), folder=None):
         return lz.fit(
             model,
@@ -447,7 +447,7 @@ def test_kill_while_saving_leaves_the_old_file(tmp_path):
     keras.models.load_model(path)
 
 
-def test_save_names_a_wrong_ending(tmp_path):
+def test_save_refuses_a_wrong_suffix(tmp_path):
     with pytest.raises(ValueError, match='path must end in ".keras", got .*model.h5'):
         lz.save(regressor(), tmp_path / "model.h5")
 
@@ -503,12 +503,12 @@ def test_bad_data_is_named(x, y, message):
         (X, None, r"y must be one array \(samples, ...\), got None"),
     ],
 )
-def test_what_is_no_array_is_named(x, y, message):
+def test_other_data_than_arrays_is_named(x, y, message):
     with pytest.raises(ValueError, match=message):
         lz.fit(classifier(), x, y, verbose=0)
 
 
-def test_other_backends_are_told_so(monkeypatch):
+def test_other_backends_raise_a_clear_error(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="fit needs TensorFlow: set KERAS_BACKEND=.*, got 'jax'"):
         lz.fit(None, X, LABELS)
@@ -550,7 +550,7 @@ def test_model_that_is_not_compiled_is_refused():
         lz.fit(model, X, TARGETS)
 
 
-def test_gpu_is_used_where_there_is_one():
+def test_gpu_is_used_if_there_is_one():
     """The step is placed by TensorFlow; here that is whatever device its first variable is on."""
     model = regressor()
     device = model.trainable_variables[0].value.device

@@ -76,7 +76,7 @@ def test_killed_process_ends_bit_for_bit_as_a_whole_one():
     assert "4 kills" in done.stdout
 
 
-def test_stop_in_the_midst_of_an_epoch_is_no_end_of_it(tmp_path):
+def test_stopping_within_an_epoch_does_not_finish_it(tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if int(self.model.optimizer.iterations) == 4:
@@ -109,7 +109,7 @@ def test_damaged_newest_falls_back_to_the_one_before(tmp_path, damage):
     assert history["loss"] == whole["loss"]
 
 
-def test_weights_of_nan_are_damage(tmp_path):
+def test_nan_weights_count_as_damage(tmp_path):
     train(tmp_path, epochs=1)
     path = tmp_path / "checkpoint-000001"
     arrays, state = checkpoint._read(path, {})
@@ -146,7 +146,7 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
             train(tmp_path, **options)
 
 
-def test_finished_training_goes_on_for_more_epochs(tmp_path):
+def test_finished_training_continues_for_more_epochs(tmp_path):
     _, whole = train(None, epochs=4)
     model, _ = train(tmp_path)
     _, history = train(tmp_path, model=model, epochs=4)

@@ -111,7 +111,7 @@ FITTING = {
 
 @pytest.mark.short(name=("tagger", "regressor", "quantiles"))
 @pytest.mark.parametrize("name", FITTING)
-def test_weights_are_those_of_samples_or_of_steps(models, name):
+def test_weights_apply_to_samples_or_steps(models, name):
     model = models[name]
     for weights in FITTING[name]:
         expected = weighed(values(name, model), weights)
@@ -238,7 +238,7 @@ def test_classes_of_one_hot_rows_are_weighed(name):
     assert got == pytest.approx(expected, 1e-5)
 
 
-def test_masked_steps_of_one_output_are_left_out_in_both_forms_of_y():
+def test_masked_steps_of_one_output_are_ignored_in_both_forms_of_y():
     layers = [keras.Input((T, 2)), keras.layers.Masking(), *binary().layers]
     model = keras.Sequential(layers)
     model.compile("sgd", "binary_crossentropy")
@@ -264,12 +264,12 @@ def test_masked_steps_of_one_output_are_left_out_in_both_forms_of_y():
     ],
 )
 @pytest.mark.parametrize("batches", [False, True], ids=["arrays", "batches"])
-def test_weights_of_classes_are_refused_where_y_has_none(models, name, message, batches):
+def test_class_weights_are_refused_if_y_has_no_classes(models, name, message, batches):
     with pytest.raises(ValueError, match=message):
         first_loss(models[name], Y[name], batches, class_weight=CLASS_WEIGHT)
 
 
-def test_weights_of_classes_are_refused_for_several_at_once():
+def test_class_weights_are_refused_for_several_labels_per_sample():
     bits = RNG.integers(0, 2, (N, T, 3))
     with pytest.raises(ValueError, match="None if a sample can have several labels"):
         lz.fit(binary(3), X, bits, class_weight=CLASS_WEIGHT)
@@ -302,7 +302,7 @@ def observed(name):
 
 
 @pytest.mark.parametrize("name", WITH_GAPS)
-def test_missing_targets_are_left_out_everywhere(name):
+def test_missing_targets_are_ignored_everywhere(name):
     model, expected = observed(name)
     y = WITH_GAPS[name]
     assert first_loss(model, y) == pytest.approx(expected(), 1e-5)
@@ -318,7 +318,7 @@ def test_missing_targets_are_left_out_everywhere(name):
         assert measured["mean_absolute_error"] == pytest.approx(expected(), 1e-5)
 
 
-def test_what_is_missing_has_no_gradient():
+def test_missing_targets_have_no_gradient():
     loss, y = ObservedLoss("mean_squared_error"), tf.constant([[1.0, np.nan], [np.nan, np.nan]])
     predicted = tf.Variable([[3.0, 5.0], [np.inf, 1.0]])
     with tf.GradientTape() as tape:
@@ -355,7 +355,7 @@ def test_every_comparison_is_that_of_its_formula(name, formula):
         assert float(ObservedLoss(name)(y, p, weights)) == pytest.approx((each * of).mean(), 1e-4)
 
 
-def test_masked_steps_and_missing_targets_are_left_out_together():
+def test_masked_steps_and_missing_targets_are_ignored_together():
     model = lz.build_autoencoder((T, 2), lstm_units=3, mask_value=0.0, loss=ObservedLoss("mse"))
     x = X.copy()
     x[:, 4:] = 0
@@ -373,7 +373,7 @@ def test_a_model_with_missing_targets_comes_back_from_its_file(tmp_path):
     assert ObservedMean.from_config(ObservedMean("huber").get_config()).of == "huber"
 
 
-def test_labels_that_are_ignored_stand_for_missing_ones():
+def test_an_ignored_label_marks_missing_labels():
     model = MODELS["tagger"]()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(ignore_class=-1))
     expected = values("tagger", model)[~GAPS].mean()
@@ -389,7 +389,7 @@ def test_labels_that_are_ignored_stand_for_missing_ones():
         (np.where(GAPS, np.inf, 1.0), "y must be finite, got .* NaN or infinite values$"),
     ],
 )
-def test_what_is_not_a_missing_target_is_refused(models, y, message):
+def test_infinite_and_all_missing_targets_are_refused(models, y, message):
     with pytest.raises(ValueError, match=message):
         lz.fit(models["observed"], X, y)
 

@@ -39,7 +39,7 @@ def test_two_devices_do_what_one_does(found, name):
 
 
 @pytest.mark.long
-def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
+def test_custom_steps_run_on_the_rows_of_each_replica(found):
     """Of the last batch, a single sample, each replica gets all."""
     result = found["trained"]["own steps"]
     assert result["two"]["samples"] == [1, 1]
@@ -59,7 +59,7 @@ def test_models_own_steps_are_run_on_the_rows_of_each_replica(found):
         ("elsewhere", "strategy must be the one that the model was built under"),
     ],
 )
-def test_what_several_replicas_cannot_do_is_refused(found, name, message):
+def test_unsupported_layers_and_optimizers_are_refused(found, name, message):
     assert message in found["refused"][name]
 
 

@@ -72,7 +72,7 @@ def test_two_workers_and_two_devices_do_what_one_does_for_every_builder(trained,
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["65", "67"])
-def test_no_sample_is_lost_or_there_twice(trained, name):
+def test_no_sample_is_lost_or_repeated(trained, name):
     samples = int(name)
     rng = np.random.default_rng(0)
     y = np.round(8 * rng.normal(size=(samples + 35, 5, 3)).astype("float32")[:, :, :1].sum(axis=1))

@@ -67,7 +67,7 @@ def both(ours, theirs, *data, **options):
     ],
     ids=lambda options: "-".join(options),
 )
-def test_arguments_of_keras_mean_what_they_mean_there(options):
+def test_arguments_mean_the_same_as_in_keras(options):
     both(classifier(), classifier(), X, LABELS, batch_size=5, shuffle=False, **options)
 
 
@@ -82,7 +82,7 @@ def test_arguments_of_keras_mean_what_they_mean_there(options):
     ],
     ids=["dataset", "endless", "pydataset", "generator"],
 )
-def test_batches_are_taken_in_any_form(make, options):
+def test_batches_are_accepted_in_any_form(make, options):
     ours, theirs = classifier(), classifier()
     lz.fit(ours, make(), epochs=2, clipnorm=None, verbose=0, **options)
     theirs.fit(make(), epochs=2, verbose=0, **options)
@@ -161,7 +161,7 @@ class Frame:
         return self.array
 
 
-def test_tables_and_integer_tokens_are_taken():
+def test_tables_and_integer_tokens_are_accepted():
     layers = [keras.Input((6,)), keras.layers.Embedding(7, 2), lz.LSTM(4), keras.layers.Dense(1)]
     model = keras.Sequential(layers)
     model.compile("sgd", "mse")
@@ -169,7 +169,7 @@ def test_tables_and_integer_tokens_are_taken():
     lz.fit(model, tokens, Frame(TARGETS[:, 0]), epochs=1, verbose=0)
 
 
-def test_steps_an_epoch_go_on_where_the_last_ended():
+def test_an_epoch_of_steps_continues_where_the_last_ended():
     """Four steps of five samples are a pass: two epochs of two steps each see every sample."""
     seen = []
     model = classifier()
@@ -215,7 +215,7 @@ def test_bad_argument_is_named(options, message):
         lz.fit(classifier(), X, LABELS, **options)
 
 
-def test_data_without_end_asks_for_steps():
+def test_endless_data_needs_steps():
     for data in (generator(), dataset().repeat()):
         with pytest.raises(ValueError, match="steps_per_epoch must be given: x is a"):
             lz.fit(classifier(), data)

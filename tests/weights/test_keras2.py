@@ -67,7 +67,7 @@ def test_layers_frozen_in_the_file_alone_get_their_own_weights(layout):
     np.testing.assert_allclose(model(NUMBERS["x"]), NUMBERS["whole"], atol=1e-6)
 
 
-def test_an_activation_may_stand_in_a_layer_or_behind_it():
+def test_an_activation_may_be_in_a_layer_or_after_it():
     model = model_like_the_files(folded=True)
     from_keras2(model, DATA / "keras2_layers.h5")
     np.testing.assert_allclose(model(NUMBERS["x"]), NUMBERS["whole"], atol=1e-6)

@@ -91,7 +91,7 @@ def test_layer_that_computes_something_else_is_refused(prefix, make, message):
         from_torch(make(), FILE, prefix)
 
 
-def test_no_layer_changes_where_one_does_not_fit():
+def test_no_layer_changes_if_one_does_not_fit():
     layers = [keras.layers.Bidirectional(layer_of(keras.layers.GRU, n)) for n in (4, 5)]
     layers[0].build((None, None, 3))
     before = layers[0].get_weights()

@@ -87,13 +87,13 @@ def by_formulas(x, h, c, b_i, b_f, b_g, b_o):
         {"x": 3.0, "h": -1.0, "c": 3.0, "b_i": -5.0, "b_f": 5.0, "b_g": 5.0, "b_o": -5.0},
     ],
 )
-def test_cell_computes_the_six_equations_wherever_the_sliders_stand(where):
+def test_cell_computes_the_six_equations_for_any_slider_values(where):
     cell = widgets.explore_cell()
     move(cell, **where)
     assert cell.numbers == pytest.approx(by_formulas(**where), abs=1e-12)
 
 
-def test_cell_writes_the_numbers_under_the_picture_and_changes_both():
+def test_cell_shows_the_numbers_below_the_picture_and_updates_both():
     cell = widgets.explore_cell()
     before = pixels(cell)
     move(cell, b_f=-5.0, c=-3.0)
@@ -137,7 +137,7 @@ def test_cell_refuses_weights_that_are_not_of_one_unit_and_one_feature(weights):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", ["memory", "gru", "plain"])
-def test_trace_shows_what_the_layer_put_out(speech, layer):
+def test_trace_shows_the_output_of_the_layer(speech, layer):
     model, x, lengths = speech
     outputs = keras.Model(model.inputs, model.get_layer(layer).output).predict(x, verbose=0)
     seen = widgets.explore_trace(model, x, layer)
@@ -187,7 +187,7 @@ def test_trace_draws_the_cell_of_an_lstm_at_that_step_and_a_line_there(speech):
 
 
 @pytest.mark.slow
-def test_what_is_drawn_in_place_is_what_is_drawn_at_once(speech):
+def test_a_redraw_equals_drawing_anew(speech):
     model, x, _ = speech
     moved, fresh = (widgets.explore_trace(model, x, "memory") for _ in range(2))
     move(moved, sample=5, unit=4, step=11)
