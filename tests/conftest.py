@@ -35,7 +35,7 @@ settings.load_profile("repeatable")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark as `long` each case that its `short` marker names neither by id nor by its arguments."""
+    """Mark as `long` each case that the `short` marker does not name by id or arguments."""
     for item in items:
         for marker in item.iter_markers("short"):
             case = item.callspec

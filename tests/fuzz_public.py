@@ -409,7 +409,7 @@ def damaged(content):
 
 
 def loaders(folder):
-    """By name: a strategy and a function of what it gives."""
+    """A dict from a name to a strategy and a function of its values."""
     model = lz.build_regressor((5, 2), lstm_units=(2,), dense_units=())
     layer = lz.LSTM(2)
     layer.build((None, None, 2))

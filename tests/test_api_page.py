@@ -1,4 +1,4 @@
-"""docs/api.md is what docs/make_api.py makes of the docstrings as they are now."""
+"""docs/api.md is up to date with the docstrings (docs/make_api.py makes it)."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Each kind of wrong input has one sentence, and what is right comes back as the right type."""
+"""Argument checks give consistent errors, and return valid values with the right type."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What objects say of themselves: a line of text, a table with curves, names for the tab key."""
+"""How objects show themselves: a line of text, a table with curves, names for completion."""
 
 import base64
 import html.parser

@@ -1,4 +1,4 @@
-"""A file or a folder is written whole or not at all."""
+"""Files and folders are written atomically."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Public functions refuse what is wrong and nothing else happens; more of it by fuzz_public.py."""
+"""Public functions refuse wrong arguments without side effects; fuzz_public.py tries many more."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""docs/gallery.md shows every function that draws, by the lines of docs/make_gallery.py."""
+"""docs/gallery.md shows every plotting function, with the code from docs/make_gallery.py."""
 
 import pathlib
 import re

@@ -39,7 +39,7 @@ def modules():
 
 
 def imported(path):
-    """The dotted names that a module imports, wherever in it."""
+    """The dotted names that a module imports, anywhere in its code."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""Models that keep words and class names: built, trained, asked and saved with lists of strings."""
+"""Models with words and class names: built, trained, used and saved with lists of strings."""
 
 import keras
 import numpy as np

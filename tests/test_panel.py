@@ -1,4 +1,4 @@
-"""Tables as people have them: times in text, gaps, ids and numbers that are missing."""
+"""Real-world tables: times as text, gaps, ids and missing numbers."""
 
 import datetime
 import decimal

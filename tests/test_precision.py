@@ -1,4 +1,4 @@
-"""Numbers that float32 can't tell apart are refused wherever they would become float32."""
+"""Functions that convert to float32 refuse numbers whose changes float32 would round away."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the package uses of other packages that is not public; each place says why beside the code.
+"""The private names of other packages that this package uses; comments in the code say why.
 
 A private name may change in any release of Keras or TensorFlow: this is the list to look through.
 """
@@ -97,7 +97,7 @@ def private_names(tree, of_package):
 
 
 def replaced(tree):
-    """What is set on other objects: attributes to functions, and whatever `setattr` sets."""
+    """Attributes set on other objects, by assignment of functions or by `setattr`."""
     functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):

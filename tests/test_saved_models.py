@@ -1,4 +1,4 @@
-"""Models that 0.1.0 saved load in a process that imports nothing else, with the same numbers."""
+"""Models saved by 0.1.0 load in a process that imports nothing else, with equal predictions."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""`lz.save` and `lz.load`: what a model is compiled with comes back."""
+"""`lz.save` and `lz.load` keep the optimizer, losses and metrics of a compiled model."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A misspelt name or keyword of the package is answered with the nearest right one."""
+"""The error for a misspelt name or keyword suggests the nearest right one."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Texts and tags as numbers: the vocabulary, what it counts, and what it refuses."""
+"""Texts and tags as numbers: the vocabulary, its order, and refused input."""
 
 import collections
 import json

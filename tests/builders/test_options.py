@@ -1,4 +1,4 @@
-"""What a Keras user passes to a builder: pooling, heads, losses, regularizers, tokens, scales."""
+"""The options of builders: pooling, heads, losses, regularizers, tokens, scales."""
 
 import keras
 import numpy as np
@@ -201,7 +201,7 @@ def test_classifier_learns_the_size_of_its_features_as_it_trains(tmp_path):
 
 @pytest.mark.parametrize("normalise", ["running", np.ones((1, 5, 2)), None])
 def test_a_model_refuses_other_features_than_it_was_built_for(normalise):
-    """One feature would be taken for two that are the same, where a scaling broadcasts it."""
+    """A scaling that broadcasts would silently turn one feature into two equal ones."""
     model = lz.build_classifier((5, 2), 2, normalise=normalise, **SMALL)
     with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 2"):
         model.predict(np.ones((3, 5, 1)), verbose=0)
@@ -222,7 +222,7 @@ def test_running_normalisation_does_not_scale_tokens_and_times():
 
 
 def test_forecast_on_the_scale_of_its_window_moves_with_the_window():
-    """Of a + b x, the forecast is a + b times that of x (reversible instance normalization)."""
+    """The forecast of a + b x is a + b times the forecast of x."""
     x = RNG.normal(size=(3, 10, 2)).astype("float32")
     for options in ({}, {"quantiles": (0.1, 0.9)}, {"num_targets": 2, "quantiles": (0.1, 0.9)}):
         model = lz.build_forecaster((10, 2), 4, scale_windows=True, **SMALL, **options)
@@ -240,7 +240,7 @@ def test_window_scale_ignores_masked_steps():
 
 @pytest.mark.slow
 def test_forecaster_uses_known_future_and_static_features():
-    """The next steps are known ahead times what the series is as a whole: no past says it."""
+    """The targets are the known future times the static feature; the past does not help."""
     keras.utils.set_random_seed(0)
     n, horizon = 256, 3
     x = {
@@ -306,7 +306,7 @@ def test_bad_option_is_named(build, message):
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_batch_normalisation_equals_that_of_keras(masked):
-    """On one device; masked steps count in neither."""
+    """On one device, where both ignore masked steps."""
     from lstm_zoo.layers import BatchNormalization
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Raw numbers go in and forecasts and estimates come out in their units, without any setting."""
+"""Models take raw numbers and predict in their units, without any setting."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A stream gives, step by step, the numbers of the whole sequence."""
+"""A stream computes, step by step, the same numbers as on the whole sequence."""
 
 import keras
 import numpy as np

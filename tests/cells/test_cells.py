@@ -1,4 +1,4 @@
-"""The cells against their equations by hand, NumPy, finite differences and Keras."""
+"""The cells, compared with their equations by hand, NumPy, finite differences and Keras."""
 
 import inspect
 

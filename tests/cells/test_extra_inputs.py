@@ -1,4 +1,4 @@
-"""What a step gets beside `z` and the states: extra input features and drawn numbers, by name."""
+"""The keyword arguments of a step: extra input features and random numbers."""
 
 import keras
 import numpy as np

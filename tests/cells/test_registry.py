@@ -1,4 +1,4 @@
-"""Names of cells, and derivatives that belong to one class alone."""
+"""The names of cells, and hand-written derivatives, which belong to exactly one class."""
 
 import keras
 import pytest

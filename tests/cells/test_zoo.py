@@ -1,4 +1,4 @@
-"""What the cells of the zoo have beyond the contract of every cell."""
+"""Properties of single cells, beyond the contract of every cell."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What every builder must do: a new one is tested by an entry here, and fails without it."""
+"""The contract of every builder; a new builder needs an entry here, or a test fails."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,13 +157,13 @@ class Batches(keras.utils.PyDataset):
 @pytest.mark.slow
 @every_builder
 def test_lengths_may_follow_one_another_in_every_call(name):
-    """A model that has met other lengths predicts what a new one with its weights does."""
+    """A model that has seen other lengths predicts the same as a new one with its weights."""
     check_lengths(name)
 
 
 @pytest.mark.long
 def test_lengths_of_a_tagger_with_crf_may_follow_one_another_in_every_call():
-    """TensorFlow's loop in Keras asks for a length that is known before."""
+    """TensorFlow's loop in Keras needs a length that is known in advance."""
     check_lengths("build_tagger", crf=True)
 
 

@@ -1,4 +1,4 @@
-"""What every registered cell must do: a new one is tested by being registered."""
+"""The contract of every registered cell; a new cell is tested as soon as it is registered."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""What every file in datasets/ must be: whole, finite, described, and of the shapes it promises."""
+"""Every file in datasets/ is complete, finite, described, and has the documented shapes."""
 
 import pathlib
 

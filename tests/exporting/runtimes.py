@@ -79,7 +79,7 @@ ENDINGS = {"saved_model": "", "onnx": ".onnx", "litert": ".tflite"}
 
 
 def operations(path):
-    """The operations in a file by name, as a list; for LiteRT those that stand in it."""
+    """The names of the operations in a file, as a list; for LiteRT those in the file itself."""
     if path.suffix == ".onnx":
         import onnx
 

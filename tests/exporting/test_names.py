@@ -1,4 +1,4 @@
-"""Words and class names of a model stand in a file beside the exported one."""
+"""The words and class names of a model are in a second file next to the exported one."""
 
 import json
 

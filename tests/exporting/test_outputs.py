@@ -1,4 +1,4 @@
-"""A file has the outputs of `predict`: all of them, in its order, with names that say which."""
+"""A file has all outputs of `predict`, in the same order, with telling names."""
 
 import pathlib
 import runpy

@@ -1,4 +1,4 @@
-"""States in a file: what they start from, and what the last ones are."""
+"""The initial and final states of exported files."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Each check finds the fault that is planted, with the number that NumPy gives, and no other."""
+"""Each check finds the planted fault and no other, with the number computed by NumPy."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a trace, a gradient and a Jacobian say about a model, against the model itself and NumPy."""
+"""Traces, gradients and Jacobians of a model, compared with the model itself and NumPy."""
 
 import concurrent.futures
 import pathlib
@@ -946,7 +946,7 @@ def test_saliency_refuses(x):
 
 
 def test_saliency_of_a_token_is_that_of_its_embedding(rng):
-    """Of a linear model of embedded tokens, beside NumPy; tokens of 0 are masked."""
+    """For a linear model of embedded tokens, compared with NumPy; token 0 is masked."""
     weights = rng.normal(size=(3, 3)) / 2
     embedding, head = keras.layers.Embedding(6, 3, mask_zero=True), keras.layers.Dense(2)
     model = keras.Sequential([keras.Input((4,)), embedding, linear_rnn(weights), head])

@@ -1,4 +1,4 @@
-"""Every line of docs/inspection.md runs on a trained model, and gives what the page says."""
+"""Every line of docs/inspection.md runs on a trained model, with the results on the page."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""The LSTM layer against keras.layers.LSTM: whoever swaps one for the other sees no difference."""
+"""`lz.LSTM` is a drop-in for `keras.layers.LSTM`: replacing one by the other changes nothing."""
 
 import inspect
 import json
@@ -679,7 +679,7 @@ def test_symbolic_shapes_equal_keras(flags):
 
 
 def test_masked_sequences_stay_away_from_cudnn(monkeypatch):
-    # cuDNN stops a run at a row that is masked whole, so no mask may lead to it.
+    # cuDNN fails if all steps of a sequence are masked, so masked input must avoid it.
     def stop(*args, **kwargs):
         raise AssertionError("went where Keras goes to cuDNN")
 

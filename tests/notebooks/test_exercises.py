@@ -13,7 +13,7 @@ HEADING = re.compile(r"### Exercise (\d\d-\d): \w")
 
 
 def exercises_of(path):
-    """(number, text, cell for the answer, solution), as they stand below "## Exercises"."""
+    """(number, text, cell for the answer, solution) of the exercises below "## Exercises"."""
     cells = json.loads(path.read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
     [start] = [k for k, text in enumerate(sources) if text.startswith("## Exercises")]

@@ -1,4 +1,4 @@
-"""Each figure is read back from its artists and held against the numbers it was given."""
+"""The artists of each figure are compared with the plotted numbers."""
 
 import base64
 import io
@@ -737,7 +737,7 @@ def test_animation_of_a_long_sequence_is_thinned_and_bounded(wide):
 
 
 def test_walk_through_closed_forget_gates_has_order_and_previous_state():
-    """Where f = 0 the cell states say neither in which order they came nor what they forgot."""
+    """If f = 0, cell states reveal neither their order nor the previous state."""
     layer = keras.layers.LSTM(2, go_backwards=True, unit_forget_bias=False)
     layer.build((None, 3, 1))
     kernel, recurrent, bias = layer.get_weights()

@@ -1,4 +1,4 @@
-"""A task is one file: everything that uses tasks serves a new one because it is registered."""
+"""A task is one file: once registered, everything that uses tasks supports it."""
 
 import itertools
 import sys

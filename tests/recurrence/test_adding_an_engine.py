@@ -1,4 +1,4 @@
-"""An engine is one file: layers run on it and `explain` names it because it is registered."""
+"""An engine is one file: once registered, layers run on it and `explain` names it."""
 
 import sys
 

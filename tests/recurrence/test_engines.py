@@ -1,4 +1,4 @@
-"""Which engine runs a layer, that `explain` says so, and that engines agree in half precision."""
+"""`explain` names the engine that runs a layer, and engines agree in half precision."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The native operation against Keras's loop and NumPy, and life without it."""
+"""The native operation, compared with Keras's loop and NumPy, and layers without it."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""The compiled recurrence against autodiff of Keras's own loop, finite differences, and NumPy."""
+"""The compiled recurrence, compared with autodiff of Keras's loop, finite differences, NumPy."""
 
 import contextlib
 import gc

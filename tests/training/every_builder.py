@@ -1,4 +1,4 @@
-"""A small training of each builder's model as it comes, for tests of several replicas."""
+"""A small training of each builder's default model, for tests of several replicas."""
 
 import keras
 import numpy as np

@@ -1,9 +1,9 @@
-"""A training that is killed over and over (SIGKILL), and goes on to the end of a whole one.
+"""Kills a training again and again (SIGKILL); it must end like an uninterrupted one.
 
 python killed.py [--kills 100] [--seed 0] [--folder FOLDER]
 
-Every training is a fork of this process, which has imported TensorFlow and computed nothing. One
-kill in two comes while a checkpoint is being written; those that left a part of one are counted.
+Every training is a fork of this process, which has imported TensorFlow but computed nothing. Every
+second kill comes while a checkpoint is being written; the script counts those that left a part.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def _train_and_write(folder, result):
 
 
 def _ended_within(process, seconds):
-    """How it ended: "well", or what the system says; None if it has not."""
+    """How the process ended: "well" or the system's message; None if it still runs."""
     until = time.monotonic() + seconds
     while True:
         found, status = os.waitpid(process, os.WNOHANG)

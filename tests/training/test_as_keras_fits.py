@@ -1,4 +1,4 @@
-"""What Keras's trainer does before, in and after a step and an epoch, `fit` does too."""
+"""`fit` does the same as Keras's trainer before, during and after a step and an epoch."""
 
 import json
 
@@ -412,7 +412,7 @@ class Told(keras.utils.PyDataset):
 
 
 def test_datasets_get_the_events_of_each_pass():
-    """Keras tells of an end before the first pass too, and asks for the first batch once more."""
+    """Keras also reports an end before the first pass, and requests the first batch twice."""
     told, measured = Told(), Told()
     lz.fit(compiled(), told, validation_data=measured, epochs=2, shuffle=False, verbose=0)
     passes = ["begin", 0, 1, "end"]

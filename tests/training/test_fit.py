@@ -226,7 +226,7 @@ def test_nothing_keeps_a_trained_model_alive():
 
 @pytest.mark.long
 def test_training_leaves_no_graph_behind():
-    """TensorFlow would keep each for good: 3 MB a call."""
+    """TensorFlow would keep each graph until the process ends: 3 MB per call."""
 
     def graphs():
         gc.collect()
@@ -410,7 +410,7 @@ def test_saved_model_comes_back(tmp_path):
 
 
 def test_full_disk_leaves_the_old_file(tmp_path):
-    """The system is told to let no file grow past 4 kB: the write fails as on a full disk."""
+    """A limit of 4 kB per file makes the write fail as on a full disk."""
     path = lz.save(regressor(), tmp_path / "model.keras")
     before = path.read_bytes()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -551,7 +551,7 @@ def test_model_that_is_not_compiled_is_refused():
 
 
 def test_gpu_is_used_if_there_is_one():
-    """The step is placed by TensorFlow; here that is whatever device its first variable is on."""
+    """TensorFlow places the step on the device of its first variable."""
     model = regressor()
     device = model.trainable_variables[0].value.device
     wanted = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"

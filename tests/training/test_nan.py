@@ -1,4 +1,4 @@
-"""What is not finite stops a training, or is left out."""
+"""Values that are not finite stop the training, or are skipped."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on to bit for bit the same end, or is refused."""
+"""An interrupted training resumes to bit-for-bit the same result, or is refused."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Weights of samples, steps and classes, and targets that are missing: each beside NumPy."""
+"""Weights of samples, steps and classes, and missing targets, compared with NumPy."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Two devices do what one does, whatever the optimizer, the loss and the metrics are."""
+"""Two devices compute the same as one, for any optimizer, loss and metrics."""
 
 import json
 import os

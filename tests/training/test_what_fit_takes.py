@@ -1,4 +1,4 @@
-"""`fit` takes what `keras.Model.fit` takes, and comes to the same weights."""
+"""`fit` takes the same arguments as `keras.Model.fit`, and trains to the same weights."""
 
 import keras
 import numpy as np
@@ -170,7 +170,7 @@ def test_tables_and_integer_tokens_are_accepted():
 
 
 def test_an_epoch_of_steps_continues_where_the_last_ended():
-    """Four steps of five samples are a pass: two epochs of two steps each see every sample."""
+    """A pass has four steps of five samples, so two epochs of two steps see every sample."""
     seen = []
     model = classifier()
     x = np.tile(np.arange(20.0)[:, None, None], (1, 6, 3)).astype("float32")

@@ -57,7 +57,7 @@ def frozen():
 
 
 def lstm_fcn():
-    """With an optimizer that makes steps of a size of its own, whatever that of the gradient is."""
+    """With an optimizer whose step size does not depend on the size of the gradient."""
     small = {"filters": (4, 4), "kernel_sizes": (3, 3), "lstm_units": 3, "dropout": 0.0}
     core = lz.build_lstm_fcn((3, 2), 2, **small)
     model = keras.Model(core.inputs, keras.layers.Dense(1)(core.output))
@@ -126,7 +126,7 @@ def crf_in_keras_s_loop(strategy):
 
 
 def refusals(strategy):
-    """What several replicas can't do, and what fit says of it."""
+    """The errors of fit for layers and optimizers that several replicas do not support."""
 
     def with_layer(make):
         model = keras.Sequential([keras.Input(batch_shape=(4, 3, 2)), make(), lz.LSTM(2)])

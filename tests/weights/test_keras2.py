@@ -1,4 +1,4 @@
-"""Files of Keras 2: the numbers are those that Keras 2 gave, or the model is refused."""
+"""Models with weights of Keras 2 files compute the same numbers, or are refused."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""PyTorch's GRU, RNN and cells in Keras's layers: the numbers are those that PyTorch gave."""
+"""Keras layers with imported PyTorch weights (GRU, RNN, cells) compute PyTorch's numbers."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Weights of other libraries in LSTM layers: the numbers are those that the libraries gave."""
+"""LSTM layers with imported weights compute the same numbers as the other libraries."""
 
 import pathlib
 import pickle

@@ -1,4 +1,4 @@
-"""Each control is moved, and the numbers are held against NumPy, Keras and `gradient_flow`."""
+"""Each control is moved, and the numbers are compared with NumPy, Keras and `gradient_flow`."""
 
 import base64
 import functools

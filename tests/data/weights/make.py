@@ -39,7 +39,7 @@ def torch_files():
 
 
 def torch_kinds():
-    """Every recurrent module of PyTorch beside nn.LSTM, in one file."""
+    """All recurrent modules of PyTorch except nn.LSTM, in one file."""
     import torch
     from safetensors.torch import save_file
 
