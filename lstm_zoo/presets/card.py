@@ -80,8 +80,8 @@ def preset_card(name: str) -> str:
         f'lz.presets.evaluate_preset("{name}", model)',
         "```",
         "",
-        f"`lstm-zoo predict {name} FILE` reads a file such as this; "
-        f"`lstm-zoo card {name} --example > FILE` writes a whole one.",
+        f"`lstm-zoo predict {name} FILE` reads a file like this one; "
+        f"`lstm-zoo card {name} --example > FILE` writes a complete example.",
         "",
         "```text",
         *_beginning(example_file(name)),
