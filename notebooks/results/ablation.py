@@ -37,15 +37,7 @@ def main():
         first = first_of_each_class(data.y_train, per_speaker)
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
-        model = lz.build_classifier(
-            (None, 12),
-            num_classes=9,
-            lstm_units=(UNITS,) * depth,
-            dense_units=(dense,) if dense else (),
-            dropout=dropout,
-            mask_value=0.0,
-            learning_rate=3e-3,
-        )
+        model = build(depth, dense, dropout)
         epochs = UTTERANCES_SEEN // per_speaker
         lz.fit(model, x_train[first], data.y_train[first], epochs=epochs, seed=seed, verbose=0)
         _, train_accuracy = model.evaluate(x_train[first], data.y_train[first], verbose=0)
@@ -65,6 +57,20 @@ def main():
         )
         print(rows[-1], flush=True)
     write(pathlib.Path(__file__).with_name("08_ablation.csv"), rows)
+
+
+def build(depth, dense, dropout):
+    return lz.build_classifier(
+        (None, 12),
+        num_classes=9,
+        lstm_units=(UNITS,) * depth,
+        dense_units=(dense,) if dense else (),
+        dropout=dropout,
+        mask_value=0.0,
+        learning_rate=3e-3,
+        normalise=None,
+        normalise_summary=False,
+    )
 
 
 def standardised(x_train, x_test):

@@ -84,6 +84,8 @@ def build(name, x, y, kind, rate, units=UNITS):
         dense_units=dense,
         mask_value=mask,
         learning_rate=rate,
+        normalise=None,
+        normalise_summary=False,
     )
     wanted = 0
     if kind == "wider":

@@ -1,0 +1,53 @@
+"""The scripts behind the stored results of notebook 08 still build the models that were measured.
+
+Their builder has options whose defaults have changed; the scripts state what they need.
+"""
+
+import csv
+import importlib.util
+import pathlib
+import sys
+
+import pytest
+
+import lstm_zoo as lz
+
+RESULTS = pathlib.Path(__file__).parents[2] / "notebooks" / "results"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a script by its name; `dense.py` imports `ablation.py` beside it."""
+    monkeypatch.syspath_prepend(str(RESULTS))
+
+    def imported(name):
+        spec = importlib.util.spec_from_file_location(name, RESULTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return imported
+
+
+def stored(name):
+    with open(RESULTS / name, newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def test_ablation_builds_models_with_the_stored_numbers_of_weights(script):
+    columns = ("lstm_layers", "dense_units", "dropout", "parameters")
+    settings = {tuple(float(row[name]) for name in columns) for row in stored("08_ablation.csv")}
+    assert len(settings) == 12
+    build = script("ablation").build
+    for depth, dense, dropout, parameters in settings:
+        assert build(int(depth), int(dense), dropout).count_params() == parameters
+
+
+def test_dense_builds_models_with_the_stored_numbers_of_weights(script):
+    dense = script("dense")
+    rows = {(row["data"], row["kind"]): int(row["parameters"]) for row in stored("08_dense.csv")}
+    parts = {name: dense.split(lz.datasets.load(name))[0] for name, _ in rows}
+    assert len(rows) == 12
+    for (name, kind), parameters in rows.items():
+        assert dense.build(name, *parts[name], kind, 0.01).count_params() == parameters
