@@ -1,26 +1,27 @@
-"""Faults of training data that no error shows: numbers out of scale, leaks, overlap.
+"""Finds faults of training data that raise no error: numbers out of scale, leaks, overlap.
 
-`lz.checkup` looks for all of them, `lz.fit` for those that cost little.
+`lz.checkup` checks for all of them, `lz.fit` only for those that are cheap to find.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# A glorot weight of a small layer is about 0.3: a feature of size 10 adds 3 to what a gate sees,
-# where the sigmoid is within 0.05 of 1. A feature below 0.01 moves a gate by less than 0.001.
+# A Glorot weight of a small layer is about 0.3. So a feature of size 10 adds 3 to the
+# pre-activation of a gate, where the sigmoid is within 0.05 of 1, and a feature below 0.01 moves a
+# gate by less than 0.001.
 LARGE_INPUT, SMALL_INPUT = 10.0, 0.01
-# Adam moves a weight by about its learning rate a step (Kingma & Ba 2015, section 2.1): at 1e-3 a
-# bias needs 10,000 steps to reach 10.
+# Adam moves a weight by about the learning rate per step (Kingma & Ba 2015, section 2.1), so at
+# 1e-3 a bias needs 10,000 steps to reach 10.
 LARGE_TARGET, SMALL_TARGET = 10.0, 0.01
-# At |r| = 0.999 the rest of the target has 1/22 of its standard deviation. A smooth series reaches
-# that too, but then 1 - |r| of the step before is about 4 times as large (2 times for a random
-# walk): a leak must differ from its neighbours by more, or leave nothing.
+# At |r| = 0.999, the unexplained rest of the target has 1/22 of its standard deviation. A smooth
+# series reaches this too, but then 1 - |r| is about 4 times as large at the previous step (2 times
+# for a random walk). A leak must differ more from its neighbours, or explain everything.
 LEAK, NOTHING_LEFT, LEAST_SAMPLES = 0.999, 1e-6, 20
-# Barz & Denzler 2020 found 3 % and 10 % of two test sets in their training sets, and a ranking of
-# models changed by it.
+# Barz & Denzler 2020 found 3 % and 10 % of two test sets in their training sets, which changed a
+# ranking of models.
 OVERLAP = 0.01
-# Layers after which the scale of inputs or targets is that of the model.
+# Layers that bring inputs or targets to the scale of the model.
 SCALE_INPUTS = {
     "RunningNormalization",
     "Normalization",
@@ -43,14 +44,14 @@ def is_one_of(layer, names):
 
 
 def scales_targets(layer):
-    """Whether a layer may bring outputs to the scale of the targets."""
+    """Whether a layer may scale outputs to the targets."""
     return is_one_of(layer, SCALE_TARGETS) or getattr(layer, "invert", False)
 
 
 def worst_scale(values):
-    """The column farthest from a root mean square of 1, and its root mean square.
+    """The column whose root mean square is farthest from 1, and this root mean square.
 
-    Columns of zeros do no harm.
+    Columns of zeros are ignored.
     """
     sizes = np.sqrt(np.mean(np.asarray(values, "float64") ** 2, axis=0)).ravel()
     sizes = np.where(sizes == 0, 1, sizes)
@@ -61,7 +62,7 @@ def worst_scale(values):
 
 
 def leak(x, y):
-    """The step and feature of `x` that almost determines a column of `y`, and their |r|; or None.
+    """The step and feature of `x` that almost determine a column of `y`, with |r|, or None.
 
     Args:
         x: `(samples, timesteps, features)` or `(samples, features)`.
@@ -72,7 +73,7 @@ def leak(x, y):
     r = np.stack([_correlations(columns[:, t], y).max(axis=1) for t in range(steps)])
     feature = int(np.argmax(r.max(axis=0)))
     most, left = float(r[:, feature].max()), 1 - r[:, feature]
-    step = int(np.flatnonzero(r[:, feature] > most - 1e-9)[-1])  # the last of equal ones
+    step = int(np.flatnonzero(r[:, feature] > most - 1e-9)[-1])  # the last of several equal steps
     beside = np.delete(left[max(step - 1, 0) : step + 2], min(step, 1))
     stands_out = bool(beside.size) and beside.min() > 10 * left[step]
     if most > LEAK and (stands_out or left[step] < NOTHING_LEFT):
@@ -81,7 +82,7 @@ def leak(x, y):
 
 
 def _correlations(columns, targets):
-    """`(columns, targets)` of |r|; 0 where one of the two is constant."""
+    """The correlations |r| `(columns, targets)`; 0 if one of the two is constant."""
     columns, targets = (np.asarray(a, "float64") for a in (columns, targets))
     columns, targets = (a - a.mean(axis=0) for a in (columns, targets))
     sizes = np.sqrt(np.outer(np.sum(columns**2, axis=0), np.sum(targets**2, axis=0)))
@@ -89,11 +90,11 @@ def _correlations(columns, targets):
 
 
 def overlap(training, validation, most=2048):
-    """The share of the validation samples that training has seen, and how it has seen them.
+    """The share of validation samples that occur in the training data, and a description.
 
     Args:
-        training, validation: a dict of arrays each, by the same names.
-        most: validation samples to look at.
+        training, validation: dicts of arrays with the same names.
+        most: largest number of validation samples to check.
     """
     count = len(next(iter(validation.values())))
     chosen = evenly(count, most)
@@ -114,15 +115,15 @@ def overlap(training, validation, most=2048):
         shared = _ends_within(array, ends)
         if shared.sum() > found.sum():
             found = found | shared
-            how = f"end in steps that training samples hold too ({name})"
+            how = f"end in steps that also occur in training samples ({name})"
     return float(np.mean(found)), how
 
 
 def _rows_like(rows, wanted):
-    """For each of the wanted rows, a set of the rows that equal it."""
+    """The set of equal rows for each wanted row."""
     keys = {one.tobytes(): n for n, one in enumerate(wanted)}
     equal = {key: set() for key in keys}
-    # One column sorts out most rows before any is compared whole.
+    # Comparing one column first excludes most rows.
     column = int(np.argmax([len(np.unique(c)) for c in wanted.T[:64]])) if wanted.size else 0
     near = np.flatnonzero(np.isin(rows[:, column], wanted[:, column])) if rows.size else []
     for n in near:
@@ -133,7 +134,7 @@ def _rows_like(rows, wanted):
 
 
 def _ends_within(array, ends):
-    """Which of the ends, `(samples, length, features)`, stand somewhere in the rows of an array."""
+    """Which of the ends `(samples, length, features)` occur anywhere in the rows of an array."""
     varied = np.array([len(np.unique(end)) >= 4 for end in ends])
     length = ends.shape[1]
     known = {end.tobytes(): n for n, end in enumerate(ends) if varied[n]}

@@ -51,7 +51,7 @@ class ZoneoutCell(Cell):
         if not isinstance(cell, Cell):
             cell = LSTMCell(checks.count("cell", cell), seed=seed, **options)
         elif set(options) - {"dtype"}:
-            raise ValueError(f"cell must be a number of units to pass options, got {cell!r}")
+            raise ValueError(f"cell must be a number of units if options are given, got {cell!r}")
         if type(cell).draw is not Cell.draw:
             raise ValueError(f"cell must not draw random numbers itself, got {type(cell).__name__}")
         super().__init__(

@@ -114,9 +114,9 @@ def fit(
         `seconds`.
 
     Warns:
-        UserWarning: in a line each, if arrays are far from the scale that the model is made for, if
-            an input almost determines the target, or if validation samples occur in training. For
-            all other checks of data and model see `lz.checkup`.
+        UserWarning: in one line each, if arrays are far out of scale for the model, if an input
+            almost gives away the target, or if validation samples occur in the training data.
+            `lz.checkup` runs further checks of data and model.
 
     Raises:
         ValueError: before training starts, if the model is not compiled, or the data does not fit

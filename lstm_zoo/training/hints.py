@@ -1,4 +1,4 @@
-"""What `fit` says in one line about data that a model will hardly learn from."""
+"""One-line warnings of `fit` about data that a model will hardly learn from."""
 
 import keras
 import numpy as np
@@ -7,15 +7,15 @@ from lstm_zoo import data_faults, layer_tree
 from lstm_zoo.training import losses
 
 _MOST_ROWS, _MOST_VALIDATION = 256, 64
-_MOST_NUMBERS = 2**24  # of an input that is searched for validation samples
+_MOST_NUMBERS = 2**24  # largest size of inputs to search for validation samples
 
 
 def hints(model, sets) -> list[str]:
-    """A line for each fault in arrays of training data; none for batches, which are not read.
+    """One line for each fault in arrays of training data. Batches are not read.
 
     Args:
         model: a built, compiled `keras.Model`.
-        sets: the `Sets` that it is trained on.
+        sets: the `Sets` of its training.
     """
     if sets.y is None:
         return []
@@ -26,7 +26,7 @@ def hints(model, sets) -> list[str]:
 
 
 def _inputs(model, x):
-    """Arrays of numbers by name; tokens are none."""
+    """A dict of the inputs that hold numbers, without tokens."""
     arrays = keras.tree.flatten(x)
     tensors = losses.tensors_of(model, "inputs") or []
     names = [one.name for one in tensors] if len(tensors) == len(arrays) > 1 else ["x"]
@@ -49,8 +49,8 @@ def _of_inputs(layers, inputs):
         feature, size = data_faults.worst_scale(values) if len(values) else (0, 1.0)
         if not data_faults.SMALL_INPUT <= size <= data_faults.LARGE_INPUT:
             return (
-                f"feature {feature} of {name} has a root mean square of {size:.3g}, and the layers "
-                'start out for inputs near 1: build the model with normalise="running", or put '
+                f"feature {feature} of {name} has a root mean square of {size:.3g}, but initial "
+                'weights suit inputs of about 1: build the model with normalise="running", or put '
                 "keras.layers.Normalization() first"
             )
     return None
@@ -69,21 +69,21 @@ def _of_targets(model, layers, inputs, y):
         small_or_large = not data_faults.SMALL_TARGET <= size <= data_faults.LARGE_TARGET
         if small_or_large and not scaled and losses.name_of(loss) in losses.NUMBERS:
             return (
-                f"target {column} has a root mean square of {size:.3g}, and predictions start near "
-                "0: build the model with lz.build_regressor or lz.build_forecaster, which scale "
-                "their targets, or train on (y - y.mean(0)) / y.std(0)"
+                f"target {column} has a root mean square of {size:.3g}, but untrained predictions "
+                "are near 0: build the model with lz.build_regressor or lz.build_forecaster, which "
+                "scale their targets, or train on (y - y.mean(0)) / y.std(0)"
             )
         if len(rows) < data_faults.LEAST_SAMPLES:
             continue
         for name, array in inputs.items():
             if array.shape == np.shape(target):
                 continue  # an autoencoder's target is its input
-            # A task of memory may hide the target at any step; at the last one nobody wants it.
+            # In a memory task the target may appear at any step, but never at the last one.
             leak = data_faults.leak(array[rows], values)
             if leak and (array.ndim == 2 or leak[0] == array.shape[1] - 1):
                 return (
-                    f"feature {leak[1]} of {name} almost determines the target (|r| = "
-                    f"{leak[2]:.5f}): if it is not known when the model is asked, leave it out, "
+                    f"feature {leak[1]} of {name} almost gives away the target (|r| = "
+                    f"{leak[2]:.5f}): if it is unknown at prediction time, remove it with "
                     f"np.delete({name}, {leak[1]}, axis=-1)"
                 )
     return None
@@ -101,6 +101,6 @@ def _of_validation(model, inputs, sets):
     if share <= data_faults.OVERLAP:
         return None
     return (
-        f"{share:.0%} of the validation samples {how}, so that the validation score is too good: "
-        "split first, by time or by group, and cut windows of each part"
+        f"{share:.0%} of the validation samples {how}, so the validation score is too good: "
+        "split the data first, by time or by group, then cut windows from each part"
     )

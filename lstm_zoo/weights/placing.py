@@ -69,5 +69,5 @@ def set_all(weights):
 
 
 def as_list(one_or_more):
-    """One thing, or a list or tuple of them, as a list."""
+    """A list, from a single object, a list or a tuple."""
     return list(one_or_more) if isinstance(one_or_more, (list, tuple)) else [one_or_more]

@@ -392,7 +392,7 @@ def test_predict_takes_few_long_sequences_at_a_time(monkeypatch):
 
 def test_a_line_that_is_no_date_is_named(tmp_path):
     path = tmp_path / "dates.txt"
-    of_form = "line 1 of .* must be a date of 1950 to 2049 in a form .* got"
+    of_form = "line 1 of .* must be a date from 1950 to 2049 in a form .* got"
     for content, message in (
         ("1" * 5000, "line 1 of .* got 5000 letters"),
         ("\n\n", "is empty"),

@@ -1,4 +1,4 @@
-"""`fit` says in one line what its data is not fit for, and nothing of sound data."""
+"""`fit` warns about unsuitable data in one line, and never about sound data."""
 
 import warnings
 
@@ -77,7 +77,7 @@ def test_a_column_that_holds_the_label_is_said():
     x[..., 1] = labels[:, None]
     model = plain("sparse_categorical_crossentropy", 2, "softmax")
     [line] = lines(model, x, labels)
-    assert "feature 1 of x almost determines the target" in line
+    assert "feature 1 of x almost gives away the target" in line
 
 
 def test_a_target_that_is_to_be_remembered_is_no_leak():
@@ -98,7 +98,7 @@ def test_windows_split_at_random_are_said_and_split_by_time_are_not():
     assert lines(plain(), x, y, validation_split=0.2) == []
     order = np.random.default_rng(1).permutation(len(x))
     [line] = lines(plain(), x[order], y[order], validation_split=0.2)
-    assert "validation samples end in steps that training samples hold too" in line
+    assert "validation samples end in steps that also occur in training samples" in line
 
 
 def test_validation_samples_that_are_training_samples_are_said():

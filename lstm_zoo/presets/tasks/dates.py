@@ -192,6 +192,6 @@ class Dates(Task):
         if not is_written_date(text):
             forms = [write_date(datetime.date(2005, 4, 3), form) for form in FORMATS]
             raise ValueError(
-                f"{where} must be a date of 1950 to 2049 in a form that the model was trained on "
+                f"{where} must be a date from 1950 to 2049 in a form that the model was trained on "
                 f"({'; '.join(forms)}), got {text!r}"
             )
