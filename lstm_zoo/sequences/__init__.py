@@ -1,4 +1,4 @@
-"""From data as users have it to what models read: windows of series, padding, batches by length."""
+"""Turns raw series into model inputs: windows, padding, batches by length."""
 
 from lstm_zoo.sequences.cutting import Windows, windows
 from lstm_zoo.sequences.padding import batches_by_length, pad
