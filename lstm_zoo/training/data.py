@@ -7,6 +7,10 @@ import numpy as np
 from lstm_zoo import checks, precision
 from lstm_zoo.training import losses
 
+_GAPS = (
+    "; fill gaps, for example with np.nan_to_num(x, nan=-999.0), and build the model with "
+    "mask_value=-999.0"
+)
 _CHUNK = 2**24  # numbers to check at once, so that a memory-mapped array is never loaded whole
 
 
@@ -165,7 +169,10 @@ def _check_input(name, x, tensor, widest):
     shape = tensor.shape if tensor is not None else None
     if shape is not None and x.ndim != len(shape):
         if len(shape) == 3:
-            raise ValueError(f"{name} must be (samples, timesteps, features), got shape {x.shape}")
+            hint = "; x[..., None] adds an axis for a single feature" if x.ndim == 2 else ""
+            raise ValueError(
+                f"{name} must be (samples, timesteps, features), got shape {x.shape}{hint}"
+            )
         sizes = ", ".join("any" if size is None else str(size) for size in shape[1:])
         raise ValueError(
             f"{name} must be (samples, {sizes}) to fit the model's input, got shape {x.shape}"
@@ -185,7 +192,7 @@ def _check_input(name, x, tensor, widest):
                 f"{name} must have {wanted} {what} to fit the model's input, got {x.shape[axis]}"
             )
     if tensor is None or str(tensor.dtype) != "string":
-        check_numbers(name, x, widest)
+        check_numbers(name, x, widest, hint=_GAPS)
     if widest == "float32" and tensor is not None and "float" in str(tensor.dtype):
         precision.check_single(name, [x])
 
@@ -213,9 +220,11 @@ def _check_shape(name, y, wanted, labels, quantiles):
     if not fits:
         sizes = ["samples", *("timesteps" if size is None else str(size) for size in wanted)]
         comma = "," if len(sizes) == 1 else ""
+        one_hot = labels and y.ndim == len(sizes) + 1
+        hint = "; lz.encode_labels turns one-hot rows into integers" if one_hot else ""
         raise ValueError(
             f"{name} must be ({', '.join(sizes)}{comma}) to fit the model's output, "
-            f"got shape {y.shape}"
+            f"got shape {y.shape}{hint}"
         )
 
 
@@ -242,17 +251,19 @@ def _labels(name, y, num_classes, ignored, fit):
     if used.min() < 0 or (num_classes is not None and used.max() >= num_classes):
         most = "the number of classes" if num_classes is None else num_classes - 1
         raise ValueError(
-            f"{name} must hold labels from 0 to {most}, got {used.min()} to {used.max()}"
+            f"{name} must hold labels from 0 to {most}, got {used.min()} to {used.max()}; "
+            "lz.encode_labels makes labels that start at 0"
         )
     if fit and used.min() == used.max():
         raise ValueError(f"{name} must hold at least two classes, got only class {used.min()}")
     return labels
 
 
-def check_numbers(name, array, widest="float64", may_miss=None):
+def check_numbers(name, array, widest="float64", may_miss=None, hint=""):
     """Refuse an array that does not hold numbers, or numbers that are not finite as `widest`.
 
     For targets, `may_miss` tells whether NaN may mark a missing target; otherwise it is None.
+    `hint` ends the error for numbers that are not finite.
     """
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
@@ -270,7 +281,8 @@ def check_numbers(name, array, widest="float64", may_miss=None):
         if largest and not wrong and chunk.size:
             most = max(most, float(np.max(np.abs(chunk), initial=0.0, where=~gaps)))
     if wrong:
-        hint = "; lz.builders.ObservedLoss ignores NaN targets" if may_miss is False else ""
+        if may_miss is False:
+            hint = "; lz.builders.ObservedLoss ignores NaN targets"
         raise ValueError(f"{name} must be finite, got {wrong} NaN or infinite values{hint}")
     if missing and missing == array.size:
         raise ValueError(f"{name} must hold at least one target that is not NaN")
