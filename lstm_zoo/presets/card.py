@@ -35,7 +35,7 @@ def preset_card(name: str) -> str:
     if "name" in recipe.data:
         data = datasets.load(recipe.data["name"])
         lines += [
-            f"- Data: `{data.name}`. {data.source}.",
+            f"- Data: `{data.name}`: {data.source}.",
             f"- Licence of the data: {data.licence}",
             f"- Cite: {data.citation}",
         ]
