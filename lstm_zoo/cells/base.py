@@ -55,23 +55,20 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
             step of a sequence (Gal & Ghahramani 2016).
         recurrent_dropout: the same for the recurrent states; each gate has its own mask.
         seed: seed of the dropout masks.
-        implementation: 1 uses a separate input dropout mask for each gate, 2 (default) one mask
-            for all gates.
+        implementation: 1 uses one input dropout mask per gate, 2 (default) one for all gates.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
 
     Call arguments:
         inputs: `(batch, features)`.
         states: a list, each `(batch, width)`, in the order of `state_names`.
         training: whether dropout is on.
-        drawn: the random numbers from `draw` for this step, by name, each `(batch, width)`; None
-            draws them here.
+        drawn: the numbers from `draw` for this step, each `(batch, width)`; None draws them here.
 
     Returns:
         The output `(batch, width)` and the new states, a list in the same order.
 
     Raises:
-        ValueError: if `units` or a dropout rate is invalid, or `dtype` is float64 on JAX or
-            PyTorch.
+        ValueError: if `units` or a dropout rate is invalid, or `dtype` float64 on JAX or PyTorch.
 
     Example:
         >>> class Leaky(Cell):
@@ -163,8 +160,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     def extra_inputs(self, features: int) -> dict[str, int]:
         """The last input features, which `step` reads directly: a dict from name to width.
 
-        The features before them compute `z`. Dropout does not affect extra inputs. Most cells have
-        none.
+        The features before them compute `z`. Dropout does not affect extra inputs.
         """
         return {}
 
