@@ -15,7 +15,7 @@ from lstm_zoo.spelling import suggest as _suggest
 __all__ = ["Recipe", "list_presets", "read_recipe"]
 
 HOME = pathlib.Path(__file__).resolve().parent / "presets"
-OURS = "LSTM"  # the row of a preset's scores that its own trainings have
+OURS = "LSTM"  # the name of the preset's own model among its scores
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_recipe(name: str) -> Recipe:
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """The numbers of the run that made the preset."""
+    """The recorded numbers of the run that trained the preset."""
     return json.loads((HOME / name / "metrics.json").read_text(encoding="utf-8"))
 
 
@@ -99,10 +99,10 @@ def compared(metrics: dict[str, Any]) -> tuple[float, str, float, bool]:
 
 
 def stored_card(name: str) -> str:
-    """The card of a preset, as `lz.preset_card` makes it.
+    """The stored card of a preset, the same as `lz.preset_card(name)`.
 
     Raises:
-        ValueError: there is no such preset.
+        ValueError: if the preset does not exist.
 
     >>> print(stored_card("mnist1d").splitlines()[0])
     # mnist1d
@@ -111,10 +111,10 @@ def stored_card(name: str) -> str:
 
 
 def example_file(name: str) -> str:
-    """A whole file that `lstm-zoo predict` reads for a preset, to copy.
+    """A complete example file for `lstm-zoo predict` with a preset.
 
     Raises:
-        ValueError: there is no such preset.
+        ValueError: if the preset does not exist.
 
     >>> example_file("italy_power").splitlines()[:2]
     ['demand', '0.472973']

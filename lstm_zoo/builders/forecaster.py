@@ -147,7 +147,7 @@ def _check_targets(num_targets, features):
 
 
 def _scaled(numbers, scale):
-    """An input beside the sequence, scaled if windows are."""
+    """A further input, scaled if windows are scaled."""
     return RunningNormalization(name=f"scaled_{numbers.name}")(numbers) if scale else numbers
 
 

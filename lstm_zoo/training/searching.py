@@ -1,4 +1,4 @@
-"""Search lists of settings for the ones with the lowest loss, with Optuna."""
+"""Searches lists of settings for those with the lowest loss, with Optuna."""
 
 import json
 import math
@@ -10,17 +10,17 @@ Settings = dict[str, Any]
 
 
 class Search:
-    """A search of a space, kept in a file if `path` is given.
+    """A search of a space of settings, stored in a file if `path` is given.
 
     Args:
-        space: lists of values to choose from, by the name of the setting.
-        of: what is searched; a file goes on only with the same space of the same thing.
+        space: a dict from the name of a setting to a list of values.
+        of: a description of the search; a file resumes only with the same space and description.
         path: the file; None keeps the search in memory.
-        seed: of the choices.
+        seed: seed of the choices.
 
     Raises:
-        ValueError: a space that is not a dict of lists, or a file that holds another search.
-        ImportError: Optuna is not installed.
+        ValueError: if the space is not a dict of lists, or if the file holds another search.
+        ImportError: if Optuna is not installed.
 
     Example:
         >>> search = Search({"width": [1, 2, 3]}, of="a square")
@@ -59,7 +59,7 @@ class Search:
 
     @property
     def trials(self) -> list[tuple[Settings, float]]:
-        """The settings and the loss of each trial that ended, in order."""
+        """The settings and the loss of each finished trial, in order."""
         return [
             (self._settings(trial.params), trial.value)
             for trial in self.study.trials
@@ -68,14 +68,14 @@ class Search:
 
     @property
     def best(self) -> tuple[Settings, float]:
-        """The settings with the lowest loss, and the loss; no settings and infinity before."""
+        """The settings with the lowest loss, and this loss; {} and infinity before any trial."""
         return min(self.trials, key=lambda trial: trial[1], default=({}, math.inf))
 
     def run(self, loss: Callable[[Settings], float], trials: int) -> bool:
-        """Try settings until there are so many trials in all.
+        """Try settings until there are `trials` trials in total.
 
         Returns:
-            Whether Ctrl-C ended the search; `trials` has what was found until then.
+            Whether Ctrl-C ended the search; `trials` holds the trials until then.
         """
 
         def objective(trial):
@@ -96,7 +96,7 @@ class Search:
 
 
 def checked_space(space) -> dict[str, list]:
-    """A space as a dict of lists, none of them empty."""
+    """Check a space; returns a dict of non-empty lists."""
     if not isinstance(space, Mapping) or not space:
         raise ValueError(
             f'space must be a dict of lists, such as {{"dropout": [0.0, 0.2]}}, got {space!r:.80}'

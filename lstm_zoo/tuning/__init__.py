@@ -1,4 +1,4 @@
-"""Search a builder's arguments for settings that do better on your own data."""
+"""Searches a builder's arguments for settings that do better on your own data."""
 
 from lstm_zoo.spelling import suggest as _suggest
 from lstm_zoo.tuning.result import Tuning

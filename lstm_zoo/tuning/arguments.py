@@ -1,4 +1,4 @@
-"""A builder's arguments: which of them the data tell, and which are worth a search."""
+"""A builder's arguments: those that follow from the data, and those worth searching."""
 
 import functools
 import inspect
@@ -23,7 +23,7 @@ def _numbers_of(name, x):
     return np.shape(x[name])[-1] if isinstance(x, dict) and name in x else 0
 
 
-# What data say of an argument that is not given: from x and y.
+# How x and y determine an argument that is not given.
 TOLD: dict[str, Callable[[Any, Any], Any]] = {
     "input_shape": _input_shape,
     "num_classes": _num_classes,
@@ -37,14 +37,14 @@ TOLD: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _units(default):
-    """Half, once and twice the units; of a builder that takes several, in one layer and in two."""
+    """Half, once and twice the units; with one and two layers if a builder takes several."""
     if isinstance(default, int):
         return [max(default // 2, 1), default, 2 * default]
     widths = max(default[0] // 2, 1), default[0], 2 * default[0]
     return [(width,) for width in widths] + [(width, max(width // 2, 1)) for width in widths]
 
 
-# What to try for an argument of this name: from its default.
+# The values to try for an argument, from its default.
 SPACE: dict[str, Callable[[Any], list]] = {
     "lstm_units": _units,
     "dropout": lambda default: sorted({0.0, 0.2, 0.4, default}),
@@ -54,20 +54,20 @@ SPACE: dict[str, Callable[[Any], list]] = {
 
 
 def given(build: Callable) -> dict[str, Any]:
-    """The arguments that a partial of a builder fixes, by name."""
+    """A dict of the arguments that a partial of a builder fixes."""
     if not isinstance(build, functools.partial):
         return {}
     return inspect.signature(build.func).bind_partial(*build.args, **build.keywords).arguments
 
 
 def own(build: Callable) -> dict[str, inspect.Parameter]:
-    """All arguments of a builder, also those that a partial of it fixes."""
+    """All arguments of a builder, including those that a partial of it fixes."""
     function = build.func if isinstance(build, functools.partial) else build
     return dict(inspect.signature(function).parameters)
 
 
 def told_by(build: Callable, x, y) -> dict[str, Any]:
-    """The arguments that data tell and that are not given.
+    """The arguments that follow from the data and are not given.
 
     >>> def build(input_shape, horizon, units=4): ...
     >>> told_by(build, np.zeros((9, 5, 2)), np.zeros((9, 3)))
@@ -78,7 +78,7 @@ def told_by(build: Callable, x, y) -> dict[str, Any]:
 
 
 def space_of(build: Callable) -> dict[str, list]:
-    """What to search where the user does not say: units, dropout, learning rate, cell.
+    """The default search space: units, dropout, learning rate, cell.
 
     >>> def build(input_shape, *, lstm_units=(64, 32), dropout=0.0): ...
     >>> space_of(build)["lstm_units"]

@@ -1,4 +1,4 @@
-"""The parts of data that a search trains on, validates on, and never sees."""
+"""Divides data into the parts that a search trains on, validates on, and never sees."""
 
 from typing import Any, NamedTuple
 
@@ -7,13 +7,12 @@ import numpy as np
 from lstm_zoo import checks
 from lstm_zoo.sequences.cutting import Windows
 
-SHARE = 5  # a fifth to validate on, and a fifth that the search does not see
+SHARE = 5  # one fifth for validation, and one fifth that the search never sees
 Part = tuple[Any, Any]  # x and y
 
 
 class Parts(NamedTuple):
-    """`pairs` of a part to train on and one to validate on, the part `held` out of the search, and
-    what was done, in words."""
+    """`pairs` of training and validation parts, the `held`-out part, and a description."""
 
     pairs: list[tuple[Part, Part]]
     held: Part
@@ -21,22 +20,22 @@ class Parts(NamedTuple):
 
 
 def parts_of(data, *, classes: bool, groups, folds: int, gap: int | None, seed: int) -> Parts:
-    """Divide data: windows and numbers in time, classes in stratified folds, groups as a whole.
+    """Divide data: windows and numbers by time, classes in stratified folds, groups as a whole.
 
     Args:
-        data: `Windows`, or x and y, in the order of time if they have one.
+        data: `Windows`, or x and y, in time order if they have one.
         classes: whether y has a class for each sample.
         groups: None, or the group of each sample.
-        folds: how many parts to validate on in turn, for classes and groups.
-        gap: samples to leave out between parts that follow one another.
-        seed: of the folds.
+        folds: number of parts to validate on in turn, for classes and groups.
+        gap: samples to leave out between consecutive parts.
+        seed: seed of the folds.
 
     Raises:
-        ValueError: too few samples, steps, groups, or samples of a class.
+        ValueError: if there are too few samples, steps, groups, or samples of a class.
     """
     if isinstance(data, Windows):
         if groups is not None:
-            raise ValueError("groups must be None for windows, which are divided in time")
+            raise ValueError("groups must be None for windows, which are divided by time")
         return _windows_in_time(data)
     x, y = data
     samples = count(y)
@@ -58,7 +57,7 @@ def parts_of(data, *, classes: bool, groups, folds: int, gap: int | None, seed: 
 
 
 def count(data) -> int:
-    """How many samples there are."""
+    """The number of samples."""
     return len(next(iter(data.values())) if isinstance(data, dict) else data)
 
 
@@ -67,7 +66,7 @@ def _in_time(x, y, samples, gap):
     train, validation = samples - 2 * (share + gap), samples - share - gap
     if train < 1:
         raise ValueError(
-            f"data must have at least {2 * (gap + 1) + 1} samples where {gap} are left out "
+            f"data must have at least {2 * (gap + 1) + 1} samples if {gap} are left out "
             f"between two parts, got {samples}"
         )
     pair = _rows((x, y), np.arange(train)), _rows((x, y), np.arange(validation - share, validation))
@@ -86,7 +85,7 @@ def _windows_in_time(data):
 
 
 def _blocks(labels, groups, samples, wanted, seed):
-    """Disjoint blocks of rows, alike in their classes, with each group in one of them."""
+    """Disjoint blocks of rows with similar class shares; each group is in one block."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
     if labels is not None:
@@ -111,7 +110,7 @@ def _blocks(labels, groups, samples, wanted, seed):
 
 
 def _rows(data, chosen: np.ndarray):
-    """These rows of x and of y: of arrays, lists, or a dict of them."""
+    """The chosen rows of x and y, which may be arrays, lists, or dicts of them."""
     if isinstance(data, dict):
         return {name: _rows(part, chosen) for name, part in data.items()}
     if isinstance(data, tuple):

@@ -1,4 +1,4 @@
-"""What a search found."""
+"""The result of a search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning:
-    """What `lz.tune` found; `print` shows it as a table.
+    """The result of `lz.tune`; `print` shows it as a table.
 
     Attributes:
-        best: the settings that won, arguments for the builder; {} if the default did.
-        found: the settings with the lowest loss in the search, whether they won or not.
+        best: the winning settings, as arguments of the builder; {} if the default won.
+        found: the settings with the lowest loss in the search, even if they did not win.
         trials: the settings and the validation loss of each trial.
         default: the validation loss of the default.
-        scores: for "default" and "found" a list with one dict for each seed: the loss and the
-            metrics on the part that the search did not see. Empty where Ctrl-C ended the search.
-        epochs: how many epochs the winner trained until its validation loss was lowest, in the
-            mean over the seeds.
-        said: how the data were divided.
-        build: makes a new model with the settings of `best`.
+        scores: for "default" and "found", a list with one dict per seed: the loss and the metrics
+            on the part that the search never saw. Empty if Ctrl-C ended the search.
+        epochs: the number of epochs until the winner's validation loss was lowest, averaged over
+            the seeds.
+        said: a description of how the data were divided.
+        build: a function that builds a new model with the settings in `best`.
     """
 
     best: dict[str, Any]

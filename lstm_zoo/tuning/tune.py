@@ -1,4 +1,4 @@
-"""`tune`: search the arguments of a builder on your own data, or the recipe of a preset."""
+"""`tune` searches the arguments of a builder on your own data, or the recipe of a preset."""
 
 import contextlib
 import functools
@@ -43,38 +43,39 @@ def tune(
 ) -> Any:
     """Search a builder's arguments for settings that do better than its defaults on your data.
 
-    A fifth of the data is held out of the search. At the end the default and the best settings
-    train again from several seeds and are compared on that part. The default wins unless the best
+    One fifth of the data is held out of the search. At the end, the default and the best settings
+    train again from several seeds and are compared on this part. The default wins unless the best
     settings are better by more than the standard error over the seeds. Ctrl-C ends the search.
 
     Args:
-        build: a builder, or a `functools.partial` of one that fixes further arguments. What the
-            data tell (`input_shape`, `num_classes`, ...) need not be given. For the name of a
-            preset or a `lz.presets.Recipe`, its own `space` is searched on its training part; only
-            `trials`, `path` and `seed` may then be given.
-        data: `(x, y)` as `lz.fit` takes them, strings included; or `lz.windows(...)`.
-        space: lists of values by argument of the builder, such as `{"dropout": [0.0, 0.2]}`. None
-            takes lists for `lstm_units`, `dropout`, `learning_rate` and `cell`.
-        trials: settings to try, those of earlier calls with the same `path` included.
+        build: a builder, or a `functools.partial` of a builder that fixes further arguments.
+            Arguments that follow from the data (`input_shape`, `num_classes`, ...) are optional.
+            For the name of a preset or a `lz.presets.Recipe`, the search uses its own `space` on
+            its training part; then only `trials`, `path` and `seed` may be given.
+        data: `(x, y)` as for `lz.fit`, strings included; or `lz.windows(...)`.
+        space: a dict from an argument of the builder to a list of values, such as
+            `{"dropout": [0.0, 0.2]}`. None searches `lstm_units`, `dropout`, `learning_rate` and
+            `cell`.
+        trials: number of settings to try, including earlier calls with the same `path`.
         groups: `(samples,)`, such as the patient of each sample; a group stays in one part.
-        folds: parts to validate on in turn, for classes and for groups. Other data are taken in
-            their order: parts to train on, to validate on and to hold out follow one another.
-        gap: samples to leave out between these; None takes `horizon - 1` for forecasters, else 0.
-        seeds: trainings of the default and of the best settings to compare.
-        epochs: passes through the data, at most; 10 without a lower validation loss end a training.
+        folds: number of parts to validate on in turn, for classes and groups. Other data are split
+            in their order into consecutive parts to train on, to validate on and to hold out.
+        gap: samples to leave out between these; None is `horizon - 1` for forecasters, else 0.
+        seeds: number of trainings of the default and of the best settings to compare.
+        epochs: largest number of epochs; training stops after 10 without a lower validation loss.
         batch_size: samples per step.
-        path: a file that keeps the search, so that the same call goes on from it.
-        seed: of the search, the folds and the trainings.
+        path: a file that stores the search, so that the same call can resume it.
+        seed: seed of the search, the folds and the trainings.
         verbose: 1 shows a progress bar, 0 nothing.
 
     Returns:
-        A `Tuning`: `.best` has the winning arguments, {} if the default wins, and `.build()` makes
-        a new model with them. For a preset, its `Recipe` with the best settings.
+        A `Tuning`: `.best` holds the winning arguments ({} if the default wins), and `.build()`
+        builds a new model with them. For a preset, its `Recipe` with the best settings.
 
     Raises:
-        ValueError: an argument that the builder lacks, data that can't be divided, a file with
-            another search; and as the builder and `lz.fit` do.
-        ImportError: Optuna is not installed (`pip install "lstm-zoo[tune]"`).
+        ValueError: if the builder does not have an argument, if the data can't be divided, or if
+            the file holds another search; and as the builder and `lz.fit` do.
+        ImportError: if Optuna is not installed (`pip install "lstm-zoo[tune]"`).
 
     Example:
         >>> import lstm_zoo as lz
@@ -110,7 +111,7 @@ def tune(
 
 
 class _Runs:
-    """Trainings of a builder's model on the parts of one set of data."""
+    """Trains a builder's model on the parts of a data set."""
 
     def __init__(self, build, y, divided, epochs, batch_size, seed):
         self.build, self.y, self.divided = build, y, divided
@@ -157,7 +158,7 @@ class _Runs:
         return float(np.mean([self._trained(settings, *pair)[0] for pair in self.divided.pairs]))
 
     def compared(self, settings, seeds):
-        """The scores on the part that is held out, one for each seed, and the mean epochs."""
+        """The scores on the held-out part, one for each seed, and the mean number of epochs."""
         scores, epochs = [], []
         for number in range(seeds):
             pair = self.divided.pairs[number % len(self.divided.pairs)]
@@ -184,7 +185,7 @@ class _Runs:
 
 
 def _scores(model, part):
-    """The loss, without the penalties of regularizers, and the metrics of a model."""
+    """The loss (without regularization penalties) and the metrics of a model."""
     x = naming.numbers_of(model, "x", part[0])
     y = naming.classes_of(model, "y", part[1], x)
     with _without_warnings():
@@ -195,7 +196,7 @@ def _scores(model, part):
 
 @contextlib.contextmanager
 def _without_warnings():
-    """Let TensorFlow say nothing about a function that is traced again, as each new model's is."""
+    """Context that hides TensorFlow's warnings about retracing, which each new model causes."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -206,7 +207,7 @@ def _without_warnings():
 
 
 def _better(scores):
-    """Whether what was found is better than the default, by more than the standard error."""
+    """Whether the found settings beat the default by more than the standard error."""
     gains = [
         before["loss"] - after["loss"] for before, after in zip(scores["default"], scores["found"])
     ]
@@ -225,7 +226,7 @@ def _refuse_for_presets(build, **arguments):
 
 
 def _checked(data):
-    """x and y, of as many samples."""
+    """Check the data; returns x and y with equal numbers of samples."""
     if isinstance(data, Windows):
         return data.arrays()
     if not isinstance(data, (tuple, list)) or len(data) != 2:
@@ -238,7 +239,9 @@ def _checked(data):
         if not hasattr(part, "__len__") or not hasattr(y, "__len__"):
             raise ValueError(f"x and y must be arrays or lists, got {type(part).__name__}")
         if len(part) != len(y):
-            raise ValueError(f"x and y must have as many samples, got {len(part)} and {len(y)}")
+            raise ValueError(
+                f"x and y must have the same number of samples, got {len(part)} and {len(y)}"
+            )
     return x, y
 
 
@@ -252,7 +255,7 @@ def _space(build, space):
     takes_all = any(parameter.kind == parameter.VAR_KEYWORD for parameter in known.values())
     for name in space:
         if name in ("loss", "metrics"):
-            raise ValueError(f"space must not have {name!r}: trials are compared by their loss")
+            raise ValueError(f"space must not have {name!r}, because trials are compared by loss")
         if name in placed:
             raise ValueError(f"space must not have {name!r}, which build fixes by position")
         if not takes_all:
