@@ -24,17 +24,23 @@ def beside(model):
     return pathlib.Path(model).with_suffix(".json")
 
 
-def train_forecaster(file, reading, say, *, target, horizon, past, id, season, seed, checkpoints):
-    """A model that forecasts a column, what its files hold, and a line on its score."""
+def train_forecaster(
+    file, reading, say, *, target, horizon, covariates, future, id, season, seed, checkpoints
+):
+    """A model that forecasts a column, what its files hold, and a line on its score.
+
+    `covariates` are lists of further columns: "past", "known_future" and "static".
+    """
     import lstm_zoo as lz
 
     horizon = checks.count("horizon", horizon)
-    columns = {"target": target, "past": past, "id": id}
-    table = _forecast_table(file, reading, columns, say)
-    columns |= {"time": table.time, "season": season}
+    columns = {"target": target, **covariates, "id": id}
+    frames, columns["time"] = _forecast_frames(file, future, reading, columns, say)
     found = lz.forecast(
-        *(table.frame, horizon),
+        *(frames["data"], horizon),
         **columns,
+        future=frames["future"],
+        season=season,
         seed=seed,
         checkpoint_dir=checkpoints,
         verbose=int(console.is_terminal),
@@ -44,12 +50,24 @@ def train_forecaster(file, reading, say, *, target, horizon, past, id, season, s
     return found.model, kind, f"It forecasts {horizon} steps of {target!r}, season {found.season}."
 
 
-def _forecast_table(file, reading, columns, say):
-    numbers = (columns["target"], *columns["past"])
+def _forecast_frames(file, future, reading, columns, say):
+    """The frames of a file and of what is known of the steps ahead, and their column of times."""
+    ahead = columns["known_future"]
+    if bool(ahead) != (future is not None):
+        raise ValueError(
+            f"--future FILE goes with --known-future columns, got {future} and {ahead or 'none'}"
+        )
+    numbers = (columns["target"], *columns["past"], *ahead, *columns["static"])
     text = (columns["id"],) if columns["id"] else ()
     table = read_table(file, **reading, text=text, numbers=numbers)
     say(*table.said)
-    return table
+    if future is None:
+        return {"data": table.frame, "future": None}, table.time
+    of_future = read_table(
+        future, **{**reading, "time": table.time}, text=text, numbers=tuple(ahead)
+    )
+    say(*of_future.said)
+    return {"data": table.frame, "future": of_future.frame}, table.time
 
 
 def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints):
@@ -66,6 +84,11 @@ def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints
     classes = sorted(set(labels))
     if len(classes) < 2:
         raise ValueError(f"column {label!r} of {file} must have two classes or more, got {classes}")
+    if 2 * len(classes) > len(labels):
+        raise ValueError(
+            f"column {label!r} of {file} must name classes that occur again, got {len(classes)} "
+            f"different ones in {len(labels)} series; --target forecasts numbers"
+        )
     counts = [labels.count(one) for one in classes]
     keras.utils.set_random_seed(seed)
     x, mask_value = _array(series)
@@ -102,7 +125,7 @@ def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints
     return model, kind, score
 
 
-def answers(path, file, reading, say):
+def answers(path, file, future, reading, say):
     """A frame of what a trained model says of a file."""
     import lstm_zoo as lz
 
@@ -116,10 +139,11 @@ def answers(path, file, reading, say):
     asked = {name: value for name, value in reading.items() if value is not None}
     reading = {**kind["reading"], "time": columns["time"], **asked}
     if kind["answers"] == "forecast":
-        table = _forecast_table(file, reading, columns, say)
-        columns = {**columns, "time": table.time}
-        found = lz.forecast(table.frame, kind["horizon"], **columns, model=model, verbose=0)
-        return found.frame()
+        frames, columns["time"] = _forecast_frames(file, future, reading, columns, say)
+        ahead = {"future": frames["future"], "model": model, "verbose": 0}
+        return lz.forecast(frames["data"], kind["horizon"], **columns, **ahead).frame()
+    if future is not None:
+        raise ValueError("--future is for forecasters with --known-future columns")
     return _classes(model, file, reading, columns, say)
 
 

@@ -12,7 +12,16 @@ import typer
 from rich.table import Table
 
 from lstm_zoo import recipes
-from lstm_zoo.cli.options import Decimal, Empty, Name, Sep, Time, TimeFormat, Timezone
+from lstm_zoo.cli.options import (
+    Decimal,
+    Empty,
+    Future,
+    Name,
+    Sep,
+    Time,
+    TimeFormat,
+    Timezone,
+)
 from lstm_zoo.cli.terminal import console, or_usage_error, say, start
 
 
@@ -72,6 +81,7 @@ def evaluate(name: Name):
 def predict(
     model: Annotated[str, typer.Argument(help="A preset, or a .keras file of `train --data`.")],
     file: Annotated[str, typer.Argument(help="CSV: one row for each step.")],
+    future: Future = None,
     sep: Sep = None,
     decimal: Decimal = None,
     time: Time = None,
@@ -100,10 +110,10 @@ def predict(
         def on_stderr(*lines):
             print(*lines, sep="\n", file=sys.stderr)
 
-        frame = or_usage_error(own_data.answers, model, file, reading, on_stderr)
+        frame = or_usage_error(own_data.answers, model, file, future, reading, on_stderr)
         frame.to_csv(sys.stdout, index=False, float_format="%.7g")
         return
-    if any(reading.values()):
+    if future or any(reading.values()):
         raise typer.BadParameter("a preset reads comma-separated files; give no options")
     recipe = or_usage_error(recipes.read_recipe, model)
     start()

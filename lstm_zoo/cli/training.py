@@ -1,6 +1,7 @@
 """The command train: a preset again, or a model on a user's CSV file."""
 
 import pathlib
+from typing import Any
 
 import typer
 
@@ -11,9 +12,11 @@ from lstm_zoo.cli.options import (
     Decimal,
     Empty,
     Epochs,
+    Future,
     Horizon,
     Id,
     Index,
+    KnownFuture,
     Label,
     MaybeName,
     Out,
@@ -21,6 +24,7 @@ from lstm_zoo.cli.options import (
     Season,
     Seed,
     Sep,
+    Static,
     Target,
     Time,
     TimeFormat,
@@ -37,6 +41,9 @@ def train(
     target: Target = None,
     horizon: Horizon = None,
     past: Past = "",
+    known_future: KnownFuture = "",
+    static: Static = "",
+    future: Future = None,
     season: Season = None,
     label: Label = None,
     id: Id = None,
@@ -82,10 +89,15 @@ def train(
         "timezone": timezone,
         "empty": empty,
     }
+    covariates = {
+        "past": _listed(past),
+        "known_future": _listed(known_future),
+        "static": _listed(static),
+    }
     if (name is None) == (data is None):
         raise typer.BadParameter("give a preset's name, or --data FILE")
     if data is None:
-        if any([target, horizon, label, id, season, past, *reading.values()]):
+        if any([target, horizon, label, id, season, *covariates.values(), *reading.values()]):
             raise typer.BadParameter("the options of a file need --data FILE")
         _train_preset(name, seed, cell, out, checkpoints, workers, index)
         return
@@ -96,11 +108,15 @@ def train(
     if (target is None) != (horizon is None):
         raise typer.BadParameter("--horizon goes with --target, and --target with --horizon")
     reading["empty"] = empty or "refuse"
-    columns = [column for column in past.split(",") if column]
-    of_task = {"target": target, "horizon": horizon, "past": columns, "season": season}
-    if label is not None:
-        of_task = {"label": label, "epochs": epochs}
+    of_task: dict[str, Any] = {"label": label, "epochs": epochs}
+    if label is None:
+        of_task = {"target": target, "horizon": horizon, "season": season, "future": future}
+        of_task["covariates"] = covariates
     _train_on_file(data, reading, out, checkpoints, {**of_task, "id": id, "seed": seed})
+
+
+def _listed(columns):
+    return [column for column in columns.split(",") if column]
 
 
 def _train_on_file(data, reading, out, checkpoints, of_task):

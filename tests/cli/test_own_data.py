@@ -106,6 +106,10 @@ def test_a_row_for_each_series_is_read_too(tmp_path):
         (("--data", "FILE"), "--data needs --target COLUMN --horizon STEPS, or --label COLUMN"),
         (("--data", "FILE", "--target", "a"), "--horizon goes with --target"),
         (("fat", "--target", "a"), "the options of a file need --data FILE"),
+        (
+            ("--data", "FILE", "--target", "height", "--horizon", "2", "--known-future", "level"),
+            "--future FILE goes with --known-future",
+        ),
         (("--data", "FILE", "--label", "kin"), "did you mean 'kind'?"),
         (("--data", "FILE", "--label", "kind", "--id", "level"), "column 'who' of"),
         (("--data", "none.csv", "--label", "kind"), "No such file"),
@@ -128,6 +132,14 @@ def test_a_label_that_changes_within_a_series_is_refused_with_its_line(tmp_path)
     result = run("train", "--data", tmp_path / "two.csv", *options)
     assert result.exit_code == 2
     assert "got 'y' after 'x' in line 4, of 's'" in said(result)
+
+
+def test_a_column_of_different_numbers_is_no_label(tmp_path):
+    (tmp_path / "each.csv").write_text("a,b,y\n1,2,0.1\n2,3,0.2\n3,4,0.3\n")
+    result = run("train", "--data", tmp_path / "each.csv", "--label", "y", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "column 'y'" in said(result)
+    assert "got 3 different ones in 3 series" in said(result)
 
 
 def test_a_file_of_one_class_is_refused(tmp_path):
@@ -231,3 +243,28 @@ def test_an_interrupted_forecaster_goes_on_from_its_checkpoint(forecaster, tmp_p
     assert run(*command).exit_code == 0
     assert epochs[:5] == [0, 1, 2, 2, 3]
     assert not (tmp_path / "sales.checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_columns_known_ahead_and_of_a_whole_series_are_used(tmp_path):
+    rng, days = np.random.default_rng(0), pandas.date_range("2024-01-01", periods=127)
+    parts = []
+    for shop, size in (("a", 1.0), ("b", 2.0)):
+        offer = rng.integers(0, 2, len(days))
+        frame = {"shop": shop, "day": days, "offer": offer, "size": size}
+        parts.append(pandas.DataFrame({**frame, "sales": size * (10 + 5 * offer)}))
+    past = pandas.concat([part[:120] for part in parts])
+    ahead = pandas.concat([part[120:] for part in parts])
+    past.to_csv(tmp_path / "shops.csv", index=False)
+    ahead[["shop", "day", "offer"]].to_csv(tmp_path / "offers.csv", index=False)
+    options = ("--target", "sales", "--horizon", 7, "--known-future", "offer", "--id", "shop")
+    options = (*options, "--static", "size", "--future", tmp_path / "offers.csv")
+    result = run("train", "--data", tmp_path / "shops.csv", *options, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    files = (tmp_path / "shops.csv", "--future", tmp_path / "offers.csv")
+    answer = run("predict", tmp_path / "shops.keras", *files)
+    assert answer.exit_code == 0, answer.output
+    found = pandas.read_csv(io.StringIO(answer.stdout))
+    error = np.abs(found["forecast"].to_numpy() - ahead["sales"].to_numpy())
+    naive = np.abs(np.mean(past["sales"]) - ahead["sales"].to_numpy())
+    assert error.mean() < naive.mean() / 2
