@@ -26,7 +26,7 @@ def has_a_picture(names, printed, folder):
     assert matplotlib.image.imread(folder / "demand.png").std() > 0.01
     errors = {name: error["mae"] for name, error in names["tested"].errors().items()}
     assert errors["lstm"] < errors["naive"]
-    assert len(names["found"].frame()) == 48
+    assert len(names["found"].frame()) == 12
 
 
 def forecasts_both_shops(names, printed, folder):
