@@ -245,7 +245,7 @@ def test_an_interrupted_forecaster_goes_on_from_its_checkpoint(forecaster, tmp_p
     assert not (tmp_path / "sales.checkpoints").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_columns_known_ahead_and_of_a_whole_series_are_used(tmp_path):
     rng, days = np.random.default_rng(0), pandas.date_range("2024-01-01", periods=127)
     parts = []
