@@ -130,8 +130,7 @@ def plot_embedding(
         ValueError: if there are less than 3 samples or 2 units, more than 20 classes, or not a
             label for each sample and a name for each class.
 
-    Source:
-        Pearson 1901, https://doi.org/10.1080/14786440109462720.
+    Source: Pearson 1901, https://doi.org/10.1080/14786440109462720.
 
     Example:
         >>> states = np.random.default_rng(0).normal(size=(30, 8))

@@ -189,17 +189,9 @@ def windows(
     if static is not None:
         static = precision.single("static", checks.finite("static", static, 2))
         checks.shape("static", static.shape, (len(each), None))
-    starts: Any = [range(0, len(one) - input_steps - horizon + 1, stride) for one in each]
-    if mask_value is None:
-        for one in each:
-            precision.check_single("series", [one])
-    else:
-        starts = _without_gaps(each, starts, input_steps, horizon, mask_value)
     return Windows(
-        each,
-        input_steps,
-        horizon,
-        starts,
+        *(each, input_steps, horizon),
+        _starts(each, input_steps, horizon, stride, mask_value),
         chosen[0] if isinstance(targets, (int, np.integer)) else chosen,
         _checked_features("known_future", known_future, features),
         static,
@@ -207,6 +199,16 @@ def windows(
         bool(shuffle),
         checks.generator("seed", seed),
     )
+
+
+def _starts(each, input_steps, horizon, stride, mask_value):
+    """The steps at which the windows of each series start."""
+    starts: Any = [range(0, len(one) - input_steps - horizon + 1, stride) for one in each]
+    if mask_value is not None:
+        return _without_gaps(each, starts, input_steps, horizon, mask_value)
+    for one in each:
+        precision.check_single("series", [one])
+    return starts
 
 
 def _checked_series(series, input_steps, horizon):
