@@ -34,7 +34,6 @@ from .builders import (
     build_seq2seq,
     build_tagger,
     sample,
-    stream,
     translate,
 )
 from .cells import (
@@ -95,6 +94,7 @@ from .sequences import (
 from .serving import (
     load_predictor,
     predictor,
+    stream,
 )
 from .texts import (
     encode_texts,

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-import tempfile
 
 
 @contextlib.contextmanager
@@ -12,6 +11,8 @@ def quiet():
     if sys.stderr is None:  # a program without a console has none
         yield
         return
+    import tempfile  # which takes milliseconds to load
+
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as text:

@@ -66,6 +66,49 @@ def test_every_room_has_its_place_here():
     assert rooms == set(MAY_IMPORT)
 
 
+def printed(script, **environment):
+    """What a fresh process prints that runs a script."""
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_import_alone_loads_no_keras_and_no_backend():
+    script = """
+import sys
+import lstm_zoo as lz
+lz.load_predictor, lz.predictor, lz.stream
+print([name for name in ("keras", "tensorflow", "jax", "torch", "h5py") if name in sys.modules])
+"""
+    assert printed(script) == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import lstm_zoo, keras",
+        "import keras, lstm_zoo",
+        "import lstm_zoo, tensorflow as tf; keras = tf.keras",
+        "from lstm_zoo.cells import LSTMCell; import keras",
+        "from lstm_zoo.layers import LSTM; import keras",
+        "import lstm_zoo as lz; lz.LSTM; import keras",
+    ],
+)
+def test_keras_knows_the_classes_of_saved_files_whichever_is_imported_first(imports):
+    script = f"""
+{imports}
+names = ("LSTM", "TargetScaling", "RunningNormalization", "LSTMCell", "QuantileLoss")
+print([name for name in names if keras.saving.get_registered_object("lstm_zoo>" + name) is None])
+"""
+    assert printed(script) == "[]"
+
+
 @pytest.mark.slow
 def test_import_loads_neither_pictures_nor_widgets_nor_data():
     script = """
@@ -90,7 +133,7 @@ def written_on_import(level, path=""):
     script = f"""
 import sys
 sys.path.append({str(PACKAGE.parent)!r})
-import lstm_zoo
+import lstm_zoo.layers
 print("after", file=sys.stderr)
 """
     command = [sys.executable, "-c", script]

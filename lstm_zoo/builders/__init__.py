@@ -8,8 +8,8 @@ from lstm_zoo.builders.losses import ObservedLoss, ObservedMean, QuantileLoss
 from lstm_zoo.builders.lstm_fcn import build_lstm_fcn
 from lstm_zoo.builders.regressor import build_regressor
 from lstm_zoo.builders.seq2seq import build_seq2seq, teacher_forcing, translate
-from lstm_zoo.builders.streaming import Stream, stream
 from lstm_zoo.builders.tagger import build_tagger
+from lstm_zoo.serving import Stream, stream
 from lstm_zoo.spelling import suggest as _suggest
 
 __all__ = [

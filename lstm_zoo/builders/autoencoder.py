@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 from typing_extensions import Unpack
 
 from lstm_zoo import checks, precision
 from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled, numbers_of_units, recurrent, sequence_input
+from lstm_zoo.layers.pooling import RepeatLike
 
 
 @takes(RecurrentOptions)
@@ -70,33 +70,6 @@ def build_autoencoder(
         )(again)
     model = keras.Model(inputs, again, name=shared.name)
     return compiled(model, "mean_squared_error", None, shared)
-
-
-@keras.saving.register_keras_serializable(package="lstm_zoo")
-class RepeatLike(keras.layers.Layer):
-    """Repeats a vector at each step of a sequence, and passes on that sequence's mask.
-
-    Call arguments:
-        inputs: the vector `(batch, width)` and the sequence `(batch, timesteps, features)`.
-
-    Returns:
-        `(batch, timesteps, width)`.
-
-    Example:
-        >>> tuple(RepeatLike()([ops.ones((2, 3)), ops.ones((2, 5, 1))]).shape)
-        (2, 5, 3)
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else mask[1]
-
-    def call(self, inputs):
-        vector, sequence = inputs
-        return vector[:, None, :] + ops.zeros_like(sequence[..., :1])
 
 
 def anomaly_scores(model: keras.Model, x: npt.ArrayLike, *, batch_size: int = 32) -> np.ndarray:

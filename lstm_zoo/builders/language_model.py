@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 from lstm_zoo import checks
 from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
-from lstm_zoo.builders.streaming import stream
+from lstm_zoo.serving import stream
 
 
 @takes(RecurrentOptions)

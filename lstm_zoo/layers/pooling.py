@@ -121,6 +121,33 @@ class AttentionOverTime(_OverTime):
         return {**super().get_config(), "units": self.units}
 
 
+@keras.saving.register_keras_serializable(package="lstm_zoo")
+class RepeatLike(keras.layers.Layer):
+    """Repeats a vector at each step of a sequence, and passes on that sequence's mask.
+
+    Call arguments:
+        inputs: the vector `(batch, width)` and the sequence `(batch, timesteps, features)`.
+
+    Returns:
+        `(batch, timesteps, width)`.
+
+    Example:
+        >>> tuple(RepeatLike()([ops.ones((2, 3)), ops.ones((2, 5, 1))]).shape)
+        (2, 5, 3)
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else mask[1]
+
+    def call(self, inputs):
+        vector, sequence = inputs
+        return vector[:, None, :] + ops.zeros_like(sequence[..., :1])
+
+
 class _PoolingStep(OneStep):
     """One step of a layer that pools over time."""
 

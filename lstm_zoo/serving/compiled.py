@@ -11,7 +11,7 @@ from lstm_zoo.serving.packing import PACKED
 from lstm_zoo.serving.plan import Plan
 
 LIBRARY = pathlib.Path(__file__).with_name("native") / "serving.so"
-INTERFACE = 1  # that of `plan.c`; a library that an older version left behind has another
+INTERFACE = 2  # that of `plan.c`; a library that an older version left behind has another
 
 # As in serving.h, in the same order.
 _NAMES = (
@@ -33,7 +33,6 @@ STEP = np.dtype(
 )
 MOST_INPUTS, MOST_VALUES = 8, 512
 _SCRATCH, _INPUT, _OUTPUT = range(3)
-PROBLEMS = {1: "there is no memory for it", 2: "not finite", 3: "no token"}
 
 
 class _Plan(ctypes.Structure):
@@ -72,14 +71,18 @@ def simd() -> str:
 class Compiled:
     """A plan with its weights packed; calls of several threads do not disturb each other.
 
+    `function` is that of the C code, whose first argument is `address`.
+
     Args:
         plan: what to run.
+        checked: how many inputs, from the first on, must be finite where they are no tokens; None
+            for all.
 
     Raises:
         ValueError: if the C code is not there.
     """
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, checked: int | None = None):
         if LIBRARY_OR_NONE is None:
             raise ValueError(f"the C code of lstm_zoo can't be used: {WHY_NOT}")
         if len(plan.values) > MOST_VALUES or len(plan.inputs) > MOST_INPUTS:
@@ -100,14 +103,15 @@ class Compiled:
         for line, step in zip(self._steps, plan.steps):
             self._write(line, step, width)
         self._checked = np.array([one.dtype == "float32" for one in plan.inputs], "int64")
+        self._checked[len(plan.inputs) if checked is None else checked :] = 0
         self._native = _Plan(
             len(plan.values),
             len(plan.steps),
             len(plan.inputs),
             *(one.ctypes.data for one in (self._values, self._steps, self._checked)),
         )
-        self._address = ctypes.addressof(self._native)
-        self._run = LIBRARY_OR_NONE.lstm_zoo_serve
+        self.address = ctypes.addressof(self._native)
+        self.function = LIBRARY_OR_NONE.lstm_zoo_serve
 
     def _write(self, line, step, width):
         line["operation"] = OPERATIONS.index(step.operation)
@@ -158,5 +162,5 @@ class Compiled:
         """
         given = (ctypes.c_void_p * len(inputs))(*(one.ctypes.data for one in inputs))
         taken = (ctypes.c_void_p * len(outputs))(*(one.ctypes.data for one in outputs))
-        problem = self._run(self._address, rows, sizes.ctypes.data, given, taken)
+        problem = self.function(self.address, rows, sizes.ctypes.data, given, taken)
         return problem % 8, problem // 8

@@ -21,12 +21,12 @@ class Graph:
 
     def __init__(self, model, why):
         self.name, self._why, self._model = model.name, why, model
-        takes, self._gives = nesting(model)
+        takes, _ = nesting(model)
         inputs = [
             Input(one.name, tuple(one.shape[1:]), keras.backend.standardize_dtype(one.dtype), k)
             for k, one in enumerate(model.inputs)
         ]
-        self._plan = Plan(self.name, inputs=inputs, takes=takes)
+        self.plan = Plan(self.name, inputs=inputs, takes=takes)
         self._weights = [
             (variable, keras.ops.copy(keras.ops.convert_to_tensor(variable)))
             for variable in model.variables
@@ -40,13 +40,18 @@ class Graph:
 
     def _run(self, *arrays):
         with keras.StatelessScope(self._weights):
-            given = nested(self._plan.takes, arrays)
+            given = nested(self.plan.takes, arrays)
             return self._model.predict_step((given,))
 
     def __call__(self, x):
-        arrays = arrays_of(self._plan, x)
-        for one, array in zip(self._plan.inputs, arrays):
+        arrays = arrays_of(self.plan, x)
+        for one, array in zip(self.plan.inputs, arrays):
             if one.dtype.startswith("float"):
                 checks.finite(one.name, array)
         answers = self._step(*map(keras.ops.convert_to_tensor, arrays))
         return keras.tree.map_structure(keras.ops.convert_to_numpy, answers)
+
+    def run(self, arrays):
+        """The outputs in order, for arrays of the right types."""
+        answers = self._step(*map(keras.ops.convert_to_tensor, arrays))
+        return [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(answers)]

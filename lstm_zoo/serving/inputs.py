@@ -88,3 +88,25 @@ def nested(gives, results):
     if isinstance(gives, list):
         return [nested(one, results) for one in gives]
     return results[gives]
+
+
+def refuse(problem, plan, number, arrays, name=None, given=None):
+    """Raise the error for a problem that the C code met, by its number in `serving.h`.
+
+    Args:
+        problem: its number.
+        plan: what was run.
+        number: that of the input that has it.
+        arrays: the inputs.
+        name, given: of that input, where its array is a copy of what the user gave.
+    """
+    name = plan.inputs[number].name if name is None else name
+    given = arrays[number] if given is None else given
+    if problem == 1:
+        raise MemoryError(f"no memory to answer for {len(arrays[0])} rows")
+    if problem == 2:
+        checks.finite(name, given)
+        raise ValueError(f"{name} must fit in float32, got {np.abs(given).max():.4g}")
+    tokens = [array for one, array in zip(plan.inputs, arrays) if one.dtype == "int32"]
+    least, most = min(one.min() for one in tokens), max(one.max() for one in tokens)
+    raise ValueError(f"x must hold tokens that the model knows, got tokens from {least} to {most}")

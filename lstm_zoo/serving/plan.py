@@ -76,7 +76,7 @@ class Plan:
     alike: list = field(default_factory=list)
     takes: object = 0
     gives: object = 0
-    source: str = "model"  # what answers call the model's input
+    no_steps: str = "the file holds no model that reads step by step"  # why there is no stream
 
     def written(self) -> dict:
         """All but the weights, as what JSON can hold."""

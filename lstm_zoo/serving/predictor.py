@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lstm_zoo import checks
 from lstm_zoo.serving import plan as plans
 from lstm_zoo.serving.compiled import WHY_NOT, Compiled
-from lstm_zoo.serving.inputs import arrays_of, nested
+from lstm_zoo.serving.inputs import arrays_of, nested, refuse
 
 if TYPE_CHECKING:
     import keras
@@ -28,8 +28,13 @@ class Predictor:
         (5, 3)
     """
 
-    def __init__(self, runner, model=None):
-        self._runner, self._model = runner, model
+    def __init__(self, runner, model=None, steps=None):
+        self._runner, self._model, self._steps = runner, model, steps
+
+    @property
+    def name(self) -> str:
+        """That of the model."""
+        return self._runner.name
 
     def __call__(self, x: Any) -> Any:
         """What `model.predict(x)` gives.
@@ -62,7 +67,7 @@ class Predictor:
         """
         if self._model is None:
             raise ValueError("refresh needs the model; this predictor was loaded from a file")
-        self._runner = _runner_of(self._model)
+        self._runner = runner_of(self._model)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a file that `lz.load_predictor` opens without TensorFlow or Keras.
@@ -75,7 +80,28 @@ class Predictor:
         """
         if not isinstance(self._runner, Native):
             raise ValueError(f"path can't be written: {self._runner.in_words()}")
-        plans.save({"whole": self._runner.plan}, path)
+        written = {"whole": self._runner.plan}
+        try:
+            steps = self.steps()
+        except ValueError as problem:  # no model to read step by step; `lz.stream` then says why
+            steps, written["whole"].no_steps = None, str(problem)
+        if isinstance(steps, Native):
+            written["steps"] = steps.plan
+        plans.save(written, path)
+
+    def steps(self):
+        """What runs the model step by step, for `lz.stream`.
+
+        Raises:
+            ValueError: if a layer needs later steps, naming it.
+        """
+        if self._model is None:
+            if self._steps is None:
+                raise ValueError(self._runner.plan.no_steps)
+            return self._steps
+        from lstm_zoo.layers.stepping import step_model
+
+        return runner_of(step_model(self._model))
 
 
 class Native:
@@ -102,21 +128,12 @@ class Native:
         results = compiled.results(rows, sizes)
         problem, number = compiled.run(rows, sizes, arrays, results)
         if problem:
-            _refuse(problem, plan, number, arrays)
+            refuse(problem, plan, number, arrays)
         return nested(plan.gives, results)
 
 
-def _refuse(problem, plan, number, arrays):
-    if problem == 1:
-        raise MemoryError(f"no memory to answer for {len(arrays[0])} rows")
-    if problem == 2:
-        checks.finite(plan.inputs[number].name, arrays[number])
-    tokens = [array for one, array in zip(plan.inputs, arrays) if one.dtype == "int32"]
-    least, most = min(one.min() for one in tokens), max(one.max() for one in tokens)
-    raise ValueError(f"x must hold tokens that the model knows, got tokens from {least} to {most}")
-
-
-def _runner_of(model):
+def runner_of(model):
+    """What answers for a model: the C code, or a graph that says why the C code does not."""
     from lstm_zoo.serving.graph import Graph
     from lstm_zoo.serving.tracing import Unserved, plan_of, refuse_states
 
@@ -155,7 +172,7 @@ def predictor(model: keras.Model) -> Predictor:
         >>> np.allclose(predictor(model)(x), model.predict(x, verbose=0), atol=1e-5)
         True
     """
-    return Predictor(_runner_of(checks.model("model", model, built=True)), model)
+    return Predictor(runner_of(checks.model("model", model, built=True)), model)
 
 
 def load_predictor(path: str | os.PathLike) -> Predictor:
@@ -178,4 +195,6 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
         >>> lz.load_predictor(path)(np.zeros((1, 5, 2))).shape
         (1, 3)
     """
-    return Predictor(Native(plans.load(checks.path("path", path))["whole"]))
+    found = plans.load(checks.path("path", path))
+    steps = Native(found["steps"]) if "steps" in found else None
+    return Predictor(Native(found["whole"]), steps=steps)

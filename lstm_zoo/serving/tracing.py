@@ -131,10 +131,10 @@ def _input(writer, number, tensor):
     if dtype not in ("float32", "int32"):
         raise Unserved(f"input {tensor.name} is of {dtype}")
     shape, tokens = tuple(tensor.shape[1:]), dtype == "int32"
-    fits = len(shape) == (1 if tokens else 2) or (len(shape) == 1 and shape[0] is not None)
-    if not fits or shape[-1] is None and not tokens:
+    fits = len(shape) in ((0, 1) if tokens else (2,)) or (len(shape) == 1 and shape[0] is not None)
+    if not fits or (not tokens and shape[-1] is None):
         raise Unserved(f"input {tensor.name} has shape {tuple(tensor.shape)}")
-    steps = Size(0, number) if shape[0] is None else shape[0]
+    steps = (Size(0, number) if shape[0] is None else shape[0]) if shape else 1
     array = writer.array((steps, *shape[1:]) if not tokens else (steps, 1), None, dtype)
     writer.plan.inputs.append(Input(tensor.name, shape, dtype, array.number))
     return array

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from lstm_zoo.builders.autoencoder import RepeatLike
+from lstm_zoo.layers.pooling import RepeatLike
 from lstm_zoo.serving.layers.plain import needs_floats
 from lstm_zoo.serving.layers.registry import serves
 from lstm_zoo.serving.plan import Size

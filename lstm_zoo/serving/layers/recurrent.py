@@ -97,8 +97,11 @@ class Run:
             return []
         raise Unserved("it starts from states that were learned")
 
-    def write(self, output=None, column=0, flipped=False):
-        """Its output, in an array of its own unless one is given, and its last states."""
+    def write(self, output=None, column=0, flipped=False, carried=False):
+        """Its output, in an array of its own unless one is given, and its last states.
+
+        With `carried` the first states are those after an earlier step.
+        """
         layer, cell, writer = self.layer, self.cell, self.writer
         sequences = layer.return_sequences
         if output is None:
@@ -118,6 +121,7 @@ class Run:
                 column,
                 getattr(layer, "zero_output_for_mask", False),
                 cell.relu,
+                carried,
             ],
             weights=cell.weights,
         )
@@ -175,5 +179,5 @@ def recurrence(writer, layer, x, states, mask=None, **_):
     if not layer.starts_from_zeros or len(states) != len(layer.states_of(x.width)):
         raise Unserved("it does not start from zeros")
     run = Run(writer, layer.layer, x, mask, states)
-    output, after = run.write()
+    output, after = run.write(carried=True)
     return (output, *after)

@@ -16,13 +16,14 @@ enum { STRIP = 24, MOST_PARTS = 64 };
 
 /* options of a recurrent step, in this order */
 enum {
-  KIND, UNITS, BACKWARDS, WRITE_BACKWARDS, OFFSET, ZERO_OUTPUT, RELU_CANDIDATE
+  KIND, UNITS, BACKWARDS, WRITE_BACKWARDS, OFFSET, ZERO_OUTPUT, RELU_CANDIDATE,
+  CARRIED /* the first states come from earlier steps, as does the output of a masked step */
 };
 /* in: x, mask, h, c; out: sequence, last, h, c; weights: W, U, bias, peepholes */
 
 struct recurrent {
   int64_t kind, D, H, T, rows, panels, strip;
-  int backwards, write_backwards, zero_output, relu;
+  int backwards, write_backwards, zero_output, relu, carried;
   const float *x, *mask, *W, *U, *bias, *peepholes;
   struct view y;         /* at its offset */
   float *last;
@@ -250,7 +251,7 @@ static void start(const struct recurrent *R, const float *h, const float *c) {
   }
   for (int64_t row = 0; row < R->rows; row++) {
     int64_t s = 0;
-    while (R->mask && s < R->T && R->mask[row * R->T + time_of(R, s)] == 0) s++;
+    while (R->mask && !R->carried && s < R->T && R->mask[row * R->T + time_of(R, s)] == 0) s++;
     R->first[row] = s;
   }
 }
@@ -271,6 +272,7 @@ static void recurrent(const struct step *step, const struct rows *rows) {
       .kind = options[KIND], .D = x.width, .H = options[UNITS], .T = x.steps, .rows = rows->count,
       .backwards = options[BACKWARDS], .write_backwards = options[WRITE_BACKWARDS],
       .zero_output = options[ZERO_OUTPUT], .relu = options[RELU_CANDIDATE],
+      .carried = options[CARRIED],
       .x = x.at, .mask = view_of(rows, step->in[1]).at, .y = y,
       .W = step->weights[0], .U = step->weights[1], .bias = step->weights[2],
       .peepholes = step->weights[3]};
