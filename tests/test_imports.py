@@ -104,7 +104,7 @@ def test_keras_knows_the_classes_of_saved_files_whichever_is_imported_first(impo
     script = f"""
 {imports}
 names = ("LSTM", "TargetScaling", "RunningNormalization", "LSTMCell", "QuantileLoss")
-print([name for name in names if keras.saving.get_registered_object("lstm_zoo>" + name) is None])
+print([name for name in names if keras.utils.get_registered_object("lstm_zoo>" + name) is None])
 """
     assert printed(script) == "[]"
 

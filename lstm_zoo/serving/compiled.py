@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_zoo.serving.packing import PACKED
 from lstm_zoo.serving.plan import Plan
+from lstm_zoo.serving.validation import MOST_INPUTS, MOST_VALUES
 
 LIBRARY = pathlib.Path(__file__).with_name("native") / "serving.so"
 INTERFACE = 2  # that of `plan.c`; a library that an older version left behind has another
@@ -31,7 +32,6 @@ STEP = np.dtype(
         ("weights", "u8", 6),
     ]
 )
-MOST_INPUTS, MOST_VALUES = 8, 512
 _SCRATCH, _INPUT, _OUTPUT = range(3)
 
 

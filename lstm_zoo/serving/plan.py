@@ -90,6 +90,7 @@ class Plan:
         data = dict(data)
         if data.pop("format") != FORMAT:
             raise ValueError("it was written by a newer version of lstm_zoo")
+        weights = [np.ascontiguousarray(one, "float32") for one in weights]
         data["sizes"] = [Size(*one) for one in data["sizes"]]
         data["steps"] = [Step(**one) for one in data["steps"]]
         data["inputs"] = [Input(one[0], tuple(one[1]), *one[2:]) for one in data["inputs"]]

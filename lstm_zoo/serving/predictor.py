@@ -9,6 +9,7 @@ from lstm_zoo import checks
 from lstm_zoo.serving import plan as plans
 from lstm_zoo.serving.compiled import WHY_NOT, Compiled
 from lstm_zoo.serving.inputs import arrays_of, nested, refuse
+from lstm_zoo.serving.validation import check
 
 if TYPE_CHECKING:
     import keras
@@ -120,6 +121,8 @@ class Native:
         plan, compiled = self.plan, self._compiled
         arrays = arrays_of(plan, x)
         rows, sizes = arrays[0].shape[0], compiled.sizes(arrays)
+        if sizes.min() < 1:
+            raise ValueError(f"x must have more timesteps, at least {1 - sizes.min()} more")
         for one, other in plan.alike:
             if sizes[one] != sizes[other]:
                 raise ValueError(
@@ -196,5 +199,10 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
         (1, 3)
     """
     found = plans.load(checks.path("path", path))
-    steps = Native(found["steps"]) if "steps" in found else None
-    return Predictor(Native(found["whole"]), steps=steps)
+    try:
+        for plan in found.values():
+            check(plan)
+        whole, steps = found["whole"], found.get("steps")
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as problem:
+        raise ValueError(f"path must be a file of Predictor.save, {problem}") from problem
+    return Predictor(Native(whole), steps=Native(steps) if steps else None)

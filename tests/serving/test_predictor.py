@@ -1,6 +1,7 @@
 """A predictor gives what `predict` gives, for every layer, mask, length and batch."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import subprocess
@@ -347,6 +348,13 @@ def test_sequences_of_unequal_lengths_side_by_side_are_refused():
     assert "equal timesteps, got" in refused(answer, [masked(2, 5), masked(2, 6, 2)])
 
 
+def test_a_sequence_that_is_shorter_than_a_convolution_is_refused():
+    inputs = keras.Input((None, 3))
+    answer = lz.predictor(keras.Model(inputs, keras.layers.Conv1D(2, 4)(inputs)))
+    assert answer(masked(2, 4)).shape == (2, 1, 2)
+    assert refused(answer, masked(2, 4)[:, :2]) == "x must have more timesteps, at least 2 more"
+
+
 def test_tokens_that_the_model_does_not_know_are_refused():
     answer = lz.predictor(BUILT["words"][0]())
     for wrong in ([[0, 9]], [[-1, 2]]):
@@ -384,6 +392,30 @@ def test_a_file_that_is_damaged_or_another_is_refused(tmp_path):
     np.savez(path, a=np.ones(3))
     with pytest.raises(ValueError, match="path must be a file of Predictor.save"):
         lz.load_predictor(path)
+
+
+def test_a_file_whose_steps_do_not_fit_its_arrays_is_refused_before_it_runs(tmp_path):
+    """Someone may write a file to make the C code read or write outside of its arrays."""
+    make, inputs = BUILT["forecaster of all it knows"]
+    lz.predictor(make()).save(tmp_path / "model.npz")
+    with zipfile.ZipFile(tmp_path / "model.npz") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    written, x, refusals = json.loads(parts["plan.json"]), inputs(2), 0
+    steps = written["whole"]["plan"]["steps"]
+    for step in steps:
+        for field in ("inputs", "outputs", "options", "weights"):
+            for place, number in enumerate(step[field]):
+                for other in (number + 1, number + 7, -number - 1, 10**9):
+                    step[field][place] = other
+                    with zipfile.ZipFile(tmp_path / "other.npz", "w") as archive:
+                        for name, content in {**parts, "plan.json": json.dumps(written)}.items():
+                            archive.writestr(name, content)
+                    try:
+                        lz.load_predictor(tmp_path / "other.npz")(x)
+                    except ValueError as problem:
+                        refusals += "does not fit" in str(problem)
+                step[field][place] = number
+    assert refusals > 300
 
 
 def test_a_model_that_needs_keras_can_not_be_saved(tmp_path):
