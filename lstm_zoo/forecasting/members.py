@@ -32,7 +32,11 @@ def mean_of(members) -> keras.Model:
         )
         clone.set_weights(member.get_weights())
         outputs.append(clone.output)
-    model = keras.Model(inputs, keras.layers.Average(name="mean")(outputs), name=members[0].name)
+    total, dtype = outputs[0], outputs[0].dtype
+    for number, output in enumerate(outputs[1:], start=2):  # two by two, as `lz.predictor` adds
+        total = keras.layers.Add(name=f"sum_of_{number}", dtype=dtype)([total, output])
+    mean = keras.layers.Rescaling(1 / len(members), name="mean", dtype=dtype)(total)
+    model = keras.Model(inputs, mean, name=members[0].name)
     optimizer = members[0].optimizer
     model.compile(type(optimizer).from_config(optimizer.get_config()), loss=members[0].loss)
     model.optimizer.build(model.trainable_variables)  # else a saved model warns when it is loaded
