@@ -11,7 +11,7 @@ import lstm_zoo as lz
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = """
 builders training tuning forecasting presets inspection plots widgets layers cells recurrence
-datasets tasks sequences texts labels naming exporting serving weights course
+datasets tasks sequences texts labels naming exporting serving weights opening course
 """
 HEAD = """# The names of LSTM Zoo
 

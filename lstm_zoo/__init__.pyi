@@ -11,6 +11,7 @@ from . import (
     labels,
     layers,
     naming,
+    opening,
     plots,
     presets,
     recurrence,
@@ -71,6 +72,9 @@ from .layers import (
 )
 from .naming import (
     predict,
+)
+from .opening import (
+    open_onnx,
 )
 from .presets import (
     list_presets,
@@ -158,6 +162,8 @@ __all__ = [
     "lstm_in_numpy",
     "naming",
     "onnx_summary",
+    "open_onnx",
+    "opening",
     "pad",
     "panel",
     "plots",

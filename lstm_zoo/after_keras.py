@@ -15,7 +15,7 @@ from lstm_zoo.silence import quiet
 
 # Their modules register all that can stand in a saved file; with `exporting`, Keras's own
 # model.export gets fused operations.
-ROOMS = ("lstm_zoo.builders", "lstm_zoo.exporting", "lstm_zoo.layers")
+ROOMS = ("lstm_zoo.builders", "lstm_zoo.exporting", "lstm_zoo.layers", "lstm_zoo.opening")
 
 
 def load_rooms_with_keras() -> None:

@@ -462,6 +462,8 @@ def loaders(folder):
     yield "weights.onnx_summary", damaged(node.read_bytes()), read, 1
     read = lambda b: lz.weights.from_onnx(layer, written("bad.onnx", b))  # noqa: E731
     yield "weights.from_onnx", damaged(node.read_bytes()), read, 1
+    read = lambda b: lz.open_onnx(written("bad.onnx", b))  # noqa: E731
+    yield "opening.open_onnx", damaged(node.read_bytes()), read, 20
     yield "checkpoint data", damaged(whole[data]), lambda b: resume(b, data), 4
     yield "checkpoint index", damaged(whole[index]), lambda b: resume(b, index), 4
     read = lambda b: list(task.answer(answer, written("bad.csv", b)))  # noqa: E731

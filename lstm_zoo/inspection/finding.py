@@ -68,7 +68,10 @@ def checked_x(model, x):
         if not keras.tree.flatten(x):
             raise ValueError(f"x must not be empty, got {x!r}")
         x = keras.tree.map_structure(lambda part: checks.finite("x", part), x)  # several inputs
-        lengths = [len(np.atleast_1d(part)) for part in keras.tree.flatten(x)]
+        parts, inputs = keras.tree.flatten(x), getattr(model, "inputs", None) or []
+        if len(parts) == len(inputs):  # the first axis of an input of fixed size is no batch
+            parts = [part for part, one in zip(parts, inputs) if one.shape[:1] == (None,)]
+        lengths = [len(np.atleast_1d(part)) for part in parts]
         if len(set(lengths)) > 1:
             raise ValueError(
                 "the inputs in x must have the same number of samples, "

@@ -7,11 +7,13 @@ Source: https://onnx.ai/onnx/operators/.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 
-def _given(attributes, name, value, default=None):
+def given(attributes, name, value, default=None):
     """What early versions have as an attribute and late ones as an input, as a list of numbers."""
     value = attributes.get(name, default) if value is None else value
     return value if value is None else [int(one) for one in np.ravel(value)]
@@ -22,17 +24,17 @@ def cast(xp, attributes, x):
     import onnx
 
     dtype = onnx.helper.tensor_dtype_to_np_dtype(attributes["to"])
-    return x.astype(dtype) if xp is np else xp.cast(x, dtype.name)
+    return np.asarray(x).astype(dtype) if xp is np else xp.cast(x, dtype.name)
 
 
 def slices(xp, attributes, x, starts=None, ends=None, axes=None, steps=None):
     """`Slice`."""
-    starts, ends = _given(attributes, "starts", starts), _given(attributes, "ends", ends)
-    axes = _given(attributes, "axes", axes, range(len(starts)))
-    steps = _given(attributes, "steps", steps, [1] * len(starts))
+    starts, ends = given(attributes, "starts", starts), given(attributes, "ends", ends)
+    axes = given(attributes, "axes", axes, range(len(starts)))
+    steps = given(attributes, "steps", steps, [1] * len(starts))
     index = [slice(None)] * len(x.shape)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if step < 0 and end < -(2**31):
+        if step < 0 and end <= -(2**31):
             end = None  # up to the first
         index[axis] = slice(start, end if end is None else min(end, 2**31 - 1), step)
     return x[tuple(index)]
@@ -41,17 +43,19 @@ def slices(xp, attributes, x, starts=None, ends=None, axes=None, steps=None):
 def split(xp, attributes, x, sizes=None):
     """`Split`."""
     axis = attributes.get("axis", 0)
-    sizes = _given(attributes, "split", sizes)
+    sizes = given(attributes, "split", sizes)
     if sizes is None:
         parts, length = attributes["num_outputs"], x.shape[axis]
         size = -(-length // parts)
         sizes = [size] * (parts - 1) + [length - size * (parts - 1)]
-    return list(xp.split(x, np.cumsum(sizes)[:-1].tolist(), axis=axis))
+    ends = np.cumsum(sizes)
+    places = zip(ends - sizes, ends)
+    return [slices(xp, {}, x, np.array([a]), np.array([b]), np.array([axis])) for a, b in places]
 
 
 def unsqueeze(xp, attributes, x, axes=None):
     """`Unsqueeze`."""
-    axes = _given(attributes, "axes", axes)
+    axes = given(attributes, "axes", axes)
     rank = len(x.shape) + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = xp.expand_dims(x, axis)
@@ -60,8 +64,11 @@ def unsqueeze(xp, attributes, x, axes=None):
 
 def squeeze(xp, attributes, x, axes=None):
     """`Squeeze`."""
-    axes = _given(attributes, "axes", axes)
-    return xp.squeeze(x, axis=None if axes is None else tuple(axes))
+    axes = given(attributes, "axes", axes)
+    if axes is None:
+        return xp.squeeze(x)
+    gone = {axis % len(x.shape) for axis in axes}
+    return xp.reshape(x, [size for k, size in enumerate(xp.shape(x)) if k not in gone])
 
 
 def transpose(xp, attributes, x):
@@ -71,16 +78,20 @@ def transpose(xp, attributes, x):
 
 def reshape(xp, attributes, x, shape=None):
     """`Reshape`; 0 stands for the same size as before."""
-    shape = _given(attributes, "shape", shape)
+    if shape is None or isinstance(shape, np.ndarray):
+        shape = given(attributes, "shape", shape)
     if not attributes.get("allowzero"):
-        shape = [x.shape[k] if size == 0 else size for k, size in enumerate(shape)]
+        shape = [
+            xp.shape(x)[k] if isinstance(size, int) and size == 0 else size
+            for k, size in enumerate(shape)
+        ]
     return xp.reshape(x, shape)
 
 
 def flatten(xp, attributes, x):
     """`Flatten`."""
     axis = attributes.get("axis", 1) % (len(x.shape) + 1)
-    return xp.reshape(x, (math.prod(x.shape[:axis]), -1))
+    return xp.reshape(x, (math.prod(xp.shape(x)[:axis]), -1))
 
 
 def gather(xp, attributes, x, index):
@@ -95,11 +106,13 @@ def concat(xp, attributes, *inputs):
 
 def dequantize(xp, attributes, x, scale, zero=None):
     """`DequantizeLinear`: the differences from the zero point, times the scale."""
-    if scale.ndim == 1 and scale.size > 1:
-        shape = [1] * x.ndim
+    zero = np.zeros(scale.shape, "int32") if zero is None else zero
+    x, zero = (cast(xp, {"to": 1}, one) for one in (x, zero))  # float32
+    if len(scale.shape) == 1 and scale.shape[0] > 1:
+        shape = [1] * len(x.shape)
         shape[attributes.get("axis", 1)] = -1
-        scale, zero = scale.reshape(shape), None if zero is None else zero.reshape(shape)
-    return (x.astype("float32") - (0 if zero is None else zero.astype("float32"))) * scale
+        scale, zero = xp.reshape(scale, shape), xp.reshape(zero, shape)
+    return (x - zero) * scale
 
 
 def filled(xp, attributes, shape):
@@ -147,15 +160,31 @@ MOVES = {
 
 def size_after(operator, inputs) -> int:
     """How many numbers an operation on constants gives at most; known before it is computed."""
-    if operator in ("ConstantOfShape", "Expand"):
-        return math.prod(max(1, int(size)) for size in inputs[-1]) * max(1, _size(inputs[:-1]))
-    if operator == "Gather":
-        x, index = inputs  # by the shortest axis, whichever it goes along
-        return x.size // max(1, min(x.shape, default=1)) * max(1, index.size)
-    if operator in ("Add", "Sub", "Mul"):
-        return math.prod(np.broadcast_shapes(*(x.shape for x in inputs)))
-    return _size(inputs)
+    first, *others = [np.asarray(x) for x in inputs if x is not None] or [np.zeros(0)]
+    if operator in _GROWING:
+        return int(_GROWING[operator](first, *others))
+    if operator in ("Concat", *_SAME):
+        return first.size + sum(other.size for other in others)
+    return math.prod(np.broadcast_shapes(first.shape, *(other.shape for other in others)))
 
 
-def _size(inputs):
-    return sum(x.size for x in inputs if x is not None)
+def _product(numbers):
+    return math.prod(max(1, int(number)) for number in np.ravel(numbers))
+
+
+_SAME = ["Constant", "Cast", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze"]
+_SAME += ["Transpose", "Unsqueeze"]
+_GROWING: dict[str, Callable[..., Any]] = {
+    "ConstantOfShape": _product,
+    "Conv": lambda x, kernel, *_: x.size * kernel.size,
+    "Einsum": lambda *inputs: math.prod(x.size for x in inputs),
+    "Expand": lambda x, shape: x.size * _product(shape),
+    "Gather": lambda x, index: x.size // max(1, min(x.shape, default=1)) * max(1, index.size),
+    "GatherElements": lambda x, index: index.size,
+    "GatherND": lambda x, index: x.size * index.size,
+    "Gemm": lambda a, b, *_: a.size * b.size // max(1, min(a.shape)) ** 2,
+    "MatMul": lambda a, b: a.size * b.size // max(1, a.shape[-1]) ** 2,
+    "Pad": lambda x, pads, *_: math.prod(n + int(np.sum(np.abs(pads))) for n in x.shape),
+    "Range": lambda start, limit, step: abs(limit - start) / abs(step) + 1,
+    "Tile": lambda x, repeats: x.size * _product(repeats),
+}
