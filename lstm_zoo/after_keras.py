@@ -32,6 +32,7 @@ def _load_rooms():
 
 
 def _loaded(name):
+    """Whether a module is loaded whole. Python has no public name for one that is half loaded."""
     module = sys.modules.get(name)
     return module is not None and not getattr(module.__spec__, "_initializing", False)
 
