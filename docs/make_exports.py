@@ -277,7 +277,10 @@ def table_of(cells):
         lines.append([row, *(c if c == "yes" else f"no ({reasons.index(c) + 1})" for c in found)])
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     why = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
-    return f"{text}\n\n`lz.export` refuses the others with a `ValueError`:\n\n{why}\n"
+    refused = (
+        "`lz.export` refuses the models marked `no` with a `ValueError`; the number is the reason:"
+    )
+    return f"{text}\n\n{refused}\n\n{why}\n"
 
 
 def main():

@@ -149,7 +149,8 @@ def _check(path):
     wanted = _count_numbers(config)
     if wanted > max(_WEIGHTS, unpacked):
         raise ValueError(
-            f"its configuration asks for {wanted:.3g} numbers, far more than the file holds"
+            f"its configuration asks for {wanted:.3g} numbers in weights, states and metrics, far "
+            "more than the file holds"
         )
 
 

@@ -20,7 +20,8 @@ class SavedModel(Format):
     def refuse(self, model, path, whole):
         if path.exists() and not (path / "saved_model.pb").is_file():
             raise ValueError(
-                f"path must be a new folder or an existing SavedModel, got {str(path)!r}"
+                "path must not exist yet, or be the folder of a SavedModel to replace, got "
+                f"{str(path)!r}"
             )
         refuse_names(model)
 

@@ -50,9 +50,10 @@ def step_model(model: keras.Model) -> keras.Model:
         raise ValueError(f"model must have one output, got {len(model.outputs)}")
     if type(model).predict_step is not keras.Model.predict_step:
         raise ValueError(
-            f"model must not override predict_step to be streamed, but {type(model).__name__} "
-            "decodes the whole sequence there. Pass keras.Model(model.inputs, model.outputs) to "
-            "stream its outputs before decoding, such as the scores of a CRF"
+            "model must not override predict_step to be streamed: the predict_step of "
+            f"{type(model).__name__} reads the whole sequence. Pass "
+            "keras.Model(model.inputs, model.outputs) to stream its outputs before decoding, such "
+            "as the scores of a CRF"
         )
     step = keras.Input(inputs[0].shape[2:], name="step", dtype=inputs[0].dtype)
     walk = _Walk()
@@ -89,8 +90,8 @@ class _Walk:
         if timed and not acts_on_each_step(layer, args, kwargs, self.has_time):
             raise ValueError(
                 f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: it "
-                "needs later steps, or is an unknown layer (lstm_zoo/layers/one_step.py shows how "
-                "to register your own)"
+                "reads later steps, or it is not known (lstm_zoo/layers/one_step.py shows how to "
+                "register the one-step form of a layer)"
             )
         # Casting a tensor to its own dtype returns the same tensor, with its mask.
         same = is_operation(layer, "Cast") and layer.dtype == args[0].dtype

@@ -100,7 +100,7 @@ def _beginning(text, lines=3, width=70):
 
 def table() -> str:
     """A Markdown table of all presets, with the scores of the LSTM and the best simpler model."""
-    lines = ["| preset | LSTM | best simpler model |", "|---|---|---|"]
+    lines = ["| preset | score | best simpler model |", "|---|---|---|"]
     for name in list_presets():
         found = recorded(name)
         scores = found["scores"][OURS]

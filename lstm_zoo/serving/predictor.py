@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Predictor:
-    """A trained model as a function; `predictor` makes one of a model, `load_predictor` of a file.
+    """A trained model as a function.
+
+    `lz.predictor(model)` makes one from a model, `lz.load_predictor(path)` from a file.
 
     It holds a copy of the weights. Several threads may call it at once.
 

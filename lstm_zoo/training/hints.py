@@ -11,11 +11,13 @@ _MOST_NUMBERS = 2**24  # largest size of inputs to search for validation samples
 
 
 def hints(model, sets) -> list[str]:
-    """One line for each fault in arrays of training data. Batches are not read.
+    """Up to three warnings about training arrays: on inputs, targets and validation data.
+
+    Data that comes in batches is not checked.
 
     Args:
         model: a built, compiled `keras.Model`.
-        sets: the `Sets` of its training.
+        sets: the training and validation data.
     """
     if sets.y is None:
         return []
