@@ -54,8 +54,8 @@ def test_custom_steps_run_on_the_rows_of_each_replica(found):
         ("stateful", "strategy must have one replica if a layer is stateful"),
         ("normalises", "a keras.layers.BatchNormalization; lstm_zoo.layers.BatchNormalization"),
         ("activity", "strategy must have one replica if a layer has an activity_regularizer"),
-        ("gradient_accumulation_steps", "an optimizer has gradient_accumulation_steps"),
-        ("ema_overwrite_frequency", "an optimizer has ema_overwrite_frequency"),
+        ("gradient_accumulation_steps", "an optimizer uses gradient_accumulation_steps"),
+        ("ema_overwrite_frequency", "an optimizer uses ema_overwrite_frequency"),
         ("elsewhere", "strategy must be the one that the model was built under"),
     ],
 )
