@@ -346,15 +346,19 @@ def test_package_is_built_without_a_compiler_and_says_so_in_a_line(monkeypatch, 
 @pytest.mark.long
 def test_package_is_built_with_what_a_compiler_makes(monkeypatch, tmp_path):
     module = hook(monkeypatch)
-    for source in module.FOLDER.glob("*.[ch]"):
-        shutil.copy(source, tmp_path)
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    package = tmp_path / "lstm_zoo"
+    for folder in ("FOLDER", "SERVING"):
+        there = package / getattr(module, folder).relative_to(module.PACKAGE)
+        there.mkdir(parents=True)
+        for source in getattr(module, folder).glob("*.[ch]"):
+            shutil.copy(source, there)
+        monkeypatch.setattr(module, folder, there)
+    monkeypatch.setattr(module, "PACKAGE", package)
     data = {"force_include": {}}
     module.BuildNative.initialize(None, "standard", data)
     if module.shutil.which("cc") is None:
         assert data == {"force_include": {}}
         return
-    assert data["force_include"] == {
-        str(tmp_path / "lstm.op.so"): "lstm_zoo/recurrence/native/lstm.op.so"
-    }
+    wanted = ("recurrence/native/lstm.op.so", "serving/native/serving.so")
+    assert data["force_include"] == {str(package / one): f"lstm_zoo/{one}" for one in wanted}
     assert data["tag"].startswith("py3-none-")
