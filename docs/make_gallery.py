@@ -53,6 +53,12 @@ known, truth = np.split(np.concatenate([sunspots.x_train[-264:], sunspots.x_test
 prediction = lz.load_preset("sunspots").predict(known[None, -264:], verbose=0)[0]
 """
 
+BACKTEST = """
+load = lz.datasets.load("electricity").x_train[-1008:, 0]  # three weeks of half-hours
+smaller = {"members": 1, "steps": 300, "lstm_units": 16}  # quick for this page
+tested = lz.backtest(load, 48, season=48, start=816, seed=0, verbose=0, **smaller)
+"""
+
 ENTRIES = (  # the lines that draw, the lines they need first, what the picture says
     (
         "lz.plots.plot_history(history)",
@@ -116,6 +122,11 @@ ENTRIES = (  # the lines that draw, the lines they need first, what the picture 
         'ylabel="sunspots")',
         FORECAST,
         "A forecast of the preset `sunspots` with its band, after the known part of the series.",
+    ),
+    (
+        'lz.plots.plot_backtest(tested, "lstm")',
+        BACKTEST,
+        "Forecasts of known days from one origin after another, with bands, over what came.",
     ),
 )
 

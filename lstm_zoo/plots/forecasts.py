@@ -105,8 +105,8 @@ def plot_backtest(
 
     Returns:
         The Axes: the truth, each forecast as a dashed line that starts at a point, and a band for
-        each pair of quantiles where the model has them. The title has the mean absolute errors of
-        this and the other forecasts, over all series and targets.
+        each pair of quantiles where the model has them. The title has the mean absolute error of
+        this forecast and of the best other one, over all series and targets.
 
     Raises:
         ValueError: an unknown name, series or target.
@@ -126,8 +126,10 @@ def plot_backtest(
         ax.plot(when, truth, color=CYCLE[0], label=None if k else "truth")
         _draw(ax, when, columns, quantiles, named=not k)
         ax.plot(when[:1], columns[:1, len(quantiles) // 2], ".", color=CYCLE[1])
-    others = "".join(f"; {one} {errors[one]:.3g}" for one in best if one != name)
-    ax.set_title(f"{name}: mean absolute error {errors[name]:.3g}{others}")
+    named = [name, *[one for one in best if one != name][:1]]
+    sizes = [f"{float(f'{errors[one]:.3g}'):g}" for one in named]  # 1200, not 1.2e+03
+    other = f"; {named[1]} {sizes[1]}" if len(named) > 1 else ""
+    ax.set_title(f"{name}: mean absolute error {sizes[0]}{other}")
     ax.set_ylabel(ylabel)
     _times_below(ax, times[0], "step")
     legend_below(ax, ncols=2)
