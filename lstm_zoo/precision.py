@@ -6,7 +6,7 @@ _LOOK = 2**20  # numbers to check at a time
 _PARTS = 64  # parts of _LOOK numbers to check of a larger array, spread evenly
 _LOST = 0.1  # largest loss, as a fraction of the changes from step to step (root mean squares)
 _ROUNDING = 1e-14  # changes below this fraction of the largest number are float64 rounding error
-_HOW = "subtract a level first, such as the mean, then scale the rest"
+_HOW = "subtract a constant first, such as the mean, then scale"
 _EXACT = 2**53  # float64 rounds larger whole numbers too
 
 
@@ -18,8 +18,8 @@ def single(argument, value):
     >>> single("x", 1e9 + np.arange(3.0))
     Traceback (most recent call last):
     ValueError: x must fit in float32, which has 7 digits: numbers up to 1e+09 change by about 1 \
-from step to step, and float32 rounds these changes away; subtract a level first, such as the \
-mean, then scale the rest
+from step to step, and float32 rounds these changes away; subtract a constant first, such as the \
+mean, then scale
     """
     check_single(argument, [value])
     return value.astype("float32", copy=False)

@@ -127,16 +127,16 @@ class ZoneoutCell(Cell):
 
 @register("candidate_dropout")
 class CandidateDropoutLSTMCell(LSTMCell):
-    r"""An LSTM with recurrent dropout that keeps its memory (Semeniuta et al. 2016).
+    r"""An LSTM whose recurrent dropout never erases the cell state (Semeniuta et al. 2016).
 
     The equations are those of `LSTMCell`, except for
 
     .. math::
         c_t = f_t \odot c_{t-1} + i_t \odot d_t \odot g_t
 
-    where :math:`d_t` is drawn anew at every training step: 0 with probability `candidate_dropout`,
-    otherwise 1 / (1 - `candidate_dropout`), so that its mean is 1. Dropout affects only what is
-    added to the cell state, never the cell state itself.
+    where :math:`d_t` is drawn in training for each sample, time step and unit: 0 with probability
+    `candidate_dropout`, otherwise 1 / (1 - `candidate_dropout`), so that its mean is 1. Dropout
+    affects only what is added to the cell state, never the cell state itself.
 
     Args:
         units, ...: as in `LSTMCell`.

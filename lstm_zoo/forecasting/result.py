@@ -133,11 +133,11 @@ class Backtest:
     def intervals(self, name: str, coverage: float = 0.9) -> "Intervals":
         """Split-conformal intervals around the forecasts of one model.
 
-        The first half of the origins says how wide they must be, for each step ahead; the second
-        half, whether they are.
+        The width for each step ahead is set on the first half of the origins. The share of the
+        truth inside is measured on the second half.
 
         Args:
-            name: of `forecasts`.
+            name: which model, a key of `forecasts`.
             coverage: share of the truth that is to lie within, between 0 and 1.
 
         Returns:

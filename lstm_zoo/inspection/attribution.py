@@ -29,11 +29,11 @@ def saliency(
     The gradient measures the effect of a small change of the input. Integrated gradients
     (Sundararajan et al. 2017) measure what each input contributes to the output: the input's
     difference from a baseline times the mean gradient between the two. The contributions add up to
-    the difference of the outputs.
+    the output for the input minus the output for the baseline.
 
     Tokens have no gradient. If an `Embedding` reads the input, the saliency of a token is the norm
-    of the gradient with respect to its embedding (Li et al. 2016), or with "integrated" the sum of
-    the contributions of its embedding.
+    of the gradient of its embedding (Li et al. 2016); with "integrated" it is the sum of the
+    contributions of its embedding's numbers.
 
     Args:
         model: a `keras.Model` with one output.
@@ -50,7 +50,8 @@ def saliency(
             gradient.
 
     Returns:
-        A float32 array with the shape of `x`; for several inputs a list or a dict like `x`.
+        A float32 array with the shape of `x` (of its tokens, if `x` holds texts); for
+            several inputs a list or a dict like `x`.
 
     Raises:
         ValueError: if `x` is empty, not finite or of the wrong rank, if its arrays differ in

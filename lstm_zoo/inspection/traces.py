@@ -197,9 +197,9 @@ def trace(
 ) -> Trace | Any:  # Any is the BidirectionalTrace, which other functions must accept
     """Record every gate, the candidate, the cell state and the hidden state at every step.
 
-    The layer may be `lstm_zoo.LSTM` or any layer with a cell of LSTM Zoo, `keras.layers.LSTM`,
-    `GRU`, `SimpleRNN`, or `keras.layers.RNN` around one of their cells, alone or in a
-    `Bidirectional`, anywhere in any model. The model runs as in `predict`. Neither its weights nor
+    The layer may be a layer of LSTM Zoo, `keras.layers.LSTM`, `GRU` or `SimpleRNN`, or
+    `keras.layers.RNN` with one of Keras's three cells. It may be alone or inside a `Bidirectional`,
+    anywhere in any model. The model runs as in `predict`. Neither its weights nor
     the states of stateful layers change. If the model calls the layer several times, the first call
     is recorded. Several threads may trace one model (they take turns) while others use it.
 

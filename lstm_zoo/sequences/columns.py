@@ -13,8 +13,8 @@ _ISO = re.compile(
     r"(Z|[+-]\d\d:?\d\d)?"
 )
 _HOW = (
-    "must be numbers, dates, or text in ISO 8601 such as '2020-01-31 18:00', got {!r}; parse "
-    "other text first, such as pandas.to_datetime(text, format='%d/%m/%Y')"
+    "must be numbers, dates, or text in ISO 8601 such as '2020-01-31 18:00', got {!r}; "
+    "convert other text first, for example by pandas.to_datetime(text, format='%d/%m/%Y')"
 )
 
 
