@@ -82,6 +82,11 @@ class _Watched:
     def __init__(self, loader, watch):
         self._loader, self._watch = loader, watch
 
+    def __getattr__(self, name):  # what else a loader can do, such as give its source
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._loader, name)
+
     def create_module(self, spec):
         return self._loader.create_module(spec)
 
