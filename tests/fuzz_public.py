@@ -262,6 +262,8 @@ def calls():
         "widgets.explore_trace": (8, with_x),
         # files and formats
         "serving.predictor": (3, {"model": regressor}),
+        "serving.stream": (3, {"model": regressor}),
+        "serving.Stream": (3, {"model": regressor}),
         "exporting.export": (8, {"model": regressor, "path": "new.h"}),
         "exporting.step_model": (3, {"model": regressor}),
         "weights.from_tensorflow1": (1, {"layer": layer} | weights),
