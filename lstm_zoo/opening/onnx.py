@@ -70,12 +70,13 @@ def open_onnx(
             shape = _shape(name, shapes[name], shape) if name in shapes else shape
             if shape is None:
                 raise ValueError(f"shapes must have the shape of {name!r}, which the file lacks")
-            plain = "".join(c if c.isalnum() else "_" for c in name)
+            plain = "".join(c if c.isalnum() else "_" for c in str(name))
             given[name] = known[name] = keras.Input(batch_shape=shape, dtype=dtype, name=plain)
-    version = max(one.version for one in file.proto.opset_import if one.domain in ("", "ai.onnx"))
+    versions = [one.version for one in file.proto.opset_import if one.domain in ("", "ai.onnx")]
+    version = max(versions, default=1)
     values = Values(version)
     found = values.run(graph, known)
-    outputs = {value.name: found[value.name] for value in graph.proto.output}
+    outputs = {value.name: found.get(value.name, Unknown()) for value in graph.proto.output}
     if values.problems or any(isinstance(one, Unknown) for one in outputs.values()):
         raise _refused(file, values.problems)
     for name, value in outputs.items():
