@@ -25,15 +25,19 @@ def page() -> str:
     """The page as Markdown."""
     rooms = {name: importlib.import_module(f"lstm_zoo.{name}") for name in ROOMS.split()}
     contents = [f"- [{name}](#{name}): {_first(room)}" for name, room in rooms.items()]
-    sections = [_section(name, room) for name, room in rooms.items()]
+    sections, listed = [], set()
+    for name, room in reversed(rooms.items()):  # a name that two rooms share stands in the last
+        entries = {k: thing for k, thing in _public(room) if thing not in listed}
+        sections.insert(0, _section(name, room, entries))
+        listed |= set(entries.values())
     return "\n".join([HEAD, *contents, "", "\n\n".join(sections), ""])
 
 
-def _section(name, room):
+def _section(name, room, entries):
     file = pathlib.Path(room.__file__).relative_to(ROOT)
     file = file.parent if file.name == "__init__.py" else file
     lead = f"## {name}\n\n{_first(room)} Source: [`{file.as_posix()}`](../{file.as_posix()})."
-    return "\n\n".join([lead, *(_entry(name, key, thing) for key, thing in _public(room))])
+    return "\n\n".join([lead, *(_entry(name, key, thing) for key, thing in entries.items())])
 
 
 def _public(room):
