@@ -176,7 +176,9 @@ def test_reprs_show_shapes_but_neither_numbers_nor_addresses():
         (lz.GradientMonitor([1.0], [1.0]), "GradientMonitor(0 epochs, 0 weights, limit 1000)"),
         (lz.presets.task_of(lz.presets.read_recipe("fat")), "Regression('fat')"),
     ):
-        assert repr(found) == text
+        assert (
+            re.sub(", run (in C|by Keras)", "", repr(found)) == text
+        )  # with and without a compiler
 
 
 @pytest.mark.parametrize("jedi", [True, False])

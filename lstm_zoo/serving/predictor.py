@@ -140,9 +140,8 @@ class Native:
 def runner_of(model):
     """What answers for a model: the C code, or a graph that says why the C code does not."""
     from lstm_zoo.serving.graph import Graph
-    from lstm_zoo.serving.tracing import Unserved, plan_of, refuse_states
+    from lstm_zoo.serving.tracing import Unserved, plan_of
 
-    refuse_states(model)
     try:
         if WHY_NOT is not None:
             raise Unserved(f"the C code of lstm_zoo can't be used: {WHY_NOT}")
@@ -177,7 +176,10 @@ def predictor(model: keras.Model) -> Predictor:
         >>> np.allclose(predictor(model)(x), model.predict(x, verbose=0), atol=1e-5)
         True
     """
-    return Predictor(runner_of(checks.model("model", model, built=True)), model)
+    from lstm_zoo.serving.tracing import refuse_states
+
+    refuse_states(checks.model("model", model, built=True))
+    return Predictor(runner_of(model), model)
 
 
 def load_predictor(path: str | os.PathLike) -> Predictor:

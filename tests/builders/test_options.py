@@ -253,7 +253,7 @@ def test_forecaster_uses_known_future_and_static_features():
         (5, 1), horizon, known_future=1, static=1, lstm_units=8, dense_units=16, learning_rate=0.02
     )
     before = model.evaluate(x, y, verbose=0)[0]
-    model.fit(x, y, epochs=60, verbose=0)
+    model.fit(x, y, epochs=150, verbose=0)
     assert model.evaluate(x, y, verbose=0)[0] < before / 3
 
 
