@@ -39,7 +39,7 @@ WHAT = [
     "tests/presets/test_presets.py::test_a_loaded_preset_scores_what_its_card_says",
     "tests/presets/test_presets.py::test_tune_resumes_and_never_sees_the_test_part",
     "tests/test_own_data_guide.py",
-    "tests/test_readme.py::test_python_example_runs_as_written_and_is_right_about_the_motions",
+    "tests/test_readme.py::test_the_example_with_own_data_saves_a_model_that_knows_the_motions",
     "tests/training/test_fit.py::test_mixed_precision_trains",
     "tests/training/test_nan.py::test_mixed_precision_is_as_accurate_as_float32",
     "tests/tuning/test_tuning.py::test_better_settings_win_and_the_table_says_what_the_default_had",
