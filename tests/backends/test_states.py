@@ -115,7 +115,7 @@ def test_callback_can_reset_states_between_batches_or_gets_a_helpful_error(synch
         model.fit(x, y, batch_size=2, shuffle=False, verbose=0, callbacks=[resets])
 
     if BACKEND == "jax" and not synchronised:
-        with pytest.raises(ValueError, match=r"call model.jax_state_sync\(\) before it"):
+        with pytest.raises(ValueError, match=r"call model.jax_state_sync\(\) first"):
             fit()
         return
     fit()
