@@ -173,6 +173,8 @@ def forecast(
     panel, calendar = read_joined(data, gaps, time=time, id=id, **columns)
     taken: dict[str, Any] = {"season": season, "input_steps": input_steps, "options": options}
     taken |= {"quantiles": all_quantiles(levels, quantiles), "steps": steps, "seed": seed}
+    if checkpoint_dir is not None:
+        checkpoint_dir = checks.path("checkpoint_dir", checkpoint_dir)
     taken |= {"members": checks.count("members", members), "checkpoint_dir": checkpoint_dir}
     plan, said = plan_for(panel, calendar, checks.count("horizon", horizon), model=model, **taken)
     return _trained(panel, calendar, future, plan, model, said if verbose else None)

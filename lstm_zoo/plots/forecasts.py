@@ -109,7 +109,7 @@ def plot_backtest(
         this forecast and of the best other one, over all series and targets.
 
     Raises:
-        ValueError: an unknown name, series or target.
+        ValueError: no backtest, or an unknown name, series or target.
 
     Example:
         >>> import lstm_zoo as lz
@@ -117,6 +117,10 @@ def plot_backtest(
         >>> plot_backtest(found, "naive").get_title()
         'naive: mean absolute error 1.5'
     """
+    if not hasattr(backtest, "drawn"):
+        raise ValueError(
+            f"backtest must be what lz.backtest returns, got {type(backtest).__name__}"
+        )
     errors = {one: error["mae"] for one, error in backtest.errors().items()}
     best = sorted(errors, key=lambda one: errors[one])
     name = best[0] if name is None else checks.one_of("name", name, errors)
