@@ -27,7 +27,7 @@ LICENCES = {  # of the packages
 
 
 class Series(NamedTuple):
-    """Where a series is, steps after which it repeats itself, and steps to forecast."""
+    """A series: its package, its season and its horizon in steps."""
 
     name: str
     package: str

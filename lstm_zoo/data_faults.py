@@ -98,7 +98,7 @@ def overlap(training, validation, most=2048):
     """
     count = len(next(iter(validation.values())))
     chosen = evenly(count, most)
-    found, how = np.ones(len(chosen), bool), "are training samples"
+    how = "are training samples"
     places = None
     for name, array in training.items():
         rows = np.ascontiguousarray(validation[name][chosen]).reshape(len(chosen), -1)
@@ -121,8 +121,7 @@ def overlap(training, validation, most=2048):
 
 def _rows_like(rows, wanted):
     """The set of equal rows for each wanted row."""
-    keys = {one.tobytes(): n for n, one in enumerate(wanted)}
-    equal = {key: set() for key in keys}
+    equal = {one.tobytes(): set() for one in wanted}
     # Comparing one column first excludes most rows.
     column = int(np.argmax([len(np.unique(c)) for c in wanted.T[:64]])) if wanted.size else 0
     near = np.flatnonzero(np.isin(rows[:, column], wanted[:, column])) if rows.size else []
@@ -137,7 +136,7 @@ def _ends_within(array, ends):
     """Which of the ends `(samples, length, features)` occur anywhere in the rows of an array."""
     varied = np.array([len(np.unique(end)) >= 4 for end in ends])
     length = ends.shape[1]
-    known = {end.tobytes(): n for n, end in enumerate(ends) if varied[n]}
+    known = {end.tobytes() for end in ends[varied]}
     last = array[:, length - 1 :, 0]
     rows, steps = np.nonzero(np.isin(last, ends[varied][:, -1, 0]))
     hit = set()

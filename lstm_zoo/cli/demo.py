@@ -155,7 +155,7 @@ def preset(name, seeds=1, out="out", watch=None):
 
 
 def _origin(data):
-    """Where data are from, and how many there are."""
+    """The source of the data and the number of samples."""
     if data is None:
         return "Generated"
     kind = "steps" if data.x_train.ndim < 3 else "sequences"
