@@ -31,8 +31,9 @@ def each_notebook(test):
 
 
 def test_course_is_numbered_in_reading_order():
-    numbers = [path.name[:2] for path in NOTEBOOKS]
+    numbers = [path.name.split("_")[0] for path in NOTEBOOKS]
     assert numbers == sorted(set(numbers))
+    assert all(re.fullmatch(r"\d\d[a-z]?", number) for number in numbers)
     assert numbers[0] == "00"
 
 
@@ -74,6 +75,15 @@ def test_notebook_loads_tensorflow_as_the_first_does(path):
     until = first.index("import keras")
     assert this[: until + 1] == first[: until + 1]
     assert first[until - 1].startswith("import lstm_zoo")
+
+
+@each_notebook
+def test_the_setup_cell_is_folded(path):
+    """So that a notebook opens with its question and a picture."""
+    cells = json.loads(path.read_text())["cells"]
+    setup = next(cell for cell in cells if cell["cell_type"] == "code")
+    assert setup["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert "".join(setup["source"]).startswith("# @title Set-up: ")
 
 
 @each_notebook

@@ -2,22 +2,39 @@
 
 import numpy as np
 
-from lstm_zoo.course.exercises import exercise, near
+from lstm_zoo.course.exercises import exercise, near, same_function
 
 
 @exercise(
-    "00-1", "Four rows of equations, each with W (units x features), U (units x units) and b."
+    "00-1",
+    "Which of the six equations have weights, and which matrices and vectors are these?",
+    "Four equations have a matrix W, a matrix U and a vector b. What are their shapes?",
+    "Each W has units x features entries, each U units x units, each b one entry per unit.",
 )
 def _(answer):
     return answer == 4 * (64 * 12 + 64 * 64 + 64)
 
 
-@exercise("00-2", "sigmoid(0) is 1/2 and tanh(0) is 0: put them into the last two equations.")
+@exercise(
+    "00-2",
+    "With zero weights, the sums inside the four gates are zero. What are the four gates then?",
+    "sigmoid(0) is 1/2 and tanh(0) is 0. Put these into the last two equations.",
+    "Each step halves the cell state. The hidden state is half the tanh of the cell state.",
+)
 def _(answer):
     return near(answer, [0.125, 0.5 * np.tanh(0.125)], 2e-4)
 
 
-@exercise("00-3", "Count the classes of the training part only; np.bincount does it.")
+@exercise(
+    "00-3",
+    "From which part of the data may a baseline learn its answer?",
+    "Count the classes of the training part only; np.bincount counts them.",
+    "Compare y_test with np.bincount(y_train).argmax() and take the mean.",
+)
 def _(answer):
-    trained, tested = np.array([2, 0, 2, 1]), np.array([0, 2, 2, 0, 0])
-    return near(answer(trained, tested), 0.4, 1e-9)
+    rng = np.random.default_rng(0)
+    cases = []
+    for most, other, n in ((0, 1, 1), (1, 0, 8), (3, 3, 9), (4, 2, 3)):  # in training, in the test
+        y_train = np.append(rng.integers(0, 5, 20), [most] * 9)
+        cases.append((y_train, np.append(rng.integers(0, 5, 2 * n), [other] * n)))
+    return same_function(answer, lambda y, new: np.mean(new == np.bincount(y).argmax()), cases)

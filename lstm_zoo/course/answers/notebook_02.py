@@ -2,22 +2,35 @@
 
 import numpy as np
 
-from lstm_zoo.course.exercises import exercise, near
-
-
-@exercise("02-1", "One step multiplies by u (1 - h ** 2); the same factor comes in at each step.")
-def _(answer):
-    return np.isclose(answer, 0.38**10, rtol=0.02, atol=0)
+from lstm_zoo.course.exercises import exercise, same_function
 
 
 @exercise(
-    "02-2", "Where is s * (1 - s) largest for s from 0 to 1? It comes in at each of 10 steps."
+    "02-1",
+    "By how much does one step multiply the derivative?",
+    "One step multiplies by u (1 - h ** 2); every step has the same factor here.",
+    "The factor is 2 (1 - 0.81). It occurs ten times.",
 )
 def _(answer):
-    return np.isclose(answer, 2.0**-20, rtol=1e-3, atol=0)
+    return np.shape(answer) == () and np.isclose(answer, 0.38**10, rtol=0.02, atol=0)
 
 
-@exercise("02-3", "Try numbers below 1 on the diagonal and one large number beside them.")
+@exercise(
+    "02-2",
+    "The orthogonal matrix does not change the length. What does?",
+    "Where is s (1 - s) largest for s from 0 to 1? This factor occurs at each of 10 steps.",
+    "s (1 - s) is largest at s = 1/2. Raise its value there to the power 10.",
+)
+def _(answer):
+    return np.shape(answer) == () and np.isclose(answer, 2.0**-20, rtol=1e-3, atol=0)
+
+
+@exercise(
+    "02-3",
+    "What decides about high powers of a matrix: its singular values or its eigenvalues?",
+    "High powers vanish if all eigenvalues are below 1. A triangular matrix shows its own.",
+    "Put numbers below 1 on the diagonal, a large number above it and 0 below it.",
+)
 def _(answer):
     matrix = np.asarray(answer, float)
     grows = np.linalg.norm(matrix, ord=2) > 2
@@ -26,13 +39,19 @@ def _(answer):
     )
 
 
-@exercise("02-4", "One length for all arrays together: the root of the sum of all squares.")
+def clip(gradients, largest):
+    length = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, largest / length) for g in gradients]
+
+
+@exercise(
+    "02-4",
+    "If you shorten each array by another factor, does the direction of all together stay?",
+    "All arrays have one length together: the root of the sum of all squares.",
+    "Multiply every array by min(1, largest / length).",
+)
 def _(answer):
-    long, short = [np.array([[3.0, 0.0]]), np.array([4.0])], [np.array([0.3]), np.array([[0.4]])]
-    clipped, kept = answer(long, 2.0), answer(short, 2.0)
-    return (
-        near(clipped[0], [[1.2, 0.0]], 1e-6)
-        and near(clipped[1], [1.6], 1e-6)
-        and near(kept[0], [0.3], 1e-6)
-        and near(kept[1], [[0.4]], 1e-6)
-    )
+    rng = np.random.default_rng(0)
+    cases = [([np.array([[3.0, 0.0]]), np.array([-4.0])], 2.0)]
+    cases += [([0.3 * rng.normal(size=(2, 3)), rng.normal(size=4)], s) for s in (0.5, 1.0, 50.0)]
+    return same_function(answer, clip, cases)

@@ -5,17 +5,32 @@ import numpy as np
 from lstm_zoo.course.exercises import exercise, near
 
 
-@exercise("04-1", "Solve sigmoid(b_i) = 0.1 and sigmoid(b_f) = 0.9; give [b_i, b_f].")
+@exercise(
+    "04-1",
+    "Which two gates stand in the equation of the cell state, and which values must they have?",
+    "Solve sigmoid(b_i) = 0.1 and sigmoid(b_f) = 0.9.",
+    "The inverse of the sigmoid is ln(s / (1 - s)). Give [b_i, b_f].",
+)
 def _(answer):
     return near(1 / (1 + np.exp(-np.asarray(answer, float))), [0.1, 0.9], 0.002)
 
 
-@exercise("04-2", "0.999 ** steps = 1/2: take the logarithm of both sides.")
+@exercise(
+    "04-2",
+    "After the half-life, one half of the cell state is left. Which equation says so?",
+    "Solve 0.999 ** steps = 1/2.",
+    "Take the logarithm of both sides: steps = ln 0.5 / ln 0.999.",
+)
 def _(answer):
-    return near(answer, 692.8, 1)
+    return near(answer, np.log(0.5) / np.log(0.999), 0.6)
 
 
-@exercise("04-3", "Both buttons have to erase; only one of them writes, and what it writes is 1.")
+@exercise(
+    "04-3",
+    "Say for each button what the forget gate, the input gate and the candidate must do.",
+    "Both buttons must erase. Only `on` writes, and it writes 1. Without a button, keep.",
+    "Biases: input gate shut, forget gate open. Both buttons shut the forget gate again.",
+)
 def _(answer):
     W, b = (np.asarray(part, float) for part in answer)
     c = lit = 0.0
@@ -28,6 +43,11 @@ def _(answer):
     return True
 
 
-@exercise("04-4", "What is written is i * g, and neither of the two has seen the value.")
+@exercise(
+    "04-4",
+    "What is written into the cell state is i * g. Which of the two reads the value?",
+    "The input gate reads only the mark, and the candidate is constant now.",
+    "At a mark i is 1 and g is tanh(10), whatever the value is.",
+)
 def _(answer):
     return near(answer, (1, 1), 0.01)

@@ -2,32 +2,58 @@
 
 import numpy as np
 
-from lstm_zoo.course.exercises import exercise, near
+from lstm_zoo.course.exercises import exercise, near, same_function
 
 
-@exercise("06-1", "f ** 100 = 1/2 and f = 1 / (1 + exp(-bias)): solve for the bias.")
+@exercise(
+    "06-1",
+    "What is the gradient along the cell state after 100 steps with a constant gate f?",
+    "First find f from f ** 100 = 1/2.",
+    "f = 1 / (1 + exp(-bias)): solve for the bias, ln(f / (1 - f)).",
+)
 def _(answer):
     return near(1 / (1 + np.exp(-np.asarray(answer, float))), 0.5**0.01, 5e-5)
 
 
-@exercise("06-2", "With segments of S steps the states of 400 / S + S steps are kept.")
+@exercise(
+    "06-2",
+    "Which states are kept for all segments, and which for one segment at a time?",
+    "With segments of S steps, the states of 400 / S + S steps are kept.",
+    "The sum 400 / S + S is smallest where both parts are equal.",
+)
 def _(answer):
     return near(answer, (20, 40), 0)
 
 
-@exercise("06-3", "The forget gate is used twice in c_t; then go through the sigmoid.")
+@exercise(
+    "06-3",
+    "In how many places does the forget gate stand in the equation of c_t?",
+    "Derive c_t by f first: two terms. Then go through the sigmoid.",
+    "The derivative of c by f is c_before - g; that of the sigmoid is f (1 - f).",
+)
 def _(answer):
+    def from_differences(dc, c_before, g, f):
+        z, small = np.log(f / (1 - f)), 1e-5
+
+        def loss(z):
+            f = 1 / (1 + np.exp(-z))
+            return dc * (f * c_before + (1 - f) * g)
+
+        return (loss(z + small) - loss(z - small)) / (2 * small)
+
     rng = np.random.default_rng(0)
-    dc, c_before, g, z = rng.normal(size=(4, 2, 3))
-
-    def loss(z):
-        f = 1 / (1 + np.exp(-z))
-        return dc * (f * c_before + (1 - f) * np.tanh(g))
-
-    slope = (loss(z + 1e-5) - loss(z - 1e-5)) / 2e-5
-    return near(answer(dc, c_before, np.tanh(g), 1 / (1 + np.exp(-z))), slope, 1e-8)
+    cases = [
+        (*rng.normal(size=(2, *shape)), rng.uniform(-1, 1, shape), rng.uniform(0.1, 0.9, shape))
+        for shape in ((4,), (2, 3), (1, 5))
+    ]
+    return same_function(answer, from_differences, cases, 1e-7)
 
 
-@exercise("06-4", "The first output of a chunk reaches no step back, the last 19.")
+@exercise(
+    "06-4",
+    "How many steps back can the first output of a chunk reach, and how many the last?",
+    "The first output of a chunk reaches no step back, the last one 19.",
+    "Take the mean of 0, 1, ..., 19.",
+)
 def _(answer):
     return near(answer, 9.5, 1e-9)

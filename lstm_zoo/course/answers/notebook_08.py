@@ -2,34 +2,63 @@
 
 import numpy as np
 
-from lstm_zoo.course.exercises import exercise, near
+from lstm_zoo.course.exercises import exercise, near, same_function
 
 
-@exercise("08-1", "4 (inputs + units + 1) units for an LSTM layer, (inputs + 1) units for a Dense.")
+@exercise(
+    "08-1",
+    "Go through the model layer by layer. What does each layer read?",
+    "An LSTM layer has four equations with weights; a Dense layer has one.",
+    "4 (inputs + units + 1) units for an LSTM layer, (inputs + 1) units for a Dense layer.",
+)
 def _(answer):
     return answer == 4 * 77 * 64 + 4 * 97 * 32 + 33 * 16 + 17 * 9
 
 
-@exercise("08-2", "The cross-entropy is -ln p of the true class, and p is 1/9.")
+@exercise(
+    "08-2",
+    "Which probability does the model give to the true class?",
+    "The cross-entropy is -ln of the probability of the true class.",
+    "The probability is 1/9: compute -ln(1/9).",
+)
 def _(answer):
     return near(answer, np.log(9), 5e-3)
 
 
-@exercise("08-3", "Find the last True of every row of the mask, and index the steps with it.")
+@exercise(
+    "08-3",
+    "Is the number of True entries in a row always the place of the last one?",
+    "Find the index of the last True of every row, and index the steps with it.",
+    "argmax finds the first True: let it search the mask backwards, mask[:, ::-1].",
+)
 def _(answer):
-    hidden = np.random.default_rng(0).normal(size=(3, 5, 2))
-    mask = np.arange(5) < np.array([[2], [5], [1]])
-    return near(answer(hidden, mask), hidden[[0, 1, 2], [1, 4, 0]], 1e-9)
+    def last_state(hidden, mask):
+        last = [np.flatnonzero(row)[-1] for row in mask]
+        return hidden[np.arange(len(hidden)), last]
+
+    rng = np.random.default_rng(0)
+    masks = [np.arange(5) < np.array([[2], [5], [1]])]
+    masks += [np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [1, 1, 1, 1]]) > 0]
+    cases = [(rng.normal(size=(*mask.shape, 2)), mask) for mask in masks]
+    return same_function(answer, last_state, cases)
 
 
-@exercise("08-4", "Permute row[:n] of each utterance, leave what fills it up where it is.")
+@exercise(
+    "08-4",
+    "Which steps of an utterance are real, and which are padding?",
+    "Permute row[:n] of each utterance and leave the padding where it is.",
+    "Work on x.copy(); rng.permutation(row[:n]) shuffles the real steps of one row.",
+)
 def _(answer):
-    x, lengths = np.random.default_rng(0).normal(size=(4, 30, 2)), np.array([30, 12, 20, 25])
-    x[np.arange(30) >= lengths[:, None]] = 0
-    before = x.copy()
-    mixed = np.asarray(answer(x, lengths, np.random.default_rng(1)))
-    for row, old, n in zip(mixed, before, lengths):
-        same_steps = near(row[:n][row[:n, 0].argsort()], old[:n][old[:n, 0].argsort()], 0)
-        if not same_steps or row[n:].any() or np.array_equal(row, old):
+    x = np.random.default_rng(0).normal(size=(4, 30, 2))
+    for lengths in np.array([[30, 12, 20, 25], [9, 27, 30, 14]]):
+        padded = np.where((np.arange(30) < lengths[:, None])[..., None], x, 0)
+        before, counts = padded.copy(), lengths.copy()
+        mixed = np.asarray(answer(padded, counts, np.random.default_rng(1)))
+        if not (np.array_equal(padded, before) and np.array_equal(counts, lengths)):
             return False
-    return mixed.shape == before.shape and np.array_equal(x, before)
+        for row, old, n in zip(mixed, before, lengths):
+            same_steps = near(row[:n][row[:n, 0].argsort()], old[:n][old[:n, 0].argsort()], 0)
+            if not same_steps or row[n:].any() or np.array_equal(row, old):
+                return False
+    return mixed.shape == before.shape
