@@ -4,7 +4,7 @@
 # make test-all  the longer tests, in about half an hour: the next six
 # make test-long   tests marked `long`: kills, two processes, every cell and builder, fuzz, Colab
 # make test-unchanged  recurrence, layers, training and cells, with TensorFlow's own settings
-# make test-browser   the sliders in a real JupyterLab, in headless Chromium
+# make test-browser   the sliders in a real JupyterLab and the site, in headless Chromium
 # make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
 # make test-robust    notebooks and tests that train, as on other processors and from other weights;
@@ -13,6 +13,7 @@
 # make badges  write the repository's address and the figures' descriptions into the notebooks
 # make docs   write docs/api.md from the docstrings, the pictures of docs/gallery.md and the
 #             table of docs/export.md
+# make site   build the course, the guides and the API as a site, build/site/index.html
 # make bench  time the LSTM layers of several libraries and write benchmarks/results
 # Each sets up .venv the first time; PYTHON=python3.12 make demo uses another Python (3.10 or later).
 
@@ -26,7 +27,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 export CHROMIUM
 
 .PHONY: demo test test-quick test-all test-long test-unchanged test-browser test-native \
-  test-backends test-robust lab docs bench badges format
+  test-backends test-robust lab docs site bench badges format
 
 # A file's tests run in one process, which shares models; notebooks start first, as the longest.
 PYTEST := $(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -81,6 +82,10 @@ docs: .venv/installed
 	$(VENV) docs/make_api.py
 	$(VENV) docs/make_gallery.py
 	$(VENV) docs/make_exports.py
+
+site: .venv/installed
+	rm -rf build/site
+	PYTHONPATH=. $(VENV) -m sphinx -q -E -W --keep-going -d build/doctrees -c docs/site . build/site
 
 bench: .venv/installed
 	$(VENV) benchmarks/speed.py

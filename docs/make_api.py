@@ -5,6 +5,7 @@ import inspect
 import pathlib
 import re
 import textwrap
+import types
 
 import lstm_zoo as lz
 
@@ -21,22 +22,27 @@ All that is public, room by room, from the docstrings of the code (`make docs` w
 """
 
 
+def rooms() -> dict[str, tuple[types.ModuleType, dict]]:
+    """The package's rooms by name, each with its public functions and classes by name."""
+    modules = {name: importlib.import_module(f"lstm_zoo.{name}") for name in ROOMS.split()}
+    entries, listed = {}, set()
+    for name, room in reversed(modules.items()):  # the last room of two that share a name lists it
+        entries[name] = {k: thing for k, thing in _public(room) if thing not in listed}
+        listed |= set(entries[name].values())
+    return {name: (room, entries[name]) for name, room in modules.items()}
+
+
 def page() -> str:
     """The page as Markdown."""
-    rooms = {name: importlib.import_module(f"lstm_zoo.{name}") for name in ROOMS.split()}
-    contents = [f"- [{name}](#{name}): {_first(room)}" for name, room in rooms.items()]
-    sections, listed = [], set()
-    for name, room in reversed(rooms.items()):  # a name that two rooms share stands in the last
-        entries = {k: thing for k, thing in _public(room) if thing not in listed}
-        sections.insert(0, _section(name, room, entries))
-        listed |= set(entries.values())
+    contents = [f"- [{name}](#{name}): {first_line(room)}" for name, (room, _) in rooms().items()]
+    sections = [_section(name, room, entries) for name, (room, entries) in rooms().items()]
     return "\n".join([HEAD, *contents, "", "\n\n".join(sections), ""])
 
 
 def _section(name, room, entries):
     file = pathlib.Path(room.__file__).relative_to(ROOT)
     file = file.parent if file.name == "__init__.py" else file
-    lead = f"## {name}\n\n{_first(room)} Source: [`{file.as_posix()}`](../{file.as_posix()})."
+    lead = f"## {name}\n\n{first_line(room)} Source: [`{file.as_posix()}`](../{file.as_posix()})."
     return "\n\n".join([lead, *(_entry(name, key, thing) for key, thing in entries.items())])
 
 
@@ -110,7 +116,8 @@ def _split(thing):
     return re.sub(r":math:`([^`]+)`", r"$\1$", first.replace("\n", " ")), rest
 
 
-def _first(thing):
+def first_line(thing) -> str:
+    """The first sentence of a docstring."""
     return _split(thing)[0]
 
 

@@ -34,9 +34,11 @@ def adding(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pair:
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps, 2) float32; feature 0 is uniform in [0, 1), feature 1 is the mark,
-            1 at two steps and 0 elsewhere.
-        y: (samples, 1) float32, the sum of the two marked values.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps, 2) float32; feature 0 is uniform in [0, 1), feature 1 is the
+          mark, 1 at two steps and 0 elsewhere.
+        - `y`: (samples, 1) float32, the sum of the two marked values.
 
     Chance: a mean squared error of 1/6 = 0.167, from always answering 1.
 
@@ -71,10 +73,12 @@ def adding_1997(samples: int, timesteps: int = 100, *, seed: Seed = None) -> Pai
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps + timesteps // 10, 2) float32; feature 0 is uniform in [-1, 1),
-            feature 1 is the mark. Steps beyond a sequence's end are 0 in both features:
-            ``mask_value=0.0`` or ``keras.layers.Masking()`` masks them.
-        y: (samples, 1) float32, 0.5 + (X1 + X2) / 4 with the two marked values X1 and X2.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps + timesteps // 10, 2) float32; feature 0 is uniform in [-1, 1),
+          feature 1 is the mark. Steps beyond a sequence's end are 0 in both features:
+          ``mask_value=0.0`` or ``keras.layers.Masking()`` masks them.
+        - `y`: (samples, 1) float32, 0.5 + (X1 + X2) / 4 with the two marked values X1 and X2.
 
     Chance: a mean squared error of 0.041, from always answering 0.5 (1/24, minus the effect of the
     zeros at the first step).
@@ -119,9 +123,12 @@ def copying(
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps, symbols + 2) float32, one-hot: the symbols, the blank, the signal.
-        y: (samples, timesteps) int32 classes, 0 to symbols: blank (class ``symbols``) except for
-            the last ``length`` steps, which hold the string.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps, symbols + 2) float32, one-hot: the symbols, the blank, the
+          signal.
+        - `y`: (samples, timesteps) int32 classes, 0 to symbols: blank (class ``symbols``) except
+          for the last ``length`` steps, which hold the string.
 
     Chance: a cross-entropy of ``length * log(symbols) / timesteps``, 0.173 nats per step with the
     defaults, from answering blanks, then random symbols; 1 / symbols of the string is then right.
@@ -157,9 +164,11 @@ def temporal_order(samples: int, timesteps: int = 100, *, seed: Seed = None) -> 
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps, 8) float32, one-hot over E, B, a, b, c, d, X, Y: E first, B last,
-            a to d elsewhere.
-        y: (samples,) int32 classes: 0 for X, X; 1 for X, Y; 2 for Y, X; 3 for Y, Y.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps, 8) float32, one-hot over E, B, a, b, c, d, X, Y: E first, B
+          last, a to d elsewhere.
+        - `y`: (samples,) int32 classes: 0 for X, X; 1 for X, Y; 2 for Y, X; 3 for Y, Y.
 
     Chance: an accuracy of 1/4.
 
@@ -194,8 +203,10 @@ def delayed_echo(samples: int, timesteps: int = 50, *, delay: int = 10, seed: Se
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps, 1) float32, uniform in [-1, 1).
-        y: (samples, timesteps, 1) float32, x shifted by ``delay`` steps, 0 before that.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps, 1) float32, uniform in [-1, 1).
+        - `y`: (samples, timesteps, 1) float32, x shifted by ``delay`` steps, 0 before that.
 
     Chance: a mean squared error of ``(1 - delay / timesteps) / 3``, 0.267 with the defaults, from
     always answering 0.
@@ -225,8 +236,10 @@ def parity(samples: int, timesteps: int = 20, *, seed: Seed = None) -> Pair:
         seed: whole number, ``numpy.random.Generator`` or None.
 
     Returns:
-        x: (samples, timesteps, 1) float32, 1 or -1 with even odds.
-        y: (samples,) int32 classes: 1 if the number of ones is odd, else 0.
+        A tuple `(x, y)`:
+
+        - `x`: (samples, timesteps, 1) float32, 1 or -1 with even odds.
+        - `y`: (samples,) int32 classes: 1 if the number of ones is odd, else 0.
 
     Chance: an accuracy of 1/2.
 

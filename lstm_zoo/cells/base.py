@@ -49,7 +49,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         units: size of each gate, and of each state unless `state_size` differs.
         use_bias: whether to add the bias :math:`b`.
         kernel_initializer, recurrent_initializer, bias_initializer: initializers of the weights.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer,
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in Keras.
         kernel_constraint, recurrent_constraint, bias_constraint: as in Keras.
         dropout: fraction of the input features to drop, from 0 to 1, with the same mask at every
             step of a sequence (Gal & Ghahramani 2016).

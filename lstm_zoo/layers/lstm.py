@@ -49,10 +49,12 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
 
     Args:
         units: size of the hidden state and of the cell state, a positive integer.
-        activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
-        bias_initializer, unit_forget_bias, kernel_regularizer, recurrent_regularizer,
-        bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
-        recurrent_dropout, seed, forget_bias: as in `lstm_zoo.LSTMCell`.
+        activation, recurrent_activation, use_bias: as in `lstm_zoo.LSTMCell`.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in `lstm_zoo.LSTMCell`.
+        unit_forget_bias, forget_bias: as in `lstm_zoo.LSTMCell`.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in `lstm_zoo.LSTMCell`.
+        kernel_constraint, recurrent_constraint, bias_constraint: as in `lstm_zoo.LSTMCell`.
+        dropout, recurrent_dropout, seed: as in `lstm_zoo.LSTMCell`.
         activity_regularizer: regularizer of the layer's output.
         return_sequences: whether to return the hidden state of every step or only of the last.
         return_state: whether to return the last hidden state and cell state too.
