@@ -115,6 +115,8 @@ def calls():
     tested = lz.backtest(SERIES[:, 0], 2, start=20)
     found = lz.panel(PANEL)
     weights = {"kernel": np.ones((4, 8)), "bias": np.zeros(8), "forget_bias": 1.0}
+    source = "equinox.nn.LSTMCell"
+    cell = lz.weights.to_arrays(layer, source)
     units = {"units": 2}
     with_x = {"model": regressor, "x": X}
     known = {
@@ -266,7 +268,9 @@ def calls():
         "serving.Stream": (3, {"model": regressor}),
         "exporting.export": (8, {"model": regressor, "path": "new.h"}),
         "exporting.step_model": (3, {"model": regressor}),
+        "weights.from_arrays": (2, {"layers": layer, "arrays": cell, "source": source}),
         "weights.from_tensorflow1": (1, {"layer": layer} | weights),
+        "weights.to_arrays": (2, {"layers": layer, "source": source}),
         "weights.to_torch": (2, {"layers": layer, "path": "new.safetensors"}),
         # what the functions check with
         "cluster": (1, {"addresses": "a:1,b:2", "index": 0}, distribute.cluster),
