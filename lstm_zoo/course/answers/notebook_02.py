@@ -55,3 +55,38 @@ def _(answer):
     cases = [([np.array([[3.0, 0.0]]), np.array([-4.0])], 2.0)]
     cases += [([0.3 * rng.normal(size=(2, 3)), rng.normal(size=4)], s) for s in (0.5, 1.0, 50.0)]
     return same_function(answer, clip, cases)
+
+
+@exercise(
+    "02-5",
+    "Walk back from the last step, as `shares` does: which gradient do you carry along?",
+    "At each step dz = dh * (1 - h_t ** 2). W, U and x each get a share of it.",
+    "W adds np.outer(x[t], dz), U adds np.outer(h before, dz), x[t] gets W @ dz; then dh = U @ dz.",
+)
+def _(answer):
+    def loss(x, W, U, v):
+        h = np.zeros(len(U))
+        for x_t in x:
+            h = np.tanh(x_t @ W + h @ U)
+        return v @ h
+
+    def by_differences(x, W, U, v):
+        found = []
+        for changed in (W, U, x):
+            gradient = np.zeros_like(changed)
+            for place in np.ndindex(changed.shape):
+                start, each = changed[place], []
+                for step in (1e-5, -1e-5):
+                    changed[place] = start + step
+                    each.append(loss(x, W, U, v))
+                changed[place] = start
+                gradient[place] = (each[0] - each[1]) / 2e-5
+            found.append(gradient)
+        return found
+
+    rng = np.random.default_rng(0)
+    cases = [
+        (*(rng.normal(size=s) for s in ((t, m), (m, n), (n, n))), rng.normal(size=n))
+        for t, m, n in ((1, 2, 3), (4, 3, 2), (6, 1, 4), (6, 1, 4))
+    ]
+    return same_function(answer, by_differences, cases)
