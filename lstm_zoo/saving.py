@@ -19,6 +19,16 @@ from lstm_zoo.spelling import suggest as _suggest
 __all__ = ["load", "save"]
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+# By the ending of a file of another kind, the call that reads it.
+_OF_KERAS2 = "build the same model, then call lz.weights.from_keras2(model, path)"
+_OF_TORCH = "build the layers, then call lz.weights.from_torch(layers, path)"
+_CALLS = {
+    ".onnx": "call lz.open_onnx(path)",
+    ".npz": "build the layers, then call lz.weights.from_arrays(layers, np.load(path), source)",
+    **dict.fromkeys((".h5", ".hdf5"), _OF_KERAS2),
+    **dict.fromkeys((".safetensors", ".pt", ".pth", ".ckpt", ".bin"), _OF_TORCH),
+}
+_SAVED_MODEL = 'keras.layers.TFSMLayer(path, call_endpoint="serve") runs one whose origin you trust'
 # Limits on what a file may allocate, so that a small file can't fill the memory.
 _UNPACKED = 2**28  # bytes that any file may unpack to,
 _RATIO = 20  # or this many times its own size; Keras does not compress
@@ -72,8 +82,9 @@ def load(path: str | pathlib.Path) -> keras.Model:
         The `keras.Model`, compiled if it was saved compiled.
 
     Raises:
-        ValueError: if the file is damaged or not a `.keras` file; if it contains code, a class that
-            is not registered, or a member with a path outside the archive; or if its arrays or its
+        ValueError: if the file is damaged or not a `.keras` file (the message names the call that
+            reads an `.onnx`, `.h5` or PyTorch file); if it contains code, a class that is not
+            registered, or a member with a path outside the archive; or if its arrays or its
             configuration need far more memory than the size of the file suggests. The message
             names the file.
         FileNotFoundError: if there is no file at `path`.
@@ -88,7 +99,7 @@ def load(path: str | pathlib.Path) -> keras.Model:
     if not path.exists():
         raise FileNotFoundError(f"path must be an existing file, got {path}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a .keras file; lz.save writes such files")
+        raise ValueError(f"{path} is not a .keras file; {_right_call(path)}")
     try:
         _check(path)
         return keras.models.load_model(path, safe_mode=True)
@@ -96,6 +107,18 @@ def load(path: str | pathlib.Path) -> keras.Model:
         cause = str(problem).split("Exception encountered: ")[-1]  # Keras puts it last
         why = " ".join(cause.split())[:300] or type(problem).__name__
         raise ValueError(f"{path} can't be loaded: {why}") from problem
+
+
+def _right_call(path):
+    """The call that reads a file of another kind."""
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return f"it is a SavedModel; {_SAVED_MODEL}"
+        return "it is a folder"
+    with path.open("rb") as file:
+        if file.read(8) == b"\x89HDF\r\n\x1a\n":
+            return f"it is an HDF5 file; {_OF_KERAS2}"
+    return _CALLS.get(path.suffix.lower(), "lz.save writes such files")
 
 
 @contextlib.contextmanager

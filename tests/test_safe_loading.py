@@ -265,6 +265,38 @@ def test_other_files_than_models_are_named(tmp_path):
         lz.load(tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("model.h5", r"lz.weights.from_keras2\(model, path\)"),
+        ("model.weights.h5", r"lz.weights.from_keras2\(model, path\)"),
+        ("model.onnx", r"lz.open_onnx\(path\)"),
+        ("model.pt", r"lz.weights.from_torch\(layers, path\)"),
+        ("model.safetensors", r"lz.weights.from_torch\(layers, path\)"),
+        ("cell.npz", r"lz.weights.from_arrays\(layers, np.load\(path\), source\)"),
+        ("model.txt", "lz.save writes such files"),
+        ("folder/", "it is a folder"),
+        ("saved/saved_model.pb", "it is a SavedModel; keras.layers.TFSMLayer"),
+    ],
+)
+def test_load_names_the_call_for_a_file_of_another_kind(name, call, tmp_path):
+    path = tmp_path / name
+    (path if name.endswith("/") else path.parent).mkdir(exist_ok=True)
+    if not name.endswith("/"):
+        path.write_bytes(b"some bytes")
+    path = path.parent if path.name == "saved_model.pb" else path
+    with pytest.raises(ValueError, match=f"is not a .keras file; .*{call}"):
+        lz.load(path)
+
+
+def test_load_knows_an_hdf5_file_under_another_name(tmp_path):
+    import h5py
+
+    h5py.File(tmp_path / "model.keras", "w").close()
+    with pytest.raises(ValueError, match="it is an HDF5 file; .*from_keras2"):
+        lz.load(tmp_path / "model.keras")
+
+
 def test_arrays_of_objects_are_refused_and_run_nothing(tmp_path):
     marker = tmp_path / "ran"
 

@@ -1,14 +1,14 @@
 """Imports and exports weights of PyTorch's `nn.LSTM`, `nn.GRU`, `nn.RNN` and their cells.
 
-Weights pass through a safetensors file, so PyTorch itself is not needed. PyTorch's matrices are
+Weights pass through a safetensors file, for which PyTorch is not needed. PyTorch's matrices are
 transposed, and each product has its own bias. The LSTM's gates are in Keras's order i, f, g, o. The
 GRU's gates are in the order r, z, n; Keras has z, r, n. A `.pt` file is a pickle, which could run
-any code when read, so it is refused.
+any code when read, so only PyTorch itself reads it, with `weights_only=True`.
 """
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -17,11 +17,16 @@ import numpy as np
 from lstm_zoo import checks, files
 from lstm_zoo.cells.projected import ProjectedLSTMCell
 from lstm_zoo.weights.placing import PLAIN, activations, as_list, fitted, set_all
+from lstm_zoo.weights.trees import flattened
 
 _HOW = (
     "save it in PyTorch with "
     'safetensors.torch.save_file(module.state_dict(), "weights.safetensors")'
 )
+
+
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+_SAFE = (2, 6)  # earlier versions could run code with weights_only=True (CVE-2025-32434)
 
 
 class _Module(NamedTuple):
@@ -55,14 +60,16 @@ def from_torch(
             `layer_for("projected", hidden_size, projection=proj_size)` for an `nn.LSTM` with
             `proj_size`. Wrap it in `Bidirectional` if the module is bidirectional, and pass a list
             for `num_layers` above 1. Layers that are not built yet are built.
-        path: a safetensors file with the `state_dict()` of the module or of a model around it.
+        path: a safetensors file with the `state_dict()` of the module or of a model around it. If
+            PyTorch 2.6 or later is installed, also a `.pt`, `.pth`, `.ckpt` or `.bin` file, which
+            `torch.load(path, weights_only=True)` reads; names of inner dicts are joined by ".".
         prefix: the text before `weight_ih_l0` (`weight_ih` for a cell) in the file, such as
             "encoder.lstm.", or "module.lstm." for a model in `DataParallel`.
 
     Raises:
-        ValueError: if the file is not a safetensors file or lacks a tensor, if it has more layers
-            or directions than `layers`, if a shape differs, or if a layer computes something else
-            than the module. All layers then stay unchanged.
+        ValueError: if the file can't be read safely or lacks a tensor, if it has more layers or
+            directions than `layers`, if a shape differs, or if a layer computes something else than
+            the module. All layers then stay unchanged.
 
     Example:
         >>> import lstm_zoo as lz
@@ -160,17 +167,57 @@ def _module_of(layer):
 
 
 def _read(path):
+    """The tensors of a file by name."""
+    path = checks.path("path", path)
+    if path.suffix in _PICKLES:
+        return _unpickled(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    if checks.path("path", path).suffix != ".safetensors":
-        raise ValueError(f"path must be a .safetensors file, got {str(path)!r}; {_HOW}")
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"path must be a .safetensors file, or a {' or '.join(_PICKLES)} file, got "
+            f"{str(path)!r}; {_HOW}"
+        )
     try:
         return load_file(path)
     except (SafetensorError, KeyError, TypeError) as problem:
         raise ValueError(
             f"{path} is not a safetensors file that NumPy can read: {problem}"
         ) from None
+
+
+def _unpickled(path):
+    """The tensors of a pickle, which PyTorch reads without running code from it."""
+    try:
+        import torch
+    except ImportError:
+        raise ValueError(
+            f"{path} is a pickle, which only PyTorch reads safely, and PyTorch is not installed; "
+            f"{_HOW}"
+        ) from None
+    version = tuple(int(n) for n in re.findall(r"\d+", torch.__version__)[:2])
+    if version < _SAFE:
+        raise ValueError(
+            f"{path} is a pickle, which PyTorch reads safely from version 2.6 on, got "
+            f"{torch.__version__}; {_HOW}"
+        )
+    try:
+        tree = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception:  # any, and PyTorch's message advises to run the code in the file
+        raise ValueError(
+            f"{path} is damaged or holds more than tensors, such as a whole module, whose code is "
+            f"never run; {_HOW}"
+        ) from None
+    if not isinstance(tree, Mapping):
+        raise ValueError(f"{path} must hold a state_dict, got {type(tree).__name__}; {_HOW}")
+    return {
+        name.replace("/", "."): value.detach().to(torch.float32).numpy()
+        for name, value in flattened("path", tree).items()
+        if torch.is_tensor(value) and value.is_floating_point()
+    }
 
 
 def _keras_weights(tensors, pattern, module, path):

@@ -1,6 +1,8 @@
 """Keras layers with imported PyTorch weights (GRU, RNN, cells) compute PyTorch's numbers."""
 
 import pathlib
+import sys
+import types
 
 import keras
 import numpy as np
@@ -99,3 +101,65 @@ def test_no_layer_changes_if_one_does_not_fit():
         from_torch(layers, FILE, "gru.")
     for old, new in zip(before, layers[0].get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+class Tensor:
+    """Stands in for a tensor of PyTorch, with the methods that the reader needs."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def is_floating_point(self):
+        return self.array.dtype.kind == "f"
+
+    def detach(self):
+        return self
+
+    def to(self, dtype):
+        return Tensor(self.array.astype(dtype))
+
+    def numpy(self):
+        return self.array
+
+
+def torch_that_loads(content, version="2.13.0+cpu"):
+    """Stands in for the package torch; `load` returns `content`, or raises it."""
+
+    def load(path, *, map_location, weights_only):
+        assert (map_location, weights_only) == ("cpu", True)
+        if isinstance(content, Exception):
+            raise content
+        return content
+
+    module = types.ModuleType("torch")
+    module.__version__, module.load, module.float32 = version, load, "float32"
+    module.is_tensor = lambda value: isinstance(value, Tensor)
+    return module
+
+
+def test_checkpoint_of_pytorch_is_read_with_weights_only(monkeypatch):
+    tensors = {k.removeprefix("lstm_cell."): Tensor(v) for k, v in load_file(FILE).items()}
+    content = {"epoch": 3, "state_dict": tensors | {"steps": Tensor(np.ones(1, "int64"))}}
+    monkeypatch.setitem(sys.modules, "torch", torch_that_loads(content))
+    layer, wanted = layer_of(lz.LSTM), layer_of(lz.LSTM)
+    from_torch(layer, "model.ckpt", prefix="state_dict.")
+    from_torch(wanted, FILE, prefix="lstm_cell.")
+    for got, value in zip(layer.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, value)
+
+
+@pytest.mark.parametrize(
+    ("torch", "message"),
+    [
+        (None, "PyTorch is not installed; save it in PyTorch with safetensors.torch.save_file"),
+        (torch_that_loads({}, "2.5.1"), "safely from version 2.6 on, got 2.5.1; save it"),
+        (torch_that_loads([1]), "must hold a state_dict, got list"),
+        (torch_that_loads({}), "it contains no recurrent module, only nothing"),
+        (torch_that_loads(RuntimeError("use weights_only=False")), "damaged or holds more than t"),
+    ],
+)
+def test_checkpoint_that_cannot_be_read_safely_is_refused(torch, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    with pytest.raises(ValueError, match=message) as refused:
+        from_torch(lz.LSTM(4), DATA / "pickled.pt")
+    assert "weights_only=False" not in str(refused.value)

@@ -56,7 +56,7 @@ def test_stacked_bidirectional_layers_give_torchs_numbers_and_go_back(tmp_path):
 def test_wrong_torch_files_are_refused(tmp_path):
     layer = lz.LSTM(4)
     with pytest.raises(ValueError, match="must be a .safetensors file"):
-        from_torch(layer, DATA / "pickled.pt")
+        from_torch(layer, DATA / "keras2_model.h5")
     with pytest.raises(ValueError, match="proj_size"):
         from_torch(layer, DATA / "projected.safetensors")
     with pytest.raises(ValueError, match="prefix must be one of .lstm.'"):
