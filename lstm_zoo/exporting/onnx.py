@@ -7,22 +7,21 @@ replaces by an LSTM node. Any other cell becomes a Loop.
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html.
 """
 
+import json
 import logging
-
-import numpy as np
 
 from lstm_zoo import files
 from lstm_zoo.backend import tf
-from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
-from lstm_zoo.cells.lstm import has_usual_activations
 from lstm_zoo.exporting.formats import Format, register
+from lstm_zoo.exporting.onnx_graph import simplify_loops, slice_for_reverse
+from lstm_zoo.exporting.onnx_nodes import node_of
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.recurrence import portable
 from lstm_zoo.recurrence.portable import Target
 
 OPSET = 18
 TARGET = Target("onnx")
-_MARK = "lstm_zoo LSTM"
+_MARK = "lstm_zoo node"
 
 # Other callers of the converter get loops, because they do not know the mark.
 portable.comes_from(TARGET, "keras.src.export.onnx", "tf2onnx.")
@@ -62,84 +61,53 @@ def _converted(model):
             tf.function(to_write, autograph=False, input_signature=specs),
             specs,
             opset=OPSET,
-            custom_op_handlers={"PyFunc": (_node_for_mark, [])},
+            custom_op_handlers={
+                "PyFunc": (_node_for_mark, []),
+                "ReverseV2": (slice_for_reverse, []),
+            },
         )
     # A function's dict of results is returned in alphabetical order, which would swap states.
     outputs = {one.name: one for one in proto.graph.output}
     del proto.graph.output[:]
     proto.graph.output.extend(outputs[renamed[name]] for name in names)
     _name_axes(proto.graph)
+    simplify_loops(proto.graph)
     return proto
 
 
 def _mark(cell, x, states, lengths):
-    """The outputs and last states of a mark for an LSTM node, or None if ONNX has no such node."""
-    known = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)
-    if type(cell) not in known or not has_usual_activations(cell):
+    """The outputs and last states of a mark for a node, or None if ONNX has no such node."""
+    found = node_of(cell, keeps=lengths is not None)
+    if found is None:
         return None
     if lengths is not None:
         # The node could take lengths, but some runtimes ignore them. Instead, an extra feature is
         # 1 after the end and makes the gates keep the cell state.
         past = 1 - tf.sequence_mask(lengths, tf.shape(x)[1], x.dtype)
         x = tf.concat([x, past[..., None]], axis=-1)
-    kernel, recurrent_kernel, bias, *peepholes = _weights(cell, keeps=lengths is not None)
-    inputs = [tf.transpose(x, (1, 0, 2)), kernel, recurrent_kernel, bias]
-    inputs += [tf.expand_dims(state, 0) for state in states]
-    inputs += peepholes
-    token = f"{_MARK} {cell.units} {int(type(cell) is CoupledLSTMCell)}"
-    outputs, *last = tf.raw_ops.PyFunc(input=inputs, token=token, Tout=[tf.float32] * 3)
+    inputs = [tf.transpose(x, (1, 0, 2)), *found.weights[:3]]
+    inputs += [tf.expand_dims(state, 0) for state in states] + found.weights[3:]
+    attributes = {"hidden_size": cell.units, "direction": "forward", **found.attributes}
+    token = json.dumps([_MARK, found.operation, attributes])
+    outputs, *last = tf.raw_ops.PyFunc(
+        input=inputs, token=token, Tout=[tf.float32] * (1 + len(states))
+    )
     steps, batch = tf.shape(x)[1], tf.shape(x)[0]
     outputs = tf.reshape(outputs, [steps, batch, cell.units])
     last = [tf.reshape(state, [batch, cell.units]) for state in last]
     return tf.transpose(outputs, (1, 0, 2)), last
 
 
-_KEPT = 1e4  # pre-activation of gates that keep the cell state, for any weights
-
-
-def _weights(cell, keeps):
-    """The weights of a cell in ONNX's layout, with gates in the order i, o, f, g.
-
-    If `keeps`, a last feature opens the forget gate and closes the input gate.
-    """
-    with tf.init_scope():
-        kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
-        bias = np.asarray(cell.bias) if cell.use_bias else np.zeros(kernel.shape[1], "float32")
-        peepholes = np.asarray(getattr(cell, "peephole_kernel", np.zeros((0, cell.units))))
-
-    if keeps:
-        sign = {"input_gate": -1, "forget_gate": 1}
-        row = [_KEPT * sign.get(gate, 0) for gate in cell.gate_names]
-        kernel = np.concatenate([kernel, np.repeat(np.float32(row), cell.units)[None]])
-
-    def reordered(a):
-        blocks = np.split(a, len(cell.gate_names), axis=-1)
-        if len(blocks) == 3:  # i = 1 - f = sigmoid(-z_f)
-            f, g, o = blocks
-            i = -f
-        else:
-            i, f, g, o = blocks
-        return np.concatenate([i, o, f, g], axis=-1)
-
-    bias = reordered(bias)
-    bias = np.concatenate([bias, np.zeros_like(bias)])  # ONNX has a bias for each product
-    weights = [reordered(kernel).T[None], reordered(recurrent_kernel).T[None], bias[None]]
-    if len(peepholes):
-        weights.append(peepholes[[0, 2, 1]].reshape(1, -1))
-    return weights
-
-
 def _node_for_mark(graph, node, name, args):
-    """Replace a mark by an LSTM node."""
+    """Replace a mark by its node."""
     token = node.get_attr_str("token")
-    if not token.startswith(_MARK):
+    if _MARK not in token:
         raise ValueError(f"model must not run Python inside its graph, got {node.name}")
-    *_, units, coupled = token.split()
+    _, operation, attributes = json.loads(token)
     inputs, outputs = list(node.input), list(node.output)
     inputs.insert(4, "")  # no sequence lengths
     graph.remove_node(node.name)
-    attr = {"hidden_size": int(units), "direction": "forward", "input_forget": int(coupled)}
-    graph.make_node("LSTM", inputs, outputs=outputs, name=node.name, attr=attr)
+    graph.make_node(operation, inputs, outputs=outputs, name=node.name, attr=attributes)
 
 
 def _name_axes(graph):

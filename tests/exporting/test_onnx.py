@@ -1,0 +1,78 @@
+"""What stands in an ONNX file, so that other runtimes than ONNX Runtime give the same numbers."""
+
+import keras
+import numpy as np
+import onnx
+import onnx.reference
+import onnxruntime
+import pytest
+
+import lstm_zoo as lz
+from lstm_zoo.layers import layer_for
+
+RNG = np.random.default_rng(0)
+LAYERS = [
+    {"return_state": True},
+    {"return_state": True, "masked": True},
+    {"return_sequences": True, "masked": True},
+    {"return_sequences": True, "go_backwards": True},
+    {"return_state": True, "both_ways": True},
+    {"return_state": True, "both_ways": True, "masked": True},
+    {"return_sequences": True, "both_ways": True, "masked": True},
+]
+
+
+def model_of(cell, both_ways=False, masked=False, **options):
+    inputs = keras.Input((None, 3), name="x")
+    layer = layer_for(cell, 4, **options)
+    layer = keras.layers.Bidirectional(layer) if both_ways else layer
+    model = keras.Model(inputs, layer(keras.layers.Masking()(inputs) if masked else inputs))
+    model.set_weights([RNG.normal(scale=0.7, size=w.shape) for w in model.get_weights()])
+    return model
+
+
+def padded():
+    """A row that is masked whole, one with a hole, one padded at its end."""
+    x = RNG.normal(size=(3, 5, 3)).astype("float32")
+    x[0], x[1, 1:2], x[2, -2:] = 0, 0, 0
+    return x
+
+
+def assert_equal_in_two_runtimes(model, path):
+    """Compare the file with the model in ONNX Runtime and in ONNX's own evaluator."""
+    x = padded()
+    expected = keras.tree.flatten(model.predict(x, verbose=0))
+    lz.export(model, path)
+    for runtime in (onnxruntime.InferenceSession, onnx.reference.ReferenceEvaluator):
+        got = runtime(str(path)).run(None, {"x": x})
+        for one, value in zip(got, expected, strict=True):
+            np.testing.assert_allclose(one, value, atol=1e-6)
+    return onnx.load(path).graph
+
+
+def operations(graph):
+    """The operations of a graph and of the bodies of its loops."""
+    inside = [one for node in graph.node for a in node.attribute for one in operations(a.g)]
+    return [*(node.op_type for node in graph.node), *inside]
+
+
+@pytest.mark.parametrize("options", LAYERS, ids=", ".join)
+def test_an_lstm_is_a_node_with_the_same_numbers_in_two_runtimes(options, tmp_path):
+    model = model_of("lstm", **options)
+    found = operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+    assert found.count("LSTM") == 1 + options.get("both_ways", False)
+    # OpenCV and tract don't know ReverseSequence.
+    assert not {"Loop", "ReverseSequence"} & set(found)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("cell", ["layer_norm", "slstm"])
+def test_a_loop_passes_on_only_states_that_change(cell, masked, tmp_path):
+    """OpenVINO refuses a loop that returns a state as it came in."""
+    model = model_of(cell, masked=masked, return_state=True)
+    graph = assert_equal_in_two_runtimes(model, tmp_path / "m.onnx")
+    [loop] = [node for node in graph.node if node.op_type == "Loop"]
+    body = loop.attribute[0].g
+    names = {one.name for one in body.input}
+    assert len(body.input) == len(loop.input) > 4
+    assert not [one.name for one in body.output if one.name in names]
