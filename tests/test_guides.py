@@ -13,7 +13,7 @@ SHAPE = re.compile(r"^(\w+) = .*  # (\(\d[\d, ]*\))", flags=re.MULTILINE)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["backends.md", "builders.md", "training.md"])
+@pytest.mark.parametrize("page", ["backends.md", "builders.md", "questions.md", "training.md"])
 def test_code_of_a_guide_does_what_the_guide_says(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(0)
