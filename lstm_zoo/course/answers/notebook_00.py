@@ -1,7 +1,9 @@
 """Answers to the exercises of notebook 00, quickstart."""
 
 import numpy as np
+from keras.layers import RNN, Bidirectional
 
+from lstm_zoo import datasets
 from lstm_zoo.course.exercises import exercise, near, same_function
 
 
@@ -38,3 +40,16 @@ def _(answer):
         y_train = np.append(rng.integers(0, 5, 20), [most] * 9)
         cases.append((y_train, np.append(rng.integers(0, 5, 2 * n), [other] * n)))
     return same_function(answer, lambda y, new: np.mean(new == np.bincount(y).argmax()), cases)
+
+
+@exercise(
+    "00-4",
+    "Where are most weights of a recurrent model? Count those of one LSTM layer first.",
+    "One LSTM layer of 16 units that reads 12 features has 1,856 weights. Skip the padding.",
+    "lz.build_classifier with lstm_units=(16,), dense_units=(), mask_value=0.0; 40 epochs.",
+)
+def _(answer):
+    data, model = datasets.load("japanese_vowels"), answer()
+    right = np.mean(model.predict(data.x_test, verbose=0).argmax(axis=-1) == data.y_test)
+    recurrent = any(isinstance(layer, (RNN, Bidirectional)) for layer in model.layers)
+    return recurrent and model.count_params() < 3141 and right > 0.93
