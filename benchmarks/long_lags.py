@@ -36,8 +36,11 @@ def chrono(layer, timesteps, seed):
     """Gates that start with memories of 1 to `timesteps` steps (Tallec & Ollivier 2018)."""
     kernel, recurrent, bias = layer.get_weights()
     units = layer.units
-    forget = np.log(np.random.default_rng(seed).uniform(1, timesteps - 1, units))
-    bias[:units], bias[units : 2 * units] = -forget, forget
+    slow = np.log(np.random.default_rng(seed).uniform(1, timesteps - 1, units))
+    if isinstance(layer, keras.layers.GRU):
+        bias[0, :units] = slow  # update gate: Keras's keeps the state where it is 1
+    else:
+        bias[:units], bias[units : 2 * units] = -slow, slow  # input gate, forget gate
     layer.set_weights([kernel, recurrent, bias])
 
 
@@ -185,16 +188,15 @@ PROBLEMS = {
 OPERATIONS = ("lstm", "peephole", "coupled")  # of the native operation; XLA compiles all others
 SLOW = ("simple_rnn",)  # better at 50 steps with a learning rate of 0.003 than with 0.01
 OTHER_INPUT = ("gru_d", "time_gap")  # which read what is missing, or the time between steps
-CELLS = {"SimpleRNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm", "LSTM, chrono": "lstm"} | {
-    name: name for name in lz.cells.names() if name not in ("lstm", *OTHER_INPUT)
-}
+IDENTITY = {"recurrent_initializer": "identity", "activation": "relu"}  # Le et al. 2015
 
 
 class Network(NamedTuple):
     """A cell with default or chrono initialization, and how it is trained."""
 
     cell: str
-    chrono: bool
+    chrono: bool = False
+    options: dict = {}  # of the layer
 
     @property
     def rate(self):
@@ -205,7 +207,14 @@ class Network(NamedTuple):
         return self.cell not in OPERATIONS
 
 
-NETWORKS = {name: Network(cell, name.endswith("chrono")) for name, cell in CELLS.items()}
+NETWORKS = {
+    "SimpleRNN": Network("simple_rnn"),
+    "SimpleRNN, identity": Network("simple_rnn", options=IDENTITY),
+    "GRU": Network("gru"),
+    "GRU, chrono": Network("gru", chrono=True),
+    "LSTM": Network("lstm"),
+    "LSTM, chrono": Network("lstm", chrono=True),
+} | {name: Network(name) for name in lz.cells.names() if name not in ("lstm", *OTHER_INPUT)}
 
 
 def solve(problem, network, timesteps, seed, units=UNITS, limit=LIMIT, falling=False):
@@ -216,7 +225,8 @@ def solve(problem, network, timesteps, seed, units=UNITS, limit=LIMIT, falling=F
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng([seed, timesteps])
     x_new, y_new = problem.make(512, timesteps, seed=rng)
-    layer = lz.layers.layer_for(network.cell, units, return_sequences=problem.every_step)
+    options = network.options | {"return_sequences": problem.every_step}
+    layer = lz.layers.layer_for(network.cell, units, **options)
     head = keras.layers.Dense(problem.outputs)
     model = keras.Sequential([keras.Input(x_new.shape[1:]), layer, head])
     if network.chrono:
