@@ -18,7 +18,7 @@ OWN_DATA = re.findall(
     r"```python\n(.*?)```", README.partition("## Your own data\n")[2], flags=re.DOTALL
 )
 RESULTS = ROOT / "benchmarks" / "results"
-COUNTS = {11: "eleven", 19: "nineteen"}
+COUNTS = {11: "eleven", 13: "thirteen", 19: "nineteen"}
 PAGES = [ROOT / "README.md", ROOT / "docs" / "inspection.md"]
 
 
