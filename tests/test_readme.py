@@ -18,7 +18,8 @@ OWN_DATA = re.findall(
     r"```python\n(.*?)```", README.partition("## Your own data\n")[2], flags=re.DOTALL
 )
 RESULTS = ROOT / "benchmarks" / "results"
-COUNTS = {11: "eleven", 13: "thirteen", 19: "nineteen"}
+TEENS = "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+COUNTS = dict(enumerate(TEENS.split(), 11))
 PAGES = [ROOT / "README.md", ROOT / "docs" / "inspection.md"]
 
 
