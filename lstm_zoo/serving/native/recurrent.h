@@ -219,7 +219,13 @@ struct shared_steps {
   const struct recurrent *of;
   int64_t parts;
   _Atomic int64_t taken[MOST_PARTS], ready; /* steps of each part that a thread took; parts done */
+  _Atomic int64_t only; /* the thread that goes on alone, by its first part; -1 for all */
 };
+
+/* On a busy machine a thread may lose its core in the middle of a part, and the others wait for it.
+   The thread that waited then goes on alone, and the next layers are not shared. */
+enum { TRIES_BEFORE_YIELD = 1000, YIELDS_OF_A_BUSY_MACHINE = 100, LAYERS_ALONE = 64 };
+static _Atomic int layers_alone;
 
 static void take_part(struct shared_steps *S, int64_t part, int64_t s) {
   const struct recurrent *R = S->of;
@@ -229,17 +235,34 @@ static void take_part(struct shared_steps *S, int64_t part, int64_t s) {
   atomic_fetch_add(&S->ready, 1);
 }
 
+static void wait_for_step(struct shared_steps *S, int64_t s, int64_t thread) {
+  for (int tries = 1, yields = 0; atomic_load(&S->ready) < (s + 1) * S->parts; tries++) {
+    if (tries % TRIES_BEFORE_YIELD) continue;
+    sched_yield(); /* the thread with the other part may need this core */
+    if (++yields < YIELDS_OF_A_BUSY_MACHINE) continue;
+    int64_t all = -1;
+    if (atomic_compare_exchange_strong(&S->only, &all, thread))
+      atomic_store(&layers_alone, LAYERS_ALONE);
+  }
+}
+
 static void share_steps(void *job, int64_t lo, int64_t hi) {
   struct shared_steps *S = job;
   (void)hi;
   for (int64_t s = 0; s < S->of->T; s++) {
+    const int64_t only = atomic_load(&S->only);
+    if (only >= 0 && only != lo) return;
     for (int64_t k = 0; k < S->parts; k++) {
       int64_t part = (lo + k) % S->parts, expected = s;
       if (atomic_compare_exchange_strong(&S->taken[part], &expected, s + 1)) take_part(S, part, s);
     }
-    for (int tries = 1; atomic_load(&S->ready) < (s + 1) * S->parts; tries++)
-      if (tries % 1000 == 0) sched_yield(); /* the thread with the other part may need this core */
+    wait_for_step(S, s, lo);
   }
+}
+
+/* Whether a machine that was busy lets layers be shared again. */
+static int may_share(void) {
+  return atomic_load(&layers_alone) <= 0 || atomic_fetch_sub(&layers_alone, 1) <= 0;
 }
 
 /* Copies the first states, or zeros, to where the steps read them. */
@@ -256,7 +279,7 @@ static void start(const struct recurrent *R, const float *h, const float *c) {
   }
 }
 
-static const int64_t products_worth_threads = 1 << 17; /* of a step */
+static const int64_t products_worth_threads = 1 << 16; /* of a step */
 static const int64_t steps_worth_threads = 8;
 
 /* Numbers of scratch memory, counted in floats. */
@@ -288,8 +311,8 @@ static void recurrent(const struct step *step, const struct rows *rows) {
   start(&R, view_of(rows, step->in[2]).at, view_of(rows, step->in[3]).at);
   const int64_t cores = number_of_cores();
   const int worth = n * H * 4 * V * R.panels >= products_worth_threads && R.T >= steps_worth_threads;
-  if (rows->alone && R.strip && worth && cores > 1 && n * 2 <= cores && R.panels > 1) {
-    struct shared_steps S = {.of = &R, .parts = cores < R.panels ? cores : R.panels};
+  if (rows->alone && R.strip && worth && cores > 1 && n * 2 <= cores && R.panels > 1 && may_share()) {
+    struct shared_steps S = {.of = &R, .only = -1, .parts = cores < R.panels ? cores : R.panels};
     if (S.parts > MOST_PARTS) S.parts = MOST_PARTS;
     run_in_parts(share_steps, &S, S.parts);
   } else {
