@@ -1,10 +1,14 @@
 """Models with words and class names: built, trained, used and saved with lists of strings."""
 
+import itertools
+import warnings
+
 import keras
 import numpy as np
 import pytest
 
 import lstm_zoo as lz
+from lstm_zoo import naming
 
 RNG = np.random.default_rng(0)
 SENTENCES = ["The cat sat", "A dog ran .", "the dog"]
@@ -332,3 +336,17 @@ def test_saliency_is_drawn_over_the_words_without_padding():
     [panel] = lz.plots.plot_saliency(lz.saliency(classifier(), TEXTS), TEXTS, sample=0)
     assert ticks(panel.xaxis) == ["so", "good"]
     assert len(panel.patches) == 2
+
+
+def test_one_sequence_at_a_time_is_answered_with_a_hint_once(monkeypatch):
+    model = lz.build_classifier((4, 2), ["up", "down"], lstm_units=3)
+    monkeypatch.setattr(naming, "_MANY", 2)
+    monkeypatch.setattr(naming, "_calls", itertools.count(1))
+    x = np.zeros((3, 4, 2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for rows in (3, 1, 3, 1, 1):
+            lz.predict(model, x[:rows])
+    hints = [str(one.message) for one in caught if "lz.predictor(model)" in str(one.message)]
+    assert len(hints) == 1
+    assert "called 2 times with one sequence" in hints[0]

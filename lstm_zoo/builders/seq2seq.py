@@ -9,6 +9,7 @@ from lstm_zoo import checks
 from lstm_zoo.builders.options import Options, RecurrentOptions, takes
 from lstm_zoo.builders.stack import compiled
 from lstm_zoo.layers import layer_for
+from lstm_zoo.serving import predictor
 
 
 @takes(RecurrentOptions)
@@ -179,10 +180,11 @@ def translate(
     score[:, 0] = 0  # the hypotheses are identical at first, so only one continues
     length = np.zeros((samples, beam), int)
     ended = np.zeros((samples, beam), bool)
+    answer = predictor(model)
     for step in range(max_length):
         reads = said[..., :max_length].reshape(samples * beam, max_length)
         inputs = {"source": repeated, "target": reads}
-        tokens = model.predict_on_batch(inputs)[:, step].reshape(samples, beam, vocabulary)
+        tokens = answer(inputs)[:, step].reshape(samples, beam, vocabulary)
         with np.errstate(divide="ignore"):
             gain = np.log(tokens.astype("float64"))
         gain[..., 0] = -np.inf  # the decoder never emits padding,

@@ -1,6 +1,7 @@
 """Train models on a user's CSV file, and predict from another one.
 
-`NAME.json` beside `NAME.keras` says which columns the model reads.
+`NAME.json` beside `NAME.keras` says which columns the model reads. A classifier also gets
+`NAME.npz`, which answers without TensorFlow.
 """
 
 import json
@@ -114,6 +115,7 @@ def train_classifier(file, reading, say, *, label, id, seed, epochs, checkpoints
         )
     columns = {"label": label, "id": id, "time": table.time, "features": features}
     kind = {"answers": "class", "columns": columns, "reading": reading}
+    kind |= {"classes": classes, "timesteps": shape[0]}
     if validation is None:
         return model, kind, "No score: too few series of each class to hold some out."
     right = np.mean(np.array(lz.predict(model, x[held]), object) == labels[held])
@@ -132,35 +134,43 @@ def answers(path, file, future, reading, say):
     if not beside(path).is_file():
         raise ValueError(
             f"{beside(path)} must stand beside {path} and name its columns; "
-            "`lstm-zoo train --data` writes both"
+            "`lstm-zoo train --data` writes it"
         )
     kind = json.loads(beside(path).read_text(encoding="utf-8"))
-    model, columns = lz.load(path), kind["columns"]
+    columns = kind["columns"]
     asked = {name: value for name, value in reading.items() if value is not None}
     reading = {**kind["reading"], "time": columns["time"], **asked}
     if kind["answers"] == "forecast":
+        if path.endswith(".npz"):
+            raise ValueError(f"a forecaster is read from its .keras file, got {path}")
         frames, columns["time"] = _forecast_frames(file, future, reading, columns, say)
-        ahead = {"future": frames["future"], "model": model, "verbose": 0}
+        ahead = {"future": frames["future"], "model": lz.load(path), "verbose": 0}
         return lz.forecast(frames["data"], kind["horizon"], **columns, **ahead).frame()
     if future is not None:
         raise ValueError("--future is for forecasters with --known-future columns")
-    return _classes(model, file, reading, columns, say)
+    if path.endswith(".npz"):
+        return _classes(lz.load_predictor(path), kind, file, reading, say)
+    from lstm_zoo.naming import class_names
+
+    model = lz.load(path)
+    of_model = {"classes": class_names(model), "timesteps": model.input_shape[1]}
+    return _classes(lz.predictor(model), kind | of_model, file, reading, say)
 
 
-def _classes(model, file, reading, columns, say):
+def _classes(answer, kind, file, reading, say):
+    """A frame with the class of each series, from a predictor."""
     import pandas
 
-    import lstm_zoo as lz
-
+    columns = kind["columns"]
     id = columns["id"]
     text = (id,) if id else ()
     table = read_table(file, **reading, text=text, numbers=tuple(columns["features"]))
     say(*table.said)
     names, series, _ = _series(file, table, id, columns["label"], columns["features"])
-    x, _ = _array(series, model.input_shape[1])
-    probabilities = lz.predict(model, x, probabilities=True)
-    answer = {id or "row": names, columns["label"]: lz.predict(model, x)}
-    return pandas.DataFrame({**answer, "probability": probabilities.max(axis=1)})
+    probabilities = answer(_array(series, kind["timesteps"])[0])
+    likeliest = [kind["classes"][k] for k in probabilities.argmax(axis=1)]
+    found = {id or "row": names, columns["label"]: likeliest}
+    return pandas.DataFrame({**found, "probability": probabilities.max(axis=1)})
 
 
 def _series(file, table, id, label, features=None):
@@ -202,25 +212,33 @@ def _labels(file, table, id, label):
 
 def _array(series, timesteps=None):
     """Series as one array, and what pads them if their lengths differ."""
-    import lstm_zoo as lz
-
     lengths = {len(one) for one in series}
     if timesteps is not None and lengths != {timesteps}:
         wrong = next(length for length in lengths if length != timesteps)
         raise ValueError(f"the model reads series of {timesteps} rows, got one of {wrong}")
     if len(lengths) == 1:
         return np.stack(series).astype("float32"), None
-    return lz.pad(series, value=MASK)[0], MASK
+    x = np.full((len(series), max(lengths), series[0].shape[1]), MASK, "float32")
+    for row, one in zip(x, series):
+        row[: len(one)] = one
+    return x, MASK
 
 
 def write(model, kind, path):
-    """Write a model and, beside it, the columns that it reads."""
+    """Write a model and, beside it, the columns that it reads; the paths of the files."""
     import lstm_zoo as lz
 
-    written = lz.save(model, path)
+    written = [lz.save(model, path)]
+    if kind["answers"] == "class":
+        fast = path.with_suffix(".npz")
+        try:
+            lz.predictor(model).save(fast)
+            written.append(fast)
+        except ValueError:  # no C code on this machine
+            fast.unlink(missing_ok=True)
     with replacing(beside(path)) as temporary:
         pathlib.Path(temporary).write_text(json.dumps(kind, indent=2), encoding="utf-8")
-    return written, beside(path)
+    return [*written, beside(path)]
 
 
 def forget(checkpoints):

@@ -79,7 +79,7 @@ def evaluate(name: Name):
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A preset, or a .keras file of `train --data`.")],
+    model: Annotated[str, typer.Argument(help="A preset, or a model file of `train --data`.")],
     file: Annotated[str, typer.Argument(help="CSV: one row for each step.")],
     future: Future = None,
     sep: Sep = None,
@@ -103,8 +103,9 @@ def predict(
         "timezone": timezone,
         "empty": empty,
     }
-    if model.endswith(".keras"):
-        start()
+    if model.endswith((".keras", ".npz")):
+        if model.endswith(".keras"):
+            start()
         from lstm_zoo.cli import own_data
 
         def on_stderr(*lines):

@@ -135,10 +135,10 @@ def _train_on_file(data, reading, out, checkpoints, of_task):
         )
     except KeyboardInterrupt:
         _interrupted(checkpoints)
-    written, beside = own_data.write(model, kind, path)
+    *written, beside = own_data.write(model, kind, path)
     own_data.forget(own)
-    say(score, f"wrote {written}, and {beside}, which names its columns")
-    say(f"Next: lstm-zoo predict {written} {data}")
+    say(score, f"wrote {', '.join(map(str, written))}, and {beside}, which names its columns")
+    say(f"Next: lstm-zoo predict {written[-1]} {data}")
 
 
 def _interrupted(checkpoints):

@@ -11,6 +11,7 @@ import itertools
 import numpy as np
 
 from lstm_zoo import precision
+from lstm_zoo.serving import predictor
 
 BATCH = 256  # samples at a time
 STEPS = 2**16  # and steps of them together
@@ -20,12 +21,12 @@ LONGEST_SAMPLE = 100_000  # steps
 
 def in_batches(model, samples):
     """The number of each sample and what the model says of it; samples of one length together."""
-    numbered = enumerate(samples, start=1)
+    numbered, answer = enumerate(samples, start=1), predictor(model)
     for length, alike in itertools.groupby(numbered, key=lambda pair: len(pair[1])):
         size = max(1, min(BATCH, STEPS // length))
         while some := list(itertools.islice(alike, size)):
             numbers, arrays = zip(*some, strict=True)
-            yield from zip(numbers, model.predict(np.stack(arrays), verbose=0), strict=True)
+            yield from zip(numbers, answer(np.stack(arrays)), strict=True)
 
 
 def sequences(path, features, length=None):

@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pandas
@@ -46,7 +50,8 @@ def test_a_classifier_of_series_of_unequal_length_is_trained_and_answers_a_file(
     folder, file, result = classifier
     model = folder / "out" / "walks.keras"
     assert str(model) in said(result)
-    assert sorted(one.name for one in (folder / "out").iterdir()) == ["walks.json", "walks.keras"]
+    names = sorted(one.name for one in (folder / "out").iterdir())
+    assert names == ["walks.json", "walks.keras", "walks.npz"]
     answer = run("predict", model, file)
     assert answer.exit_code == 0, answer.output
     found = pandas.read_csv(io.StringIO(answer.stdout))
@@ -62,6 +67,28 @@ def test_a_file_without_the_labels_gets_the_same_answers(classifier, tmp_path):
     frame = pandas.read_csv(file)
     frame[["level", "who", "height"]].to_csv(tmp_path / "new.csv", sep=";", decimal=",")
     assert run("predict", model, tmp_path / "new.csv").stdout == run("predict", model, file).stdout
+
+
+def test_the_file_of_a_predictor_gives_the_same_answers_without_tensorflow(classifier):
+    folder, file, _ = classifier
+    expected = run("predict", folder / "out" / "walks.keras", file)
+    script = """
+import sys
+for name in ("keras", "tensorflow", "jax", "torch"):
+    sys.modules[name] = None  # as if it were not installed
+from lstm_zoo.cli import app
+app(["predict", "out/walks.npz", "walks.csv"])
+"""
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(lz.__file__).parent.parent)}
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == expected.stdout
 
 
 def test_a_file_with_other_columns_is_refused(classifier, tmp_path):

@@ -13,6 +13,7 @@ from lstm_zoo import builders, datasets
 from lstm_zoo.presets import reading, smoothing
 from lstm_zoo.presets.tasks.base import RIDGE, Task, as_csv
 from lstm_zoo.presets.tasks.registry import register
+from lstm_zoo.serving import predictor
 
 
 @register("forecasting")
@@ -95,7 +96,7 @@ class Forecasting(Task):
             raise ValueError(
                 f"{path} must have at least {self.input_steps} rows of numbers, got {len(steps)}"
             )
-        forecast = model.predict(reading.single(path, list(steps))[None], verbose=0)[0]
+        forecast = predictor(model)(reading.single(path, list(steps))[None])[0]
         for ahead, values in enumerate(forecast, start=1):
             pairs = zip(self.quantiles, values, strict=True)
             yield {"step": ahead, **{f"{q:g}": round(float(v), 3) for q, v in pairs}}
