@@ -1,8 +1,10 @@
 """Answers to the exercises of notebook 01, sequences and RNNs."""
 
 import numpy as np
+from keras.layers import RNN, Bidirectional
 
-from lstm_zoo.course.exercises import exercise, near
+from lstm_zoo import datasets
+from lstm_zoo.course.exercises import exercise, near, same_function
 
 
 @exercise(
@@ -53,3 +55,43 @@ def _(answer):
 )
 def _(answer):
     return near(answer, 31, 0)
+
+
+@exercise(
+    "01-5",
+    "One half reads the sequence as it is. What does the other half read?",
+    "The other half reads x[::-1]. In which order are its states then?",
+    "Reverse the states of the second half again, and join the two along axis 1.",
+)
+def _(answer):
+    def rnn(x, W, U, b):
+        h, states = np.zeros(len(U)), []
+        for x_t in x:
+            h = np.tanh(x_t @ W + h @ U + b)
+            states.append(h)
+        return np.array(states)
+
+    def both_ways(x, ahead, back):
+        return np.concatenate([rnn(x, *ahead), rnn(x[::-1], *back)[::-1]], axis=1)
+
+    rng = np.random.default_rng(0)
+
+    def weights(features, units):
+        return tuple(rng.normal(size=s) for s in ((features, units), (units, units), (units,)))
+
+    sizes = ((1, 2, 3), (5, 1, 2), (8, 3, 4), (8, 3, 4))
+    cases = [(rng.normal(size=(t, m)), weights(m, n), weights(m, n)) for t, m, n in sizes]
+    return same_function(answer, both_ways, cases)
+
+
+@exercise(
+    "01-6",
+    "How many weights has an LSTM layer of n units that reads one feature?",
+    "4 (1 + n + 1) n: 32 units fit. Train longer than 15 epochs, with a falling learning rate.",
+    "LSTM(32), Adam with CosineDecay(0.015, 60 * 63), 60 epochs in batches of 64.",
+)
+def _(answer):
+    data, model = datasets.load("mnist1d"), answer()
+    right = np.mean(model.predict(data.x_test, verbose=0).argmax(axis=-1) == data.y_test)
+    recurrent = any(isinstance(layer, (RNN, Bidirectional)) for layer in model.layers)
+    return recurrent and model.count_params() < 5000 and right >= 0.95

@@ -1,5 +1,6 @@
 """Answers to the exercises of notebook 03, the architecture."""
 
+import keras
 import numpy as np
 
 from lstm_zoo.course.exercises import exercise, near, same_function
@@ -31,13 +32,12 @@ def _(answer):
 
 @exercise(
     "03-3",
-    "Call train with timesteps=5, and look at the losses it returns.",
-    "Hand in the whole list that train returns, not only its last loss.",
-    "answer = train(WrongCell, seed=0, timesteps=5)",
+    "With U = 0, what do the gates and the candidate of a step read?",
+    "The wrong hidden state is made of the last output gate and candidate only.",
+    "The right hidden state sees the cell state, to which every step has added something.",
 )
 def _(answer):
-    losses = np.asarray(answer, float)
-    return losses.shape == (10,) and losses[0] > 2 * losses.min() and 0 < losses.min() < 0.1
+    return near(answer, (40, 1), 0)
 
 
 @exercise(
@@ -53,3 +53,29 @@ def _(answer):
 
     rng = np.random.default_rng(0)
     return same_function(answer, coupled, [tuple(rng.normal(size=(4, n))) for n in (1, 3, 6)])
+
+
+@exercise(
+    "03-5",
+    "Compute the two gates first. Which product must wait for the reset gate?",
+    "Split kernel, recurrent_kernel and bias into three blocks each, in the order z, r, g.",
+    "g = tanh(x_g + (r * h) @ U_g); h = z * h + (1 - z) * g; return h, [h].",
+)
+def _(answer):
+    rng = np.random.default_rng(0)
+    for units, features in ((1, 3), (4, 2), (5, 5)):
+        ours, theirs = answer(units), keras.layers.GRUCell(units, reset_after=False)
+        x, h = rng.normal(size=(6, 7, features)), rng.normal(size=(6, units))
+        for cell in (ours, theirs):
+            cell.build((None, features))
+        weights = [rng.normal(size=weight.shape) for weight in theirs.weights]
+        layers = []
+        for cell in (ours, theirs):
+            cell.set_weights(weights)
+            layers.append(keras.layers.RNN(cell, return_sequences=True))
+        (out, states), (expected, _) = (cell(x[:, 0], [h]) for cell in (ours, theirs))
+        if not (near(out, expected, 1e-5) and near(states[0], expected, 1e-5)):
+            return False
+        if not near(layers[0](x, initial_state=[h]), layers[1](x, initial_state=[h]), 1e-5):
+            return False
+    return True
