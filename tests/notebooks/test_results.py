@@ -1,6 +1,6 @@
-"""The scripts behind the stored results of notebook 08 still build the models that were measured.
+"""The scripts behind the results of notebooks 08 and 12 still build the models that were measured.
 
-Their builder has options whose defaults have changed; the scripts state what they need.
+Their builders have options whose defaults may change; the scripts state what they need.
 """
 
 import csv
@@ -8,6 +8,7 @@ import importlib.util
 import pathlib
 import sys
 
+import numpy as np
 import pytest
 
 import lstm_zoo as lz
@@ -51,3 +52,20 @@ def test_dense_builds_models_with_the_stored_numbers_of_weights(script):
     assert len(rows) == 12
     for (name, kind), parameters in rows.items():
         assert dense.build(name, *parts[name], kind, 0.01).count_params() == parameters
+
+
+def test_seq2seq_builds_networks_with_the_stored_numbers_of_weights(script):
+    networks = script("seq2seq").NETWORKS
+    weights = {row["network"]: int(row["weights"]) for row in stored("12_reverse.csv")}
+    assert set(weights) == set(networks)
+    for name, build in networks.items():
+        assert sum(w.shape.num_elements() for w in build().trainable_weights) == weights[name]
+
+
+def test_seq2seq_asks_for_the_reverse_of_the_digits(script):
+    seq2seq = script("seq2seq")
+    x, y = seq2seq.pairs(np.array([3, 1, 5]), np.random.default_rng(0))
+    for source, reads, says in zip(x["source"], x["target"], y):
+        digits = source[source > 0]
+        assert says.tolist() == [*digits[::-1], 2, *[0] * (5 - len(digits))]
+        assert reads.tolist() == [1, *says[:-1]]
