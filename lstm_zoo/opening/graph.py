@@ -208,6 +208,12 @@ class Values:
         layer = layer_of(node, self.named(node.proto.name or node.operator))
         inputs = [*inputs, *[None] * 8]
         states = inputs[5 : 7 if node.operator == "LSTM" else 6]
+        for state in states:
+            if state is not None and state.shape[-1] not in (None, node.sizes()[1]):
+                raise ValueError(
+                    f"its states must be {node.sizes()[1]} wide as its weights, got shape "
+                    f"{state.shape}"
+                )
         zeros = [
             s is None or id(s) in self._zeros or (_is_constant(s) and not s.any()) for s in states
         ]

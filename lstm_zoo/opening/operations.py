@@ -169,6 +169,14 @@ def gather_nd(xp, attributes, x, index):
     return ops.take(flat, place, axis=0)
 
 
+def scatter_elements(xp, attributes, x, index, updates):
+    """`ScatterElements` into a vector; negative indices count from the end."""
+    if len(x.shape) != 1 or attributes.get("reduction", "none") != "none":
+        raise ValueError("only a vector without a reduction is known")
+    index = ops.where(index < 0, index + ops.cast(ops.shape(x)[0], index.dtype), index)
+    return ops.scatter_update(x, ops.expand_dims(index, 1), updates)
+
+
 def top_k(xp, attributes, x, k):
     """`TopK` of the largest along the last axis."""
     if attributes.get("axis", -1) not in (-1, len(x.shape) - 1) or not attributes.get("largest", 1):
@@ -262,6 +270,7 @@ OPERATIONS = {
     "Expand": spread,
     "GatherElements": lambda xp, a, x, index: xp.take_along_axis(x, index, axis=a.get("axis", 0)),
     "GatherND": gather_nd,
+    "Gelu": lambda xp, a, x: ops.gelu(x, approximate=a.get("approximate", "none") == "tanh"),
     "Gemm": gemm,
     "GlobalAveragePool": spatial.over_space(ops.mean),
     "GlobalMaxPool": spatial.over_space(ops.max),
@@ -281,6 +290,7 @@ OPERATIONS = {
     "Relu": _activation(ops.relu),
     "ReverseSequence": reverse_sequence,
     "Selu": _activation(ops.selu),
+    "ScatterElements": scatter_elements,
     "SequenceMask": sequence_mask,
     "Sigmoid": _activation(ops.sigmoid),
     "Size": lambda xp, attributes, x: np.asarray(x.size),

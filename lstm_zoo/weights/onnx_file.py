@@ -152,6 +152,8 @@ class File:
                 found[a.name] = [text.decode(errors="replace") for text in a.strings]
             elif a.type != onnx.AttributeProto.GRAPH:
                 found[a.name] = onnx.helper.get_attribute_value(a)
+        if node.op_type == "Split":  # before version 18 only the outputs say how many
+            found["num_outputs"] = len(node.output)
         return found
 
     def moved(self, node, inputs):
