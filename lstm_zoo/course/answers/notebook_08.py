@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lstm_zoo import datasets
 from lstm_zoo.course.exercises import exercise, near, same_function
 
 
@@ -62,3 +63,43 @@ def _(answer):
             if not same_steps or row[n:].any() or np.array_equal(row, old):
                 return False
     return mixed.shape == before.shape
+
+
+@exercise(
+    "08-5",
+    "How much do two neighbouring windows of one recording differ?",
+    "A test window has a near copy in the training part, if its recording is in both parts.",
+    "Draw a quarter of np.unique(recordings) with rng, and take np.isin(recordings, drawn).",
+)
+def _(answer):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        recordings = rng.permutation(np.repeat(rng.permutation(200)[:40], rng.integers(5, 9, 40)))
+        given = recordings.copy()
+        is_test, other = (np.asarray(answer(given, np.random.default_rng(k))) for k in (1, 2))
+        if is_test.shape != recordings.shape or is_test.dtype != bool:
+            return False
+        leaks = np.isin(recordings[is_test], recordings[~is_test]).any()
+        share = is_test.mean()
+        if leaks or not 0.15 < share < 0.35 or np.array_equal(is_test, other):
+            return False
+        if not np.array_equal(given, recordings):
+            return False
+    accuracies = [_nearest_neighbour(answer, seed) for seed in range(5)]
+    on_coins, on_motions = np.mean(accuracies, axis=0)
+    return on_coins < 0.65 and on_motions > 0.9
+
+
+def _nearest_neighbour(split, seed):
+    """Its accuracy on windows of motions, for labels drawn by coin and for the true ones."""
+    data, rng = datasets.load("basic_motions"), np.random.default_rng(seed)
+    x, y = np.concatenate([data.x_train, data.x_test]), np.concatenate([data.y_train, data.y_test])
+    windows = [row[at : at + 50] for row in x for at in range(0, 51, 2)]
+    recordings = np.repeat(np.arange(len(x)), len(windows) // len(x))
+    features = np.array([[*window.mean(axis=0), *window.std(axis=0)] for window in windows])
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    is_test = np.asarray(split(recordings, rng))
+    away = (features[is_test][:, None] - features[~is_test]) ** 2
+    nearest = away.sum(axis=-1).argmin(axis=1)
+    labels = np.array([rng.permutation(np.arange(len(x)) % 2), y])[:, recordings]
+    return np.mean(labels[:, ~is_test][:, nearest] == labels[:, is_test], axis=1)

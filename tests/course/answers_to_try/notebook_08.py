@@ -18,6 +18,11 @@ def shuffle_in_place(x, lengths, rng):
     return x
 
 
+def split(recordings, rng):
+    names = np.unique(recordings)
+    return np.isin(recordings, rng.permutation(names)[: len(names) // 4])
+
+
 # exercise: (right, [careless, careless, ...])
 ANSWERS = {
     "08-1": (
@@ -38,9 +43,20 @@ ANSWERS = {
         shuffle_steps,
         [
             shuffle_in_place,
-            lambda x, lengths, rng: rng.permutation(x, axis=1),  # with what fills it up
+            lambda x, lengths, rng: rng.permutation(x, axis=1),  # with the padding
             lambda x, lengths, rng: x.copy(),
             lambda x, lengths, rng: rng.permutation(x),  # the utterances, not the steps
+        ],
+    ),
+    "08-5": (
+        split,
+        [
+            lambda recordings, rng: rng.random(len(recordings)) < 0.25,
+            lambda recordings, rng: np.arange(len(recordings)) < len(recordings) // 4,
+            lambda recordings, rng: np.arange(len(recordings)) % 4 == 0,
+            lambda recordings, rng: split(recordings, np.random.default_rng(0)),
+            lambda recordings, rng: recordings == rng.choice(recordings),
+            lambda recordings, rng: ~split(recordings, rng),
         ],
     ),
 }
