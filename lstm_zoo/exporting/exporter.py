@@ -23,6 +23,7 @@ def export(
     streaming: bool = False,
     batch_size: int | None = 1,
     calibration: npt.ArrayLike | list | dict | None = None,
+    fused: bool | str = "auto",
 ) -> pathlib.Path:
     """Write a model to a file that runs without LSTM Zoo or Keras.
 
@@ -37,11 +38,10 @@ def export(
             order. A SavedModel keeps the model's dtype policy. All other files compute in float32
             with the same weights, without the rounding of half precision.
         path: the file to write, or the folder for "saved_model". Existing content is replaced.
-        format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime and others;
-            the plain, peephole and coupled LSTM become one LSTM node each), "litert" (phones; the
-            plain LSTM becomes one fused operation) or "c" (a header without dependencies that holds
-            the weights and a step function). None chooses by the suffix of `path`: `.onnx`,
-            `.tflite`, `.h`, or no suffix for "saved_model".
+        format: "saved_model" (TensorFlow, TensorFlow Serving), "onnx" (ONNX Runtime, OpenVINO and
+            others), "litert" (phones) or "c" (a header without dependencies that holds the weights
+            and a step function). None chooses by the suffix of `path`: `.onnx`, `.tflite`, `.h`, or
+            no suffix for "saved_model".
         streaming: whether the file takes one step and the states, as `lz.exporting.step_model`
             does; "c" always does.
         batch_size: only for "litert": the fixed batch size that its fused operation needs; None
@@ -51,6 +51,10 @@ def export(
             or tokens `(count, timesteps)`; for several inputs a list of arrays, or a dict by input
             name. Pass whole sequences with `streaming` too. None keeps float32. Inputs and outputs
             keep their dtypes.
+        fused: only for "onnx" and "litert": whether a recurrent layer may become one operation.
+            "auto" decides by the cell. True includes peepholes in ONNX, which OpenVINO and OpenCV
+            misread. False writes loops only; a LiteRT file then runs in `CompiledModel` and needs a
+            model of fixed length.
 
     Returns:
         `path`.
@@ -68,8 +72,8 @@ def export(
     """
     path = checks.path("path", path)
     chosen = formats.chosen(path, format)
-    given = {"batch_size": batch_size != 1, "calibration": calibration is not None}
-    chosen.refuse_options([option for option in given if given[option]])
+    options = {"batch_size": batch_size, "calibration": calibration, "fused": fused}
+    _check_options(chosen, options)
     by_step = streaming or chosen.steps_only
     if not by_step:
         signature_of(model)  # refuses models that no format supports
@@ -79,12 +83,23 @@ def export(
     if by_step:
         model = step_model(whole)
         signature_of(model)
-    options = {"batch_size": batch_size, "calibration": calibration}
     options = {option: options[option] for option in chosen.options}
     chosen.refuse(model, path, whole, **options)
     chosen.write(model, path, whole, **options)
     _write_names(whole, path.with_name(f"{path.name}.names.json"))
     return path
+
+
+def _check_options(chosen, options):
+    """Refuse a wrong value of `fused`, and options that are for other formats."""
+    if options["fused"] not in ("auto", True, False):
+        raise ValueError(f'fused must be "auto", True or False, got {options["fused"]!r}')
+    given = {
+        "batch_size": options["batch_size"] != 1,
+        "calibration": options["calibration"] is not None,
+        "fused": options["fused"] != "auto",
+    }
+    chosen.refuse_options([name for name in given if given[name]])
 
 
 def _write_names(model, path):

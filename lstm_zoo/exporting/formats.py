@@ -7,7 +7,7 @@ import keras
 from lstm_zoo import checks
 from lstm_zoo.registry import Registry
 
-OPTIONS = ("batch_size", "calibration")  # the arguments of `export` for some formats only
+OPTIONS = ("batch_size", "calibration", "fused")  # the arguments of `export` for some formats only
 
 
 class Format:

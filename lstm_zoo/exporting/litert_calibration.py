@@ -48,14 +48,15 @@ def _checked(tensor, value, names):
     return value.astype(tensor.dtype)
 
 
-def refuse_int8(model, whole, examples, batch_size):
+def refuse_int8(model, whole, examples, batch_size, fused):
     """Raise a `ValueError` if int8 is impossible: for a loop, or with too few examples."""
     for layer in looping_layers(model):
-        if type(getattr(layer, "cell", None)) is not LSTMCell or batch_size is None:
+        is_loop = type(getattr(layer, "cell", None)) is not LSTMCell
+        if is_loop or batch_size is None or not fused:
             raise ValueError(
                 "calibration needs the plain LSTM and a batch_size, or streaming=True, because "
-                f"LiteRT's converter can't quantise a loop, got the layer {layer.name!r} and "
-                f"batch_size={batch_size}"
+                f"LiteRT's converter can't quantise a loop, got the layer {layer.name!r}, "
+                f"batch_size={batch_size} and fused={fused}"
             )
     size, first = batch_size or 1, next(iter(examples.values()))
     count = len(first) if model is whole else len(first) * first.shape[1]

@@ -19,7 +19,7 @@ _ALMOST_ONE = np.float32(1 - 2**-24)  # the converter would remove a product wit
 _SHUT = -1e4  # pre-activation that closes a gate for any weights
 
 
-def fused(cell, x, states, lengths, forgets=True):
+def one_operation(cell, x, states, lengths, forgets=True):
     """A function that LiteRT's converter replaces by UNIDIRECTIONAL_SEQUENCE_LSTM.
 
     The function's six arguments must be tensors with a known batch size, and the states zeros. The
@@ -75,5 +75,5 @@ def _lstm_by_tensors(*tensors):
     return lstm(*tensors)
 
 
-TARGET = portable.Target("litert", fused, gives_states=False, grows_lists=False)
+TARGET = portable.Target("litert", one_operation, gives_states=False, grows_lists=False)
 portable.comes_from(TARGET, "keras.src.export.litert", "tensorflow.lite.")

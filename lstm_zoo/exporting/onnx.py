@@ -1,12 +1,11 @@
-"""Exports to ONNX; the plain, peephole and coupled LSTM become one LSTM node each.
+"""Exports to ONNX, for ONNX Runtime, OpenVINO and others.
 
 `tf2onnx` converts TensorFlow's graph to ONNX. TensorFlow has no operation for a whole recurrence,
 so our layers put a mark into the graph (a Python operation that never runs), which the converter
-replaces by an LSTM node. Any other cell becomes a Loop.
-
-Source: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+replaces by an LSTM node. A cell without such a node becomes a Loop.
 """
 
+import functools
 import json
 import logging
 
@@ -32,18 +31,19 @@ class ONNX(Format):
     """A file for any batch size and, if the model allows it, any length."""
 
     name, ending, title, place = "onnx", ".onnx", "ONNX", 2
+    options = ("fused",)
 
-    def write(self, model, path, whole):
+    def write(self, model, path, whole, fused):
         """Write a model to `path`."""
         import onnx
 
-        proto = _converted(model)
+        proto = _converted(model, fused)
         onnx.checker.check_model(proto)
         with files.replacing(path) as temporary:
             onnx.save(proto, temporary)
 
 
-def _converted(model):
+def _converted(model, fused):
     """A model as an ONNX graph, with its outputs in order."""
     import tf2onnx
 
@@ -56,7 +56,8 @@ def _converted(model):
         return {renamed[name]: tensor for name, tensor in function(*tensors).items()}
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with portable.written_as(TARGET._replace(whole=_mark)):
+    whole = functools.partial(_mark, fused=fused) if fused else None
+    with portable.written_as(TARGET._replace(whole=whole)):
         proto, _ = tf2onnx.convert.from_function(
             tf.function(to_write, autograph=False, input_signature=specs),
             specs,
@@ -75,9 +76,9 @@ def _converted(model):
     return proto
 
 
-def _mark(cell, x, states, lengths):
-    """The outputs and last states of a mark for a node, or None if ONNX has no such node."""
-    found = node_of(cell, keeps=lengths is not None)
+def _mark(cell, x, states, lengths, fused):
+    """The outputs and last states of a mark for a node, or None if the cell becomes a loop."""
+    found = node_of(cell, keeps=lengths is not None, misread=fused is True)
     if found is None:
         return None
     if lengths is not None:

@@ -26,16 +26,19 @@ def slice_for_reverse(graph, node, name, args):
 
 
 def simplify_loops(graph):
-    """Let the bodies of loops read unchanging values from outside.
+    """Write loops in a form that OpenVINO and OpenCV run.
 
-    The converter passes them from step to step, a form that OpenVINO refuses.
+    The bodies read unchanging values from outside. The converter passes them from step to step, a
+    form that OpenVINO refuses. Each state starts from a tensor of its own, because OpenCV keeps
+    states that start from one tensor in one place and gives wrong numbers.
     """
-    for node in graph.node:
+    for node in list(graph.node):
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 simplify_loops(attribute.g)
         if node.op_type == "Loop":
             _drop_unchanged(graph, node, node.attribute[0].g)
+            _start_apart(graph, node)
 
 
 def _drop_unchanged(graph, loop, body):
@@ -48,6 +51,18 @@ def _drop_unchanged(graph, loop, body):
             _rename_inputs(body, inside, outside)
             _rename_inputs(graph, loop.output[k], outside)
             del body.input[k + 2], body.output[k + 1], loop.input[k + 2], loop.output[k]
+
+
+def _start_apart(graph, loop):
+    """Copy a tensor from which several states of a loop start."""
+    from onnx import helper
+
+    for k, name in enumerate(loop.input):
+        if k > 2 and name in loop.input[2:k]:
+            own = f"{name}_{loop.name}_{k}"
+            copy = helper.make_node("Identity", [name], [own], name=own)
+            graph.node.insert(list(graph.node).index(loop), copy)
+            loop.input[k] = own
 
 
 def _rename_inputs(graph, old, new):

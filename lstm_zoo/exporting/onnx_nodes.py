@@ -22,15 +22,16 @@ class Node(NamedTuple):
     attributes: dict
 
 
-def node_of(cell, keeps) -> Node | None:
-    """The node that computes a cell over time, or None if ONNX has no such node.
+def node_of(cell, keeps, misread) -> Node | None:
+    """The node that computes a cell over time, or None if the cell must become a loop.
 
     Args:
         cell: a `lstm_zoo.cells.Cell`.
         keeps: whether the input has one more feature, which is 1 in steps that must keep the cell
             state. Nodes with an output per step as their only state ignore this feature.
+        misread: whether to use a node that some runtimes misread without a word.
     """
-    made = _NODES.get(type(cell))
+    made = (_NODES | _MISREAD if misread else _NODES).get(type(cell))
     if made is None or not has_usual_activations(cell):
         return None
     with tf.init_scope():
@@ -67,4 +68,5 @@ def _weights(kernel, recurrent_kernel, bias, recurrent_bias=None):
     return [kernel.T[None], recurrent_kernel.T[None], np.concatenate([bias, recurrent_bias])[None]]
 
 
-_NODES = {LSTMCell: _lstm, PeepholeLSTMCell: _lstm, CoupledLSTMCell: _lstm}
+_NODES = {LSTMCell: _lstm, CoupledLSTMCell: _lstm}
+_MISREAD = {PeepholeLSTMCell: _lstm}  # OpenVINO drops P, OpenCV reads it in the order i, f, o

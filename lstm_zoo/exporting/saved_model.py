@@ -28,7 +28,7 @@ class SavedModel(Format):
     def write(self, model, path, whole):
         """Write a model into the folder `path`, replacing an existing SavedModel."""
         with files.replacing(path, folder=True) as temporary:
-            write_for(SAVED_MODEL, model, temporary)
+            write_for(SAVED_MODEL, model, temporary, signature_of(model))
 
 
 def refuse_names(model):
@@ -41,16 +41,10 @@ def refuse_names(model):
             )
 
 
-def write_for(target, model, folder, batch_size=None):
-    """Write a SavedModel, either as the final file or for a converter to another format.
-
-    Returns:
-        The signature of the SavedModel.
-    """
-    signature = signature_of(model, batch_size)
+def write_for(target, model, folder, signature):
+    """Write a SavedModel, either as the final file or for a converter to another format."""
     archive = keras.export.ExportArchive()
     archive.track(model)
     with written_as(target):
         archive.add_endpoint("serve", signature.function, input_signature=signature.specs)
         archive.write_out(str(folder), verbose=False)
-    return signature

@@ -38,11 +38,11 @@ def padded():
     return x
 
 
-def assert_equal_in_two_runtimes(model, path):
+def assert_equal_in_two_runtimes(model, path, **options):
     """Compare the file with the model in ONNX Runtime and in ONNX's own evaluator."""
     x = padded()
     expected = keras.tree.flatten(model.predict(x, verbose=0))
-    lz.export(model, path)
+    lz.export(model, path, **options)
     for runtime in (onnxruntime.InferenceSession, onnx.reference.ReferenceEvaluator):
         got = runtime(str(path)).run(None, {"x": x})
         for one, value in zip(got, expected, strict=True):
@@ -76,3 +76,38 @@ def test_a_loop_passes_on_only_states_that_change(cell, masked, tmp_path):
     names = {one.name for one in body.input}
     assert len(body.input) == len(loop.input) > 4
     assert not [one.name for one in body.output if one.name in names]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_peepholes_are_a_loop_because_some_runtimes_misread_the_node(masked, tmp_path):
+    """OpenVINO drops the peepholes of an LSTM node, OpenCV reads them in another order."""
+    model = model_of("peephole", masked=masked, return_sequences=True)
+    found = operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+    assert (found.count("Loop"), found.count("LSTM")) == (1, 0)
+    fused = assert_equal_in_two_runtimes(model, tmp_path / "m.onnx", fused=True)
+    assert (operations(fused).count("Loop"), operations(fused).count("LSTM")) == (0, 1)
+
+
+def test_an_lstm_is_a_loop_if_the_user_says_so(tmp_path):
+    model = model_of("lstm", return_sequences=True, masked=True)
+    graph = assert_equal_in_two_runtimes(model, tmp_path / "m.onnx", fused=False)
+    assert operations(graph).count("Loop") == 1
+    assert "LSTM" not in operations(graph)
+
+
+def test_states_of_a_loop_start_from_tensors_of_their_own(tmp_path):
+    """OpenCV keeps states that start from one tensor in one place."""
+    graph = assert_equal_in_two_runtimes(model_of("slstm"), tmp_path / "m.onnx")
+    [loop] = [node for node in graph.node if node.op_type == "Loop"]
+    assert len(set(loop.input[2:])) == len(loop.input[2:]) > 3
+
+
+@pytest.mark.parametrize("options", [{"fused": 1.5}, {"fused": "yes"}, {"fused": None}])
+def test_a_wrong_value_of_fused_is_refused(options, tmp_path):
+    with pytest.raises(ValueError, match='fused must be "auto", True or False, got'):
+        lz.export(model_of("lstm"), tmp_path / "m.onnx", **options)
+
+
+def test_fused_is_refused_for_formats_that_always_write_loops(tmp_path):
+    with pytest.raises(ValueError, match="fused is for onnx, litert only"):
+        lz.export(model_of("lstm"), tmp_path / "m", fused=False)

@@ -97,4 +97,6 @@ def _loop(target, cell, x, states, mask):
     _, states, outputs = tf.while_loop(
         lambda t, *_: t < steps, body, (tf.constant(0), states, outputs)
     )
-    return tf.transpose(outputs.stack(), (1, 0, 2)), states
+    # Some runtimes join the outputs of a loop's steps where the standard stacks them.
+    outputs = tf.reshape(outputs.stack(), [steps, tf.shape(x)[1], width])
+    return tf.transpose(outputs, (1, 0, 2)), states
