@@ -11,6 +11,7 @@ from lstm_zoo.builders.classes import Classes, counted_and_named, probabilities
 from lstm_zoo.builders.options import Options, TokenOptions, takes
 from lstm_zoo.builders.stack import compiled, dense, recurrent, sequence_input
 from lstm_zoo.layers import CRF
+from lstm_zoo.serving.tracing import decodes
 
 
 @takes(TokenOptions)
@@ -151,6 +152,16 @@ class ChainTagger(keras.Model):
         result = ops.one_hot(tags, self.crf.num_tags, dtype=scores.dtype)
         set_keras_mask(result, mask)
         return result
+
+
+@decodes(ChainTagger)
+def _likeliest_in_c(writer, model, scores):
+    """The steps that give a predictor the likeliest tags."""
+    crf, [scores] = model.crf, keras.tree.flatten(scores)
+    tags = writer.array(scores.shape, scores.mask)
+    weights = [crf.transitions, crf.first, crf.last]
+    writer.step("best_path", [scores, scores.mask], [tags], weights=weights)
+    return tags
 
 
 class _Mean(keras.losses.Loss):

@@ -12,13 +12,13 @@ from lstm_zoo.serving.plan import Plan
 from lstm_zoo.serving.validation import MOST_INPUTS, MOST_VALUES
 
 LIBRARY = pathlib.Path(__file__).with_name("native") / "serving.so"
-INTERFACE = 2  # that of `plan.c`; a library that an older version left behind has another
+INTERFACE = 3  # that of `plan.c`; a library that an older version left behind has another
 
 # As in serving.h, in the same order.
 _NAMES = (
     "affine not_equal any masking embedding recurrent dense activation mean maximum attention "
     "layer_norm combine copy window_scale seasonal scaled_back convolution permute dot_attention "
-    "mean_step maximum_step attention_step"
+    "mean_step maximum_step attention_step constant best_path"
 )
 OPERATIONS = _NAMES.split()
 VALUE = np.dtype([("steps", "i8"), ("width", "i8"), ("place", "i8"), ("number", "i8")])

@@ -26,6 +26,8 @@ def arrays_of(plan, x):
 def flat(x, takes):
     """The arrays of nested inputs in the order of a plan; names in excess are left out, as Keras
     does."""
+    if len(takes) == 1 and not isinstance(x, (dict, list, tuple)):  # as Keras takes it
+        return [x]
     if isinstance(takes, dict):
         if not isinstance(x, dict) or not set(takes) <= set(x):
             raise ValueError(f"x must be a dict with {checks.listed(takes)}, got {_said(x)}")

@@ -69,7 +69,16 @@ def _simple(weights, width):
     return [whole(kernel), whole(recurrent_kernel), whole(bias[None])]
 
 
-CELLS = (_lstm, _gru, _simple)  # by the number of the kind in `recurrent.h`
+def _reset_before(weights, width):
+    """Of the input; of update and reset; of the candidate; and a bias of zeros for these two."""
+    kernel, recurrent_kernel, bias = weights
+    units = kernel.shape[1] // 3
+    of_gates, of_candidate = np.split(recurrent_kernel, [2 * units], axis=1)
+    several = (kernel, bias[None], of_gates, of_candidate, np.zeros((1, 2 * units)))
+    return [panels(one, width) for one in several]
+
+
+CELLS = (_lstm, _gru, _simple, _reset_before)  # by the number of the kind in `recurrent.h`
 PACKED = {
     "dense": dense,
     "convolution": dense,

@@ -87,6 +87,22 @@ class Writer:
         self.plan.alike.append([self.size(one), self.size(other)])
 
 
+_DECODERS: dict = {keras.Model.predict_step: lambda writer, model, outputs: outputs}
+
+
+def decodes(model_class: type):
+    """Register a function for models with the `predict_step` of this class: a decorator.
+
+    The function gets the writer, the model and its outputs, and returns what `predict` gives.
+    """
+
+    def decorate(function):
+        _DECODERS[model_class.predict_step] = function
+        return function
+
+    return decorate
+
+
 def plan_of(model: keras.Model) -> Plan:
     """The plan of a model.
 
@@ -95,7 +111,8 @@ def plan_of(model: keras.Model) -> Plan:
     """
     from lstm_zoo.serving.layers import written
 
-    if getattr(type(model), "predict_step", None) is not keras.Model.predict_step:
+    decode = _DECODERS.get(getattr(type(model), "predict_step", None))
+    if decode is None:
         raise Unserved(f"{type(model).__name__} has a step of predict of its own")
     writer = Writer(model.name)
     arrays = [_input(writer, number, tensor) for number, tensor in enumerate(model.inputs)]
@@ -104,7 +121,7 @@ def plan_of(model: keras.Model) -> Plan:
     def write(layer, *args, **kwargs):
         return written(writer, layer, args, kwargs)
 
-    outputs = run_through(graph, arrays, write)
+    outputs = decode(writer, model, run_through(graph, arrays, write))
     plan = writer.plan
     plan.takes, plan.gives = nesting(model)
     used: set = set()

@@ -172,7 +172,7 @@ def _recurrent(s):
     sequence, last, *states = s.outputs[:4]
     if not (s.x and kind in range(len(CELLS)) and units >= 1 and column >= 0):
         return False
-    gates = (4, 3, 1)[kind]
+    gates = (4, 3, 1, 3)[kind]
     shapes = [(s.x.width, gates * units), (units, gates * units), (gates * units,)]
     if kind == 1:
         shapes[2] = (2, gates * units)
@@ -186,6 +186,15 @@ def _recurrent(s):
         and (last is None or (last.steps == Size(1) and column + units <= last.width))
         and (sequence is None or last is None)
     )
+
+
+def _constant(s):
+    return s.y and s.shapes == [(s.y.width,)] and s.is_vector(s.y, s.y.width)
+
+
+def _best_path(s):
+    tags = (s.x.width,) if s.x else ()
+    return s.alike() and s.is_mask(s.inputs[1], s.x) and s.shapes == [tags * 2, tags, tags]
 
 
 def _dense(s):
@@ -307,4 +316,6 @@ _RULES = {
     "mean_step": _pooling_step,
     "maximum_step": _pooling_step,
     "attention_step": _attention_step,
+    "constant": _constant,
+    "best_path": _best_path,
 }

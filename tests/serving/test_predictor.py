@@ -93,6 +93,10 @@ BUILT = {
         masked,
     ),
     "tagger": (lambda: lz.build_tagger((None, 3), 4, mask_value=0.0, **SMALL), masked),
+    "tagger with a CRF": (
+        lambda: lz.build_tagger((None, 3), 4, crf=True, mask_value=0.0, **SMALL),
+        masked,
+    ),
     "language model": (
         lambda: lz.build_language_model(9, lstm_units=18, mask_zero=True),
         lambda batch: tokens(batch, 6, 9),
@@ -170,6 +174,11 @@ LAYERS = {
     "relu": lambda **options: lz.LSTM(5, activation="relu", use_bias=False, **options),
     "peepholes": lambda **options: lz.PeepholeLSTM(18, **options),
     "GRU without a bias": lambda **options: keras.layers.GRU(18, use_bias=False, **options),
+    "GRU that resets before": lambda **options: keras.layers.GRU(18, reset_after=False, **options),
+    "GRU that resets before, relu": lambda **options: keras.layers.GRU(
+        70, reset_after=False, activation="relu", use_bias=False, **options
+    ),
+    "learned first states": lambda **options: lz.LSTM(18, learned_initial_state=True, **options),
     "SimpleRNN": lambda **options: keras.layers.SimpleRNN(70, **options),
     "a cell": lambda **options: lz.RNN(lz.CoupledLSTMCell(5), **options),
 }
@@ -191,6 +200,17 @@ def test_a_layer_with_every_option_answers_as_predict(layer, sequences):
     ):
         made = LAYERS[layer](return_sequences=sequences, **options)
         compare(model_of_layer(made), masked(5))
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_stacked_cells_answer_as_predict(sequences):
+    cells = [lz.LSTMCell(18), keras.layers.GRUCell(5), keras.layers.SimpleRNNCell(7)]
+    for options in ({}, {"zero_output_for_mask": True}):
+        layer = keras.layers.RNN(cells, return_sequences=sequences, **options)
+        compare(model_of_layer(layer), masked(5))
+    inputs = keras.Input((None, 3))
+    layer = keras.layers.RNN(cells, return_sequences=sequences, go_backwards=True)
+    compare(weighted(keras.Model(inputs, layer(inputs))), masked(5))
 
 
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave"])
@@ -253,6 +273,13 @@ def test_outputs_come_nested_as_those_of_the_model():
     compare(model, {"x": masked(3)})
 
 
+def test_an_array_is_taken_where_a_list_or_dict_would_hold_nothing_else():
+    inputs = keras.Input((7, 3), name="x")
+    for named in ([inputs], {"x": inputs}):
+        model = weighted(keras.Model(named, lz.LSTM(5)(inputs)))
+        compare(model, masked(3))
+
+
 def test_large_and_small_numbers_answer_as_predict():
     model = weighted(lz.build_classifier((None, 3), 4, mask_value=0.0, normalise=None, **SMALL))
     compare(model, masked(5) * np.float32(1e4))
@@ -308,10 +335,33 @@ def test_weights_are_those_of_the_last_refresh():
         assert np.abs(answer(x) - before).max() > 1e-3
 
 
-def test_a_crf_answers_with_the_likeliest_tags():
-    model = weighted(lz.build_tagger((None, 3), 4, crf=True, mask_value=0.0, lstm_units=5))
-    x = masked(5)
-    np.testing.assert_array_equal(lz.predictor(model)(x), model.predict(x, verbose=0))
+def test_a_crf_of_our_own_model_answers_as_predict_by_one_graph():
+    """What the `predict_step` of a subclass does is not known."""
+
+    class Own(type(lz.build_tagger((None, 3), 4, crf=True, lstm_units=5))):
+        def predict_step(self, *given):
+            return 2 * super().predict_step(*given)
+
+    built = lz.build_tagger((None, 3), 4, crf=True, lstm_units=5)
+    model, x = Own(built.inputs, built.outputs), masked(5)
+    answer = lz.predictor(model)
+    assert "Not in C: Own has a step of predict of its own" in lz.explain(answer)
+    np.testing.assert_array_equal(answer(x), model.predict(x, verbose=0))
+
+
+def test_the_likeliest_path_is_the_best_of_all_paths():
+    """Every sequence of tags is scored by the formula of a CRF, in float64."""
+    tags, steps = 3, 4
+    model = weighted(lz.build_tagger((None, 3), tags, crf=True, lstm_units=5))
+    x = RNG.normal(size=(6, steps, 3)).astype("float32")
+    scores = keras.Model(model.inputs, model.outputs).predict(x, verbose=0).astype("float64")
+    between, first, last = (np.asarray(w, "float64") for w in model.crf.get_weights())
+    paths = np.array(list(np.ndindex(*[tags] * steps)))
+    fixed = first[paths[:, 0]] + last[paths[:, -1]]
+    fixed += sum(between[paths[:, t], paths[:, t + 1]] for t in range(steps - 1))
+    of_scores = sum(scores[:, t][:, paths[:, t]] for t in range(steps))
+    expected = paths[(of_scores + fixed).argmax(axis=1)]
+    np.testing.assert_array_equal(lz.predictor(model)(x).argmax(axis=-1), expected)
 
 
 def refused(answer, x):
@@ -371,8 +421,7 @@ def test_a_stateful_model_is_refused():
 
 
 def test_a_file_answers_to_the_bit_as_the_predictor_that_wrote_it(tmp_path):
-    for built in ("classifier", "words", "forecaster of all it knows", "translation"):
-        make, inputs = BUILT[built]
+    for make, inputs in BUILT.values():
         answer, path, x = lz.predictor(weighted(make())), tmp_path / "model.npz", inputs(3)
         answer.save(path)
         again = lz.load_predictor(path)

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -42,6 +43,30 @@ def test_a_stream_in_c_ends_where_the_predictor_does(cell, pooling):
         reader, x = lz.stream(model, batch_size=batch), masked(batch)
         assert "runs in the C code" in lz.explain(reader)
         np.testing.assert_allclose(answers(reader, x)[:, -1], lz.predictor(model)(x), atol=2e-6)
+
+
+STREAMED = {
+    "learned first states": lambda **options: lz.LSTM(18, learned_initial_state=True, **options),
+    "GRU that resets before": lambda **options: keras.layers.GRU(18, reset_after=False, **options),
+    "stacked cells": lambda **options: keras.layers.RNN(
+        [lz.LSTMCell(18), keras.layers.GRUCell(5)], **options
+    ),
+}
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize("layer", STREAMED)
+def test_a_stream_of_a_layer_answers_at_each_step_as_predict(layer, zeros):
+    inputs = keras.Input((None, 3))
+    x = masked(5)
+    for x_in in (inputs, keras.layers.Masking()(inputs)):
+        for sequences in (False, True):
+            made = STREAMED[layer](return_sequences=sequences, zero_output_for_mask=zeros)
+            model = weighted(keras.Model(inputs, made(x_in)))
+            reader = lz.stream(model, batch_size=5)
+            assert "runs in the C code" in lz.explain(reader)
+            got, expected = answers(reader, x), model.predict(x, verbose=0)
+            np.testing.assert_allclose(got if sequences else got[:, -1], expected, atol=2e-6)
 
 
 def test_a_stream_answers_to_the_bit_as_the_predictor_at_each_step():

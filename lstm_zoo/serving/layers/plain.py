@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from lstm_zoo.layers import (
+    CRF,
     BatchNormalization,
     NamedDense,
     RunningNormalization,
@@ -69,6 +70,7 @@ def time_distributed(writer, layer, x, mask=None, **_):
     keras.layers.GaussianDropout,
     keras.layers.Identity,
     keras.layers.ActivityRegularization,
+    CRF,
 )
 def nothing(writer, layer, x, **_):
     """What a layer gives back as it is outside of training."""

@@ -7,10 +7,11 @@ from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
 from lstm_zoo.layers.one_step import Recurrence
 from lstm_zoo.serving.layers.places import combined
+from lstm_zoo.serving.layers.plain import affine
 from lstm_zoo.serving.layers.registry import mask_after, serves
-from lstm_zoo.serving.tracing import Unserved
+from lstm_zoo.serving.tracing import Array, Unserved
 
-LSTM_CELL, GRU_CELL, SIMPLE_CELL = range(3)  # as in recurrent.h
+LSTM_CELL, GRU_CELL, SIMPLE_CELL, RESET_BEFORE_CELL = range(4)  # as in recurrent.h
 _MERGED = {"sum": 0, "mul": 2, "ave": 5}
 
 
@@ -58,7 +59,8 @@ def _coupled(cell):
 
 def _gru(cell):
     if not cell.reset_after:
-        raise Unserved("its reset_after is False")
+        bias = _bias(cell, 3 * cell.units)
+        return RESET_BEFORE_CELL, 1, [cell.kernel, cell.recurrent_kernel, bias]
     bias = np.reshape(_bias(cell, 6 * cell.units), (2, 3 * cell.units))
     return GRU_CELL, 1, [cell.kernel, cell.recurrent_kernel, bias]
 
@@ -78,24 +80,23 @@ _CELLS = {
 
 
 class Run:
-    """One layer over one sequence; `into` is where its outputs go, from a column on."""
+    """One layer, or one of its stacked cells, over one sequence."""
 
-    def __init__(self, writer, layer, x, mask, initial_state):
+    def __init__(self, writer, layer, x, mask, initial_state, cell=None):
         if layer.stateful:
             raise Unserved("it is stateful")
         if x.dtype != "float32" or len(x.shape) != 2:
             raise Unserved("its input is no sequence of float32")
         self.writer, self.layer, self.x = writer, layer, x
-        self.mask, self.cell = mask, Cell(layer.cell)
+        self.mask, self.cell = mask, Cell(cell or layer.cell)
         self.mask_after = mask_after(x, mask)
+        self.sequences, self.backwards = layer.return_sequences, layer.go_backwards
         self.first = self._first_states(initial_state)
 
     def _first_states(self, given):
         if given is not None:
             return [given] if not isinstance(given, (list, tuple)) else list(given)
-        if not getattr(self.layer, "learned_initial_state", False):
-            return []
-        raise Unserved("it starts from states that were learned")
+        return learned_states(self.writer, self.layer)
 
     def write(self, output=None, column=0, flipped=False, carried=False):
         """Its output, in an array of its own unless one is given, and its last states.
@@ -103,7 +104,7 @@ class Run:
         With `carried` the first states are those after an earlier step.
         """
         layer, cell, writer = self.layer, self.cell, self.writer
-        sequences = layer.return_sequences
+        sequences = self.sequences
         if output is None:
             shape = (self.x.steps, cell.units) if sequences else (cell.units,)
             output = writer.array(shape, self.mask_after if sequences else None)
@@ -116,7 +117,7 @@ class Run:
             [
                 cell.kind,
                 cell.units,
-                layer.go_backwards,
+                self.backwards,
                 flipped,
                 column,
                 getattr(layer, "zero_output_for_mask", False),
@@ -126,6 +127,33 @@ class Run:
             weights=cell.weights,
         )
         return output, states
+
+
+def learned_states(writer, layer):
+    """The states that a layer has learned to start from, the same for each row; none if zeros."""
+    if not getattr(layer, "learned_initial_state", False):
+        return []
+    arrays = []
+    for state in keras.tree.flatten(layer.get_initial_state(1)):
+        arrays.append(writer.array((state.shape[-1],)))
+        writer.step("constant", [], [arrays[-1]], weights=[state[0]])
+    return arrays
+
+
+def stacked(writer, layer, x, mask, states=None, carried=False):
+    """The cells of a layer one after the other: the output of the last, all states after."""
+    if mask is not None and layer.go_backwards:
+        raise Unserved("its stacked cells read backwards under a mask")
+    cells, states, after = layer.cell.cells, list(states or ()), []
+    for cell in cells:
+        run = Run(writer, layer, x, mask, [], cell)
+        run.sequences |= cell is not cells[-1]
+        run.backwards &= not after
+        if carried:
+            run.first, states = states[: run.cell.states], states[run.cell.states :]
+        x, last = run.write(carried=carried)
+        after += last
+    return x, after
 
 
 @serves(
@@ -140,6 +168,10 @@ class Run:
 )
 def recurrent(writer, layer, x, initial_state=None, mask=None, **_):
     """One direction."""
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        if layer.return_state or initial_state is not None:
+            raise Unserved("its stacked cells take or return states")
+        return stacked(writer, layer, x, mask)[0]
     output, states = Run(writer, layer, x, mask, initial_state).write()
     return [output, *states] if layer.return_state else output
 
@@ -176,8 +208,28 @@ def bidirectional(writer, layer, x, initial_state=None, mask=None, **_):
 @serves(Recurrence)
 def recurrence(writer, layer, x, states, mask=None, **_):
     """One step of a stream."""
-    if not layer.starts_from_zeros or len(states) != len(layer.states_of(x.width)):
+    if len(states) != len(layer.states_of(x.width)):
+        raise Unserved("it carries other states than its cell's")
+    if isinstance(layer.layer.cell, keras.layers.StackedRNNCells):
+        output, after = stacked(writer, layer.layer, x, mask, states, carried=True)
+        hidden = after[-Cell(layer.layer.cell.cells[-1]).states]  # the output of a masked step
+        return (output, *after, hidden)
+    if layer.starts_from_zeros:
+        output, after = Run(writer, layer.layer, x, mask, states).write(carried=True)
+        return (output, *after)
+    return _from_learned_states(writer, layer.layer, x, list(states), mask)
+
+
+def _from_learned_states(writer, layer, x, states, mask):
+    """States are kept as differences from the first; the output is zeros before a step counts."""
+    seen, first = states.pop(), learned_states(writer, layer)
+    if len(first) != len(states):
         raise Unserved("it does not start from zeros")
-    run = Run(writer, layer.layer, x, mask, states)
-    output, after = run.write(carried=True)
-    return (output, *after)
+    now = [combined(writer, 0, state, one) for state, one in zip(states, first)]
+    output, after = Run(writer, layer, x, mask, now).write(carried=True)
+    after = [combined(writer, 1, state, one) for state, one in zip(after, first)]
+    if mask is None:
+        return (output, *after, affine(writer, seen, 0, 0, 1))
+    seen = combined(writer, 3, seen, Array(mask.number, (1,)))
+    shown = Array(seen.number, (1, 1)) if layer.return_sequences else seen
+    return (combined(writer, 2, output, shown), *after, seen)

@@ -481,7 +481,55 @@ static void attention_step(const struct step *step, const struct rows *rows) {
   }
 }
 
+/* The same numbers for each row; weights: them */
+static void constant(const struct step *step, const struct rows *rows) {
+  VIEWS;
+  for (int64_t row = 0; row < n; row++)
+    memcpy(y.at + row * y.width, step->weights[0], sizeof(float) * y.width);
+}
+
+/* The likeliest tags of a CRF, one-hot, by Viterbi's algorithm. in: scores, mask; weights: transitions
+   (from, to), first, last. A masked step repeats the tag before it. */
+static void best_path(const struct step *step, const struct rows *rows) {
+  VIEWS;
+  const struct view mask = view_of(rows, step->in[1]);
+  const float *transitions = step->weights[0], *first = step->weights[1], *last = step->weights[2];
+  int32_t *came_from = (int32_t *)rows->scratch; /* (T, D) */
+  float *best = rows->scratch + T * D, *before = best + D;
+  for (int64_t row = 0; row < n; row++) {
+    int seen = 0;
+    memset(best, 0, sizeof(float) * D);
+    for (int64_t t = 0; t < T; t++) {
+      const float *scores = x.at + (row * T + t) * D;
+      const int on = counts(mask, row * T + t);
+      memcpy(before, best, sizeof(float) * D);
+      for (int64_t k = 0; k < D; k++) {
+        int64_t from = k;
+        if (on && seen) {
+          from = 0;
+          for (int64_t j = 1; j < D; j++)
+            if (before[j] + transitions[j * D + k] > before[from] + transitions[from * D + k]) from = j;
+          best[k] = before[from] + transitions[from * D + k] + scores[k];
+        } else if (on) {
+          best[k] = first[k] + scores[k];
+        }
+        came_from[t * D + k] = (int32_t)from;
+      }
+      seen |= on;
+    }
+    int64_t tag = 0;
+    for (int64_t k = 1; k < D; k++)
+      if (best[k] + last[k] > best[tag] + last[tag]) tag = k;
+    memset(y.at + row * T * D, 0, sizeof(float) * T * D);
+    for (int64_t t = T - 1; t >= 0; t--) {
+      y.at[(row * T + t) * D + tag] = 1;
+      tag = came_from[t * D + tag];
+    }
+  }
+}
+
 #include "recurrent.h"
+#include "reset_before.h"
 
 /* The memory that a step needs beside its results, in floats. */
 static int64_t scratch_of_step(const struct step *step, const struct rows *rows) {
@@ -489,6 +537,7 @@ static int64_t scratch_of_step(const struct step *step, const struct rows *rows)
   const int64_t *options = step->options;
   switch (step->operation) {
     case RECURRENT: {
+      if (options[KIND] == RESET_BEFORE_CELL) return reset_before_scratch(n, options[UNITS]);
       const int64_t wide = options[KIND] == SIMPLE_CELL ? 4 * V : V;
       return recurrent_scratch(n, options[UNITS], (options[UNITS] + wide - 1) / wide);
     }
@@ -496,6 +545,7 @@ static int64_t scratch_of_step(const struct step *step, const struct rows *rows)
     case ATTENTION: return T + T * options[0];
     case ATTENTION_STEP: return options[0];
     case SEASONAL: return T * options[1];
+    case BEST_PATH: return T * D + 2 * D;
     case DOT_ATTENTION: return view_of(rows, step->in[1]).steps;
     default: return 0;
   }
@@ -508,7 +558,10 @@ static void run_step(const struct step *step, const struct rows *rows) {
     case ANY: any(step, rows); break;
     case MASKING: masking(step, rows); break;
     case EMBEDDING: embedding(step, rows); break;
-    case RECURRENT: recurrent(step, rows); break;
+    case RECURRENT:
+      if (step->options[KIND] == RESET_BEFORE_CELL) reset_before(step, rows);
+      else recurrent(step, rows);
+      break;
     case DENSE: dense(step, rows); break;
     case ACTIVATION: activation_step(step, rows); break;
     case MEAN: mean(step, rows); break;
@@ -526,6 +579,8 @@ static void run_step(const struct step *step, const struct rows *rows) {
     case MEAN_STEP: mean_step(step, rows); break;
     case MAXIMUM_STEP: maximum_step(step, rows); break;
     case ATTENTION_STEP: attention_step(step, rows); break;
+    case CONSTANT: constant(step, rows); break;
+    case BEST_PATH: best_path(step, rows); break;
   }
 }
 

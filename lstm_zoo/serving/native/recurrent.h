@@ -11,7 +11,7 @@
 
 #include <sched.h>
 
-enum cell { LSTM_CELL, GRU_CELL, SIMPLE_CELL };
+enum cell { LSTM_CELL, GRU_CELL, SIMPLE_CELL, RESET_BEFORE_CELL /* see reset_before.h */ };
 enum { STRIP = 24, MOST_PARTS = 64 };
 
 /* options of a recurrent step, in this order */
