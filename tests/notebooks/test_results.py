@@ -1,4 +1,4 @@
-"""The scripts behind the results of notebooks 08 and 12 still build the models that were measured.
+"""The scripts behind stored results still build the models that were measured.
 
 Their builders have options whose defaults may change; the scripts state what they need.
 """
@@ -69,3 +69,29 @@ def test_seq2seq_asks_for_the_reverse_of_the_digits(script):
         digits = source[source > 0]
         assert says.tolist() == [*digits[::-1], 2, *[0] * (5 - len(digits))]
         assert reads.tolist() == [1, *says[:-1]]
+
+
+def numbers_of_weights(name, column):
+    return {row[column]: int(row["parameters"]) for row in stored(name)}
+
+
+def test_gates_builds_models_with_the_stored_numbers_of_weights(script):
+    build, measured = script("gates").build, numbers_of_weights("13_gates.csv", "cell")
+    assert len(measured) == 10
+    for cell, parameters in measured.items():
+        assert build(cell).count_params() == parameters
+
+
+def test_regularise_builds_models_with_the_stored_numbers_of_weights(script):
+    module = script("regularise")
+    measured = numbers_of_weights("14_regularisation.csv", "setting")
+    assert list(measured) == list(module.SETTINGS)
+    for name, parameters in measured.items():
+        assert module.build(name).count_params() == parameters
+
+
+def test_longest_lags_of_the_zoo_are_those_of_the_benchmark(script, tmp_path, monkeypatch):
+    zoo, table = script("zoo"), tmp_path / "13_zoo.csv"
+    monkeypatch.setattr(zoo, "TABLE", table)
+    zoo.main()
+    assert table.read_text() == (RESULTS / "13_zoo.csv").read_text()
