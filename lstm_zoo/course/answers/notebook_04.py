@@ -51,3 +51,17 @@ def _(answer):
 )
 def _(answer):
     return near(answer, (1, 1), 0.01)
+
+
+@exercise(
+    "04-5",
+    "How long do training sequences have to be, if the rule is the same at every step?",
+    "Train on short sequences (about 12 steps) with the parity so far as the target of each step.",
+    "LSTM(2, return_sequences=True), Dense(1, 'sigmoid'), binary_crossentropy, Adam(0.03).",
+)
+def _(answer):
+    model = answer()
+    x = np.random.default_rng(9).integers(0, 2, (64, 100, 1)).astype("float32")
+    said = model.predict(x, verbose=0)
+    right = said.shape == x.shape and np.mean((said > 0.5) == np.cumsum(x, axis=1) % 2) >= 0.99
+    return right and model.count_params() <= 100

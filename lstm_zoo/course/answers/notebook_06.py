@@ -57,3 +57,27 @@ def _(answer):
 )
 def _(answer):
     return near(answer, 9.5, 1e-9)
+
+
+@exercise(
+    "06-5",
+    "Which of the five lines of the backward pass remain if no gradient comes from a later step?",
+    "Take `forward` and `backward` with one step, keep h, c and Adam's sums between the calls.",
+    "dh = de @ V.T and dc = dh * o * (1 - tanh(c) ** 2): nothing else comes back. Adam with 0.01.",
+)
+def _(answer):
+    rng = np.random.default_rng(5)
+    steps, sequences = 12_000, 32
+    value, mark = rng.uniform(-1, 1, (steps, sequences)), rng.random((steps, sequences)) < 1 / 30
+    mark[0] = True
+    step, kept, age, errors = answer(sequences), value[0], np.zeros(sequences, int), []
+    for t in range(steps):
+        kept, age = np.where(mark[t], value[t], kept), np.where(mark[t], 0, age + 1)
+        output = np.array(step(np.stack([value[t], mark[t]], axis=1), kept[:, None].copy()))
+        if output.shape != (sequences, 1):
+            return False
+        if t >= 9_000:
+            errors.append(np.stack([age, (output[:, 0] - kept) ** 2]))
+    age, square = np.concatenate(errors, axis=1)
+    parts = (age == 0), (age > 0), (age >= 40)
+    return all(square[part].mean() < 0.05 for part in parts)

@@ -1,6 +1,15 @@
 """Answers to try in the exercises of notebook 04: a right one, and careless ones."""
 
+import keras
 import numpy as np
+
+
+def untrained(units):
+    layer = keras.layers.LSTM(units, return_sequences=True)
+    return lambda: keras.Sequential(
+        [keras.Input((None, 1)), layer, keras.layers.Dense(1, activation="sigmoid")]
+    )
+
 
 # exercise: (right, [careless, careless, ...])
 ANSWERS = {
@@ -15,4 +24,8 @@ ANSWERS = {
         ],
     ),
     "04-4": ((1, 1), [(0.9, -0.5), (np.tanh(0.9), np.tanh(-0.5)), (1, -1), (0, 0)]),
+    "04-5": (
+        None,
+        [untrained(2), untrained(16), lambda: keras.Sequential([keras.Input((None, 1))])],
+    ),
 }

@@ -1,13 +1,18 @@
 """Answers to try in the exercises of notebook 05: a right one, and careless ones."""
 
+import keras
 import numpy as np
+
+
+def untrained(layer):
+    return lambda: keras.Sequential(
+        [keras.Input((None, 12)), layer, keras.layers.Dense(9, activation="softmax")]
+    )
+
 
 # exercise: (right, [careless, careless, ...])
 ANSWERS = {
-    "05-1": (
-        [1.702, 0.6836],
-        [[1.702, 0.731 * 1.702], [1.702, 0.731 * np.tanh(0.7616)], [1.8212, 0.731 * 0.949]],
-    ),
+    "05-1": ([5.217, 10], [[7, 7], [4.686, 10], [5.695, 10], [0.478, 0], [10, 10]]),
     "05-2": ("ifgo", ["ifg", "ifgoc", "ifo", "ch"]),
     "05-3": (
         lambda f, s, t: np.prod(f[s + 1 : t + 1], axis=0),
@@ -18,5 +23,12 @@ ANSWERS = {
             lambda f, s, t: f[t],
         ],
     ),
-    "05-4": (0.0, [-0.1, 0.97, 1]),
+    "05-4": (
+        [0.4852, 0.4257],
+        [[0.4257, 0.4852], [0.6762, 0.4257], [0, 0], [0.4852, 0.1628], [0.77, 0]],
+    ),
+    "05-5": (
+        None,
+        [untrained(keras.layers.LSTM(8)), untrained(keras.layers.LSTM(64)), lambda: 0.9],
+    ),
 }

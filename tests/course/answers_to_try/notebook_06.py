@@ -2,6 +2,19 @@
 
 import numpy as np
 
+
+def the_last_right_output(sequences):
+    """Wrong at the marks."""
+    kept = np.zeros((sequences, 1))
+
+    def step(x, y):
+        before = kept.copy()
+        kept[...] = y
+        return before
+
+    return step
+
+
 # exercise: (right, [careless, careless, ...])
 ANSWERS = {
     "06-1": (np.log(2**-0.01 / (1 - 2**-0.01)), [0.9931, 0.5**0.01, 4.6, 5.3]),
@@ -15,4 +28,13 @@ ANSWERS = {
         ],
     ),
     "06-4": (9.5, [10, 20, 19]),
+    "06-5": (
+        None,
+        [
+            lambda sequences: lambda x, y: 0 * y,
+            lambda sequences: lambda x, y: x[:, :1],
+            the_last_right_output,
+            lambda sequences: lambda x, y: y[0],
+        ],
+    ),
 }
