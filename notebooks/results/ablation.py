@@ -22,6 +22,7 @@ import lstm_zoo as lz
 
 SEEDS = range(5)
 UNITS = 32  # of every layer, recurrent or Dense
+RATE = 3e-3
 UTTERANCES_SEEN = 40 * 30  # of each speaker in training: few utterances are seen more often
 
 
@@ -56,7 +57,8 @@ def main():
             }
         )
         print(rows[-1], flush=True)
-    write(pathlib.Path(__file__).with_name("08_ablation.csv"), rows)
+    settings = f"{UNITS} units, learning rate {RATE}, {UTTERANCES_SEEN} utterances of each speaker"
+    write(pathlib.Path(__file__).with_name("08_ablation.csv"), rows, settings)
 
 
 def build(depth, dense, dropout):
@@ -67,7 +69,7 @@ def build(depth, dense, dropout):
         dense_units=(dense,) if dense else (),
         dropout=dropout,
         mask_value=0.0,
-        learning_rate=3e-3,
+        learning_rate=RATE,
         normalise=None,
         normalise_summary=False,
     )
@@ -87,16 +89,17 @@ def first_of_each_class(y, count):
     return np.sort(np.concatenate([np.flatnonzero(y == k)[:count] for k in np.unique(y)]))
 
 
-def write(path, rows):
+def write(path, rows, settings=""):
+    """Write rows below a line that says where, with which versions and how they were made."""
     with open(path, "w", newline="") as file:
-        file.write(f"# {machine()}\n")
+        file.write(f"# {'; '.join(filter(None, (machine(), settings)))}\n")
         table = csv.DictWriter(file, rows[0])
         table.writeheader()
         table.writerows(rows)
 
 
 def machine():
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}; lstm_zoo {lz.__version__}"
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}; {versions}"
 
 

@@ -24,6 +24,7 @@ import lstm_zoo as lz
 UNITS = 32
 EPOCHS = {"japanese_vowels": 60, "italy_power_demand": 150, "digits": 40, "mnist1d": 40}
 SEEDS, LEARNING_RATES = range(5), (3e-3, 1e-2)
+SETTINGS = f"{UNITS} units, epochs: {', '.join(f'{name} {n}' for name, n in EPOCHS.items())}"
 
 
 def main():
@@ -35,7 +36,7 @@ def main():
                 for kind in ("softmax", "wider", "dense"):
                     rows.append(measure(name, parts, kind, rate, seed))
                     print(rows[-1], flush=True)
-        write(pathlib.Path(__file__).with_name("08_dense.csv"), rows)
+        write(pathlib.Path(__file__).with_name("08_dense.csv"), rows, SETTINGS)
 
 
 def split(data):

@@ -10,11 +10,17 @@ problems and networks that the notebook shows and writes `07_long_range.csv` bes
 import csv
 import pathlib
 
-NETWORKS = ("SimpleRNN", "GRU", "LSTM", "LSTM, chrono")
+NETWORKS = (
+    *("SimpleRNN", "SimpleRNN, identity", "GRU", "GRU, chrono"),
+    *("LSTM", "LSTM, chrono"),
+)
 PROBLEMS = ("adding", "temporal order", "copying")
+SETTINGS = (
+    "lstm_zoo at the commit of each row; lags: 32 units, batches of 32, at most 96,000 sequences"
+)
 COLUMNS = (
     *("leaderboard", "problem", "network", "timesteps", "seed"),
-    *("solved", "sequences", "score", "parameters"),
+    *("solved", "sequences", "score", "parameters", "commit"),
 )
 
 
@@ -24,7 +30,7 @@ def main():
     with open(measured, newline="") as file:
         rows = list(csv.DictReader(file))
     with open(here / "07_long_range.csv", "w", newline="") as file:
-        file.write(f"# {rows[0]['machine']}\n")
+        file.write(f"# {rows[0]['machine']}; {SETTINGS}\n")
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         table.writeheader()
         for row in rows:

@@ -95,3 +95,17 @@ def test_longest_lags_of_the_zoo_are_those_of_the_benchmark(script, tmp_path, mo
     monkeypatch.setattr(zoo, "TABLE", table)
     zoo.main()
     assert table.read_text() == (RESULTS / "13_zoo.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["07_long_range.csv", "08_ablation.csv", "08_dense.csv"])
+def test_first_line_says_what_made_the_rows(name):
+    first = (RESULTS / name).read_text().splitlines()[0]
+    for part in ("# ", "TensorFlow ", "Keras ", "lstm_zoo ", "32 units"):
+        assert part in first
+
+
+def test_rows_are_written_below_versions_and_settings(script, tmp_path):
+    script("ablation").write(tmp_path / "a.csv", [{"units": 3}], "3 units")
+    first, *rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert first.endswith(f"; lstm_zoo {lz.__version__}; 3 units")
+    assert rows == ["units", "3"]

@@ -1,7 +1,10 @@
 """Answers to the exercises of notebook 07, long-range memory."""
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from lstm_zoo import tasks
 from lstm_zoo.course.exercises import exercise, near
 
 
@@ -50,3 +53,62 @@ def _(answer):
 )
 def _(answer):
     return near(answer, np.log(499), 9e-4)
+
+
+@exercise(
+    "07-5",
+    "Which arrays must `build` make, and which states does `call` get and return?",
+    "kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units), in order.",
+    "g = tanh(x_g + r * h_g), h = z * h + (1 - z) * g; the call returns h, [h].",
+)
+def _(answer):
+    rng = np.random.default_rng(0)
+    for units, features, steps in ((3, 2, 7), (5, 4, 6), (2, 6, 1)):
+        theirs, ours = keras.layers.GRU(units, return_sequences=True), answer(units)
+        layer = keras.layers.RNN(ours, return_sequences=True)
+        x = rng.normal(size=(4, steps, features)).astype("float32")
+        before, _ = theirs(x), layer(x)  # builds both
+        weights = [rng.normal(size=w.shape) for w in theirs.get_weights()]
+        if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
+            return False
+        theirs.set_weights(weights)
+        layer.set_weights(weights)
+        start = rng.normal(size=(4, units)).astype("float32")
+        same = near(layer(x, initial_state=[start]), theirs(x, initial_state=start), 1e-4)
+        if not same or near(before, theirs(x), 1e-4):
+            return False
+        if not all(near(a, b, 1e-3) for a, b in zip(*map(_slopes, (layer, theirs), (x, x)))):
+            return False
+        again = type(ours).from_config(ours.get_config())
+        if again.units != units or ours.state_size not in (units, [units], (units,)):
+            return False
+    return True
+
+
+def _slopes(layer, x):
+    """The gradients by the weights of a number that depends on every step."""
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(layer(x) ** 2)
+    return [np.array(slope) for slope in tape.gradient(value, [w.value for w in layer.weights])]
+
+
+@exercise(
+    "07-6",
+    "With which bias of the update gate does a state last? Which start does the text describe?",
+    "Build the layer first, then change its biases with set_weights, as `chrono` does.",
+    "Set bias[0, :units] of a GRU to the logarithm of numbers drawn evenly from 1 to 99.",
+)
+def _(answer):
+    model, again = answer(0), answer(1)
+    if model.count_params() > 2_000 or again.count_params() != model.count_params():
+        return False
+    rng = np.random.default_rng(0)
+    for k, one in enumerate((model, again)):
+        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=1.0)
+        one.compile(optimizer, "sparse_categorical_crossentropy")
+        x, y = tasks.temporal_order(8_000, 100, seed=rng)
+        one.fit(x, y, batch_size=32, epochs=1, shuffle=False, verbose=0)
+        x, y = tasks.temporal_order(500, 100, seed=k)
+        if np.mean(np.argmax(one.predict(x, verbose=0), axis=-1) == y) < 0.9:
+            return False
+    return True
