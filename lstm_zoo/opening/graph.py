@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from lstm_zoo.opening.layouts import Layouts
 from lstm_zoo.opening.operation import ONNXOperation, slot_of
 from lstm_zoo.opening.operations import OPERATIONS
 from lstm_zoo.opening.recurrent import called, layer_of
-from lstm_zoo.opening.usual import usual
+from lstm_zoo.opening.usual import Usual
 from lstm_zoo.weights.onnx_file import Graph, name_of
 from lstm_zoo.weights.onnx_moves import MOVES, size_after
 from lstm_zoo.weights.onnx_nodes import Node, is_recurrent
@@ -39,12 +40,18 @@ class Unknown:
 class Values:
     """The values of a graph by name, as they are computed.
 
+    Args:
+        version: of the operations of ONNX.
+        used: by the name of a recurrent layer the indices of the outputs that the model needs,
+            where they are known.
+
     Attributes:
         problems: what is wrong with the nodes that can't be computed, in their order.
     """
 
-    def __init__(self, version: int):
-        self.version = version
+    def __init__(self, version: int, used: dict[str, set[int]]):
+        self.version, self.used = version, used
+        self.layouts, self.usual = Layouts(), Usual()
         self.problems: list[str] = []
         self._names: set[str] = set()
         self._zeros: dict[int, Any] = {}  # tensors by their ids
@@ -144,10 +151,12 @@ class Values:
         if operator == "ConstantOfShape":
             fill = np.ravel(attributes.pop("value", np.zeros(1, "float32")))[0]
             operator, inputs = "Expand", [np.asarray(fill), *inputs]
-        is_zero = (operator in _MOVES and id(inputs[0]) in self._zeros) or (
-            operator == "Expand" and _is_constant(inputs[0]) and not np.any(inputs[0])
+        is_zero = (
+            (operator in _MOVES and id(inputs[0]) in self._zeros)
+            or (operator == "Concat" and all(id(one) in self._zeros for one in inputs))
+            or (operator == "Expand" and _is_constant(inputs[0]) and not np.any(inputs[0]))
         )
-        result = usual(operator, attributes, inputs, lambda: self.named(name_of(node)))
+        result = self.usual.output(operator, attributes, inputs, lambda: self.named(name_of(node)))
         if result is None:
             result = self.apply(operator, attributes, *inputs, name=name_of(node))
         outputs = list(result) if isinstance(result, (list, tuple)) else [result]
@@ -157,6 +166,9 @@ class Values:
 
     def apply(self, operator, attributes, *inputs, name=""):
         """An operation as a layer, on tensors, constants and sizes."""
+        direct = self.layouts.without_moves(operator, attributes, inputs)
+        if direct is not None:
+            return direct
         if operator == "Transpose":
             perm = attributes.get("perm") or list(range(len(inputs[0].shape)))[::-1]
             _, source, first = self._turned.get(id(inputs[0]), (None, None, None))
@@ -202,11 +214,14 @@ class Values:
         result = layer(tensors)
         if operator == "Transpose":
             self._turned[id(result)] = result, inputs[0], perm
+        if not isinstance(result, (list, tuple)):
+            self.layouts.follow(operator, attributes, inputs, result)
         return result
 
     def _recurrent(self, node: Node, inputs):
-        layer = layer_of(node, self.named(node.proto.name or node.operator))
+        name = self.named(node.proto.name or node.operator)
         inputs = [*inputs, *[None] * 8]
+        layer = layer_of(node, name, self.used.get(name) if inputs[4] is None else None)
         states = inputs[5 : 7 if node.operator == "LSTM" else 6]
         for state in states:
             if state is not None and state.shape[-1] not in (None, node.sizes()[1]):
@@ -221,7 +236,7 @@ class Values:
             states = None
         elif not all(state is not None and not _is_constant(state) for state in states):
             raise ValueError("its initial states must be computed, or all zeros")
-        return called(node, layer, inputs[0], inputs[4], states, self.apply)
+        return called(node, layer, inputs[0], inputs[4], states, self)
 
     def named(self, name):
         """A name that a layer may have and no other one has."""

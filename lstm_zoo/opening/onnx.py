@@ -74,15 +74,45 @@ def open_onnx(
             given[name] = known[name] = keras.Input(batch_shape=shape, dtype=dtype, name=plain)
     versions = [one.version for one in file.proto.opset_import if one.domain in ("", "ai.onnx")]
     version = max(versions, default=1)
-    values = Values(version)
-    found = values.run(graph, known)
-    outputs = {value.name: found.get(value.name, Unknown()) for value in graph.proto.output}
+    model = _model(file, version, known, given, {})
+    used = _used(model)
+    shorter = {name for name, outputs in used.items() if outputs in ({0}, {1})}
+    return _model(file, version, known, given, used) if shorter else model
+
+
+def _model(file, version, known, given, used):
+    """The model of a file; `used` has by the name of a recurrent layer the needed outputs."""
+    values = Values(version, used)
+    found = values.run(file.graph, known)
+    outputs = {one.name: found.get(one.name, Unknown()) for one in file.graph.proto.output}
     if values.problems or any(isinstance(one, Unknown) for one in outputs.values()):
         raise _refused(file, values.problems)
     for name, value in outputs.items():
         if isinstance(value, np.ndarray):
             raise ValueError(f"{file.path}: its output {name!r} must depend on an input")
     return keras.Model(_alone(given), _alone(outputs), name=_name(file.path))
+
+
+def _used(model):
+    """By the name of each recurrent layer of a model, the indices of its outputs that it uses."""
+    kinds = (keras.layers.RNN, keras.layers.Bidirectional)
+    used = {layer.name: set() for layer in model.layers if isinstance(layer, kinds)}
+    config = model.get_config()
+    for name, _, index in _histories([config["layers"], config["output_layers"]]):
+        if name in used:
+            used[name].add(index)
+    return used
+
+
+def _histories(config):
+    """Each `[layer, node, output]` in a model's configuration."""
+    if isinstance(config, dict):
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        if [type(one) for one in config] == [str, int, int]:
+            yield config
+        for one in config:
+            yield from _histories(one)
 
 
 def _declared(value, path):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lstm_zoo.opening import spatial
+from lstm_zoo.opening import places, spatial
 from lstm_zoo.weights.onnx_moves import MOVES, given
 
 
@@ -155,46 +155,26 @@ def reverse_sequence(xp, attributes, x, lengths):
     return ops.moveaxis(ops.take_along_axis(y, order, axis=1), (0, 1), (batch, time))
 
 
-def gather_nd(xp, attributes, x, index):
-    """`GatherND`, of whole rows where there is a batch dimension."""
-    depth, shape = index.shape[-1], ops.shape(x)
-    if attributes.get("batch_dims"):
-        if (attributes["batch_dims"], depth, len(index.shape)) != (1, 1, 3):
-            raise ValueError("batch_dims must be 0, or 1 with an index for each row")
-        index = ops.reshape(index, (*ops.shape(index)[:2], *[1] * (len(x.shape) - 2)))
-        return ops.take_along_axis(x, index, axis=1)
-    flat, place = ops.reshape(x, (-1, *shape[depth:])), 0
-    for k in range(depth):
-        place = place * ops.cast(shape[k], "int64") + ops.cast(index[..., k], "int64")
-    return ops.take(flat, place, axis=0)
-
-
-def scatter_elements(xp, attributes, x, index, updates):
-    """`ScatterElements` into a vector; negative indices count from the end."""
-    if len(x.shape) != 1 or attributes.get("reduction", "none") != "none":
-        raise ValueError("only a vector without a reduction is known")
-    index = ops.where(index < 0, index + ops.cast(ops.shape(x)[0], index.dtype), index)
-    return ops.scatter_update(x, ops.expand_dims(index, 1), updates)
-
-
-def top_k(xp, attributes, x, k):
-    """`TopK` of the largest along the last axis."""
-    if attributes.get("axis", -1) not in (-1, len(x.shape) - 1) or not attributes.get("largest", 1):
-        raise ValueError("only the largest along the last axis are known")
-    k = k if isinstance(k, np.ndarray) else ops.convert_to_tensor(k)
-    values, places = ops.top_k(x, int(k.ravel()[0]) if isinstance(k, np.ndarray) else k[0])
-    return [values, ops.cast(places, "int64")]
+def gelu(xp, attributes, x):
+    """`Gelu`; by erf, because Keras's erfc can't be exported."""
+    if attributes.get("approximate", "none") == "tanh":
+        return ops.gelu(x, approximate=True)
+    return 0.5 * x * (1 + ops.erf(x * math.sqrt(0.5)))
 
 
 def spread(xp, attributes, x, shape):
     """`Expand`; the sizes may be known at run time only."""
     if xp is np:
         return MOVES["Expand"](xp, attributes, x, shape)
+    if not isinstance(shape, (list, tuple)):
+        shape = [shape[k] for k in range(shape.shape[0])]
     given_rank, rank = len(x.shape), max(len(x.shape), len(shape))
     x = ops.reshape(x, (*[1] * (rank - given_rank), *ops.shape(x)))
     shape = [1] * (rank - len(shape)) + list(shape)
     sizes = [
-        own if isinstance(size, int) and size == 1 else size
+        max(own, size)
+        if isinstance(own, int) and isinstance(size, int)
+        else ops.maximum(ops.cast(own, "int32"), ops.cast(size, "int32"))
         for own, size in zip(ops.shape(x), shape)
     ]
     return ops.broadcast_to(x, sizes)
@@ -269,8 +249,8 @@ OPERATIONS = {
     "Erf": _activation(ops.erf),
     "Expand": spread,
     "GatherElements": lambda xp, a, x, index: xp.take_along_axis(x, index, axis=a.get("axis", 0)),
-    "GatherND": gather_nd,
-    "Gelu": lambda xp, a, x: ops.gelu(x, approximate=a.get("approximate", "none") == "tanh"),
+    "GatherND": places.gather_nd,
+    "Gelu": gelu,
     "Gemm": gemm,
     "GlobalAveragePool": spatial.over_space(ops.mean),
     "GlobalMaxPool": spatial.over_space(ops.max),
@@ -290,7 +270,8 @@ OPERATIONS = {
     "Relu": _activation(ops.relu),
     "ReverseSequence": reverse_sequence,
     "Selu": _activation(ops.selu),
-    "ScatterElements": scatter_elements,
+    "ScatterElements": places.scatter_elements,
+    "ScatterND": places.scatter_nd,
     "SequenceMask": sequence_mask,
     "Sigmoid": _activation(ops.sigmoid),
     "Size": lambda xp, attributes, x: np.asarray(x.size),
@@ -299,6 +280,6 @@ OPERATIONS = {
     "Softsign": _activation(ops.softsign),
     "Sum": lambda xp, attributes, *inputs: functools.reduce(operator.add, inputs),
     "Tile": lambda xp, attributes, x, repeats: xp.tile(x, [int(k) for k in repeats]),
-    "TopK": top_k,
+    "TopK": places.top_k,
     "Where": where,
 }

@@ -69,3 +69,49 @@ def test_opened_file_reads_any_batch_and_any_number_of_steps(case, opened):
     np.testing.assert_allclose(whole[2], whole[0], atol=1e-6)
     np.testing.assert_allclose(whole[1:2], model(longer[1:2]), atol=1e-6)
     assert np.abs(whole[:2] - model(x)).max() > 1e-4  # the further steps count
+
+
+PLAIN = {
+    "old_text": ["Embedding", "LSTM", "Dense"],
+    "new_text": ["Embedding", "LSTM", "Dense"],
+    "old_lstm_fixed_sizes": ["LSTM", "Dense"],
+    "new_lstm_fixed_sizes": ["LSTM", "Dense"],
+    "old_rnn_relu": ["SimpleRNN", "Dense"],
+    "keras_lstm_relu": ["LSTM", "Dense"],
+    "tf2onnx_lstm_relu": ["LSTM", "Dense"],
+    "old_lstm": ["Bidirectional", "Bidirectional", "ONNXOperation", "Dense"],
+    "new_gru": ["Bidirectional", "Bidirectional", "ONNXOperation", "Dense"],
+}
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_moves_of_axes_are_left_out(case, opened):
+    layers = [type(layer).__name__ for layer in opened(case).layers]
+    assert layers == ["InputLayer", *PLAIN[case]]
+
+
+@pytest.mark.parametrize("case", [case for case in PLAIN if "Bidirectional" not in PLAIN[case]])
+def test_opened_stack_is_streamed_and_written_in_c(case, opened, tmp_path):
+    model, [x], [y] = opened(case), values(case, "in"), values(case, "out")
+    stream = lz.stream(model)
+    outputs = [stream.step(x[:1, t]) for t in range(x.shape[1])]
+    np.testing.assert_allclose(outputs[-1], y[:1], atol=1e-5)
+    assert lz.export(model, tmp_path / "model.h").read_text().startswith("/*")
+
+
+@pytest.mark.parametrize("case", ["old_lstm", "new_lstm_states", "old_packed", "new_convolution"])
+def test_opened_model_predicts_and_goes_out_to_onnx_again(case, opened, tmp_path):
+    model, inputs = opened(case), values(case, "in")
+    x = {f"in{k}": one for k, one in enumerate(inputs)} if len(inputs) > 1 else inputs[0]
+    again = lz.open_onnx(lz.export(model, tmp_path / "again.onnx"))
+    for made in (lz.predictor(model), again):
+        got = made(x)
+        got = list(got.values()) if isinstance(got, dict) else [got]
+        for one, wanted in zip(got, values(case, "out"), strict=True):
+            np.testing.assert_allclose(one, wanted, atol=1e-5)
+
+
+def test_states_that_nothing_reads_are_not_returned(opened):
+    for case, layer in [("old_lstm_fixed_sizes", "LSTM"), ("old_attention", "Bidirectional")]:
+        [found] = [one for one in opened(case).layers if type(one).__name__ == layer]
+        assert not getattr(found, "forward_layer", found).return_state
