@@ -267,6 +267,7 @@ def calls():
         "serving.stream": (3, {"model": regressor}),
         "serving.Stream": (3, {"model": regressor}),
         "exporting.export": (8, {"model": regressor, "path": "new.h"}),
+        "exporting.fold_scaling": (3, {"model": regressor}),
         "exporting.step_model": (3, {"model": regressor}),
         "weights.from_arrays": (2, {"layers": layer, "arrays": cell, "source": source}),
         "weights.from_tensorflow1": (1, {"layer": layer} | weights),
