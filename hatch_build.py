@@ -52,7 +52,7 @@ def build(platform=sys.platform):
         # Threads of its own; and GCC does not align the stack there as its vectors want it.
         flags += ["-static", "-Wa,-muse-unaligned-vector-move"]
     kernels = sorted(FOLDER.glob("*.c"))
-    of_serving = [one for one in kernels if one.name != "operations.c"]
+    of_serving = [one for one in kernels if not one.name.startswith("operations")]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if platform == "darwin":
@@ -72,7 +72,8 @@ def build(platform=sys.platform):
 
 def _stand_in(compiler, library):
     """A library of TensorFlow's name and functions, so that none has to be there to link with."""
-    names = sorted(set(re.findall(r"\bTF_\w+(?=\()", (FOLDER / "operations.c").read_text())))
+    sources = "".join(one.read_text() for one in sorted(FOLDER.glob("operations*")))
+    names = sorted(set(re.findall(r"\bTF_\w+(?=\()", sources)))
     source = library.with_name("stand_in.c")
     source.write_text("".join(f"void {name}(void) {{}}\n" for name in names))
     flags = ["-shared", "-fPIC", f"-Wl,-soname,{library.name}"]

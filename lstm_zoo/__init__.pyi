@@ -39,8 +39,10 @@ from .builders import (
 )
 from .cells import (
     CoupledLSTMCell,
+    GRUCell,
     LSTMCell,
     PeepholeLSTMCell,
+    SimpleRNNCell,
     lstm_in_numpy,
     register_cell,
 )
@@ -65,10 +67,12 @@ from .labels import (
     encode_tags,
 )
 from .layers import (
+    GRU,
     LSTM,
     RNN,
     CoupledLSTM,
     PeepholeLSTM,
+    SimpleRNN,
 )
 from .naming import (
     predict,
@@ -118,12 +122,16 @@ __version__: str
 __all__ = [
     "CoupledLSTM",
     "CoupledLSTMCell",
+    "GRU",
+    "GRUCell",
     "GradientMonitor",
     "LSTM",
     "LSTMCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "RNN",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "anomaly_scores",
     "backtest",
     "batches_by_length",

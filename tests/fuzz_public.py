@@ -158,6 +158,8 @@ def calls():
         "cells.observations": (1, {"x": X}),
         "cells.register": (1, {"name": "new"}),
         "cells.register_cell": (1, {"name": "new"}),
+        "layers.GRU": (1, units),
+        "layers.SimpleRNN": (1, units),
         "layers.LSTM": (1, units),
         "layers.PeepholeLSTM": (1, units),
         "layers.CoupledLSTM": (1, units),

@@ -13,6 +13,7 @@ from lstm_zoo.cells.greff import (
     NoInputActivationLSTMCell,
     NoOutputActivationLSTMCell,
 )
+from lstm_zoo.cells.gru import GRUCell
 from lstm_zoo.cells.in_numpy import lstm_in_numpy
 from lstm_zoo.cells.initializers import Chrono, EachGate
 from lstm_zoo.cells.lstm import LSTMCell
@@ -23,6 +24,7 @@ from lstm_zoo.cells.peephole import PeepholeLSTMCell
 from lstm_zoo.cells.projected import ProjectedLSTMCell
 from lstm_zoo.cells.registry import derivatives, get, names, register, register_cell
 from lstm_zoo.cells.registry import table as list
+from lstm_zoo.cells.simple_rnn import SimpleRNNCell
 from lstm_zoo.cells.time_aware import GRUDCell, TimeGapLSTMCell, observations
 from lstm_zoo.cells.xlstm import MLSTMCell, SLSTMCell
 from lstm_zoo.cells.zoneout import CandidateDropoutLSTMCell, ZoneoutCell
@@ -35,6 +37,7 @@ __all__ = [
     "CoupledLSTMCell",
     "EachGate",
     "FullGateRecurrenceLSTMCell",
+    "GRUCell",
     "GRUDCell",
     "LSTMCell",
     "LayerNormLSTMCell",
@@ -50,6 +53,7 @@ __all__ = [
     "PeepholeLSTMCell",
     "ProjectedLSTMCell",
     "SLSTMCell",
+    "SimpleRNNCell",
     "TimeGapLSTMCell",
     "ZoneoutCell",
     "derivatives",

@@ -13,6 +13,8 @@ The step of a few cells takes further keyword arguments:
 
 - `extra_inputs` names the last input features, which `step` reads directly: a cell with
   `{"time_gap": 1}` has `step(z, states, time_gap)`. Gradients flow to these features.
+- `drops_in_step` says that `step` multiplies the states by its own kernel and drops them there:
+  it has `step(z, states, recurrent_mask=None)`.
 - `draw` draws named random numbers during training. Inference has none, so `step` needs a default:
   `step(z, states, candidate_mask=None)`.
 
@@ -91,6 +93,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
     """The weights that compute `z`; only `step` uses the other weights of a cell."""
     elementwise = True
     """Whether unit k of every quantity of `step` depends only on unit k of each gate and state."""
+    drops_in_step = False
+    """Whether `step` applies the recurrent dropout: it takes `recurrent_mask`, a mask per gate."""
     extra_sizes: Mapping[str, int] = {}
     """The `extra_inputs` for the input that the cell was built for."""
     reads_times = False
@@ -130,9 +134,7 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         self.bias_constraint = checks.of_keras("bias_constraint", bias_constraint)
         self.dropout = checks.fraction("dropout", dropout)
         self.recurrent_dropout = checks.fraction("recurrent_dropout", recurrent_dropout)
-        if recurrent_dropout and not (
-            "recurrent_kernel" in self.z_weights and self.recurrent_names
-        ):
+        if recurrent_dropout and not self._can_drop_states:
             raise ValueError(
                 f"recurrent_dropout must be 0 for {type(self).__name__}, because its gates do not "
                 f"read the states through one matrix product, got {recurrent_dropout!r}"
@@ -142,6 +144,11 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         self.implementation = 1 if self.recurrent_dropout else implementation
         if self.implementation == 1:
             self.dropout_mask_count = len(self.gate_names)
+
+    @property
+    def _can_drop_states(self):
+        in_z = "recurrent_kernel" in self.z_weights and bool(self.recurrent_names)
+        return in_z or self.drops_in_step
 
     @property
     def state_size(self) -> list[int]:
@@ -234,6 +241,11 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         kernel = self.weight_of_z("recurrent_kernel")
         return 0 if kernel is None else product(self.recurrent_part(states), kernel, dropout_mask)
 
+    def dropout_of_step(self, recurrent_mask) -> dict:
+        """The recurrent dropout as an argument of `step`, for a cell with `drops_in_step`."""
+        here = self.drops_in_step and recurrent_mask is not None
+        return {"recurrent_mask": recurrent_mask} if here else {}
+
     def recurrent_part(self, states):
         """The states in `recurrent_names`, concatenated."""
         by_name = dict(zip(self.state_names, states))
@@ -271,7 +283,8 @@ class Cell(DropoutRNNCell, keras.layers.Layer):
         if training and 0.0 < self.recurrent_dropout < 1.0:
             recurrent_mask = self.get_recurrent_dropout_mask(self.recurrent_part(states))
         z = self.project(x, input_mask) + self.recur(states, recurrent_mask)
-        return self.step(z, states, **extra, **(drawn or {}))
+        dropout = self.dropout_of_step(recurrent_mask)
+        return self.step(z, states, **extra, **(drawn or {}), **dropout)
 
     def call(self, inputs, states, training=False, drawn=None):
         now = self.values(inputs, states, training, drawn)

@@ -150,9 +150,10 @@ def named(i, f, g, o, c, h):
 
 def has_usual_activations(cell):
     """Whether the gates use sigmoid and the rest tanh, as the hand-written derivatives assume."""
+    sigmoid = keras.activations.sigmoid
     return (
         cell.activation is keras.activations.tanh
-        and cell.recurrent_activation is keras.activations.sigmoid
+        and getattr(cell, "recurrent_activation", sigmoid) is sigmoid
     )
 
 

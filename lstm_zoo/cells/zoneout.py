@@ -76,6 +76,7 @@ class ZoneoutCell(Cell):
     state_size = property(lambda self: self.cell.state_size)
     recurrent_names = property(lambda self: self.cell.recurrent_names)
     z_weights = property(lambda self: self.cell.z_weights)
+    drops_in_step = property(lambda self: self.cell.drops_in_step)
     kernel = property(lambda self: self.cell.kernel)
     recurrent_kernel = property(lambda self: self.cell.recurrent_kernel)
     bias = property(lambda self: self.cell.bias)

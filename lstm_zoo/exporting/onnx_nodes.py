@@ -1,6 +1,6 @@
 """A cell as one recurrent node of ONNX, with its weights in ONNX's layout.
 
-Source: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+Sources: https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html, onnx__RNN.html.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_zoo.backend import tf
-from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
+from lstm_zoo.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell
 from lstm_zoo.cells.lstm import has_usual_activations
 
 _KEPT = 1e4  # pre-activation of gates that keep the cell state, for any weights
@@ -68,5 +68,20 @@ def _weights(kernel, recurrent_kernel, bias, recurrent_bias=None):
     return [kernel.T[None], recurrent_kernel.T[None], np.concatenate([bias, recurrent_bias])[None]]
 
 
-_NODES = {LSTMCell: _lstm, CoupledLSTMCell: _lstm}
+def _with_ignored_feature(kernel, keeps):
+    return np.pad(kernel, [(0, 1), (0, 0)]) if keeps else kernel
+
+
+def _gru(cell, keeps, kernel, recurrent_kernel, bias):
+    """Gates in the order of Keras."""
+    biases = list(bias) if bias.ndim == 2 else [bias]
+    weights = _weights(_with_ignored_feature(kernel, keeps), recurrent_kernel, *biases)
+    return Node("GRU", weights, {"linear_before_reset": int(cell.reset_after)})
+
+
+def _rnn(cell, keeps, kernel, recurrent_kernel, bias):
+    return Node("RNN", _weights(_with_ignored_feature(kernel, keeps), recurrent_kernel, bias), {})
+
+
+_NODES = {LSTMCell: _lstm, CoupledLSTMCell: _lstm, GRUCell: _gru, SimpleRNNCell: _rnn}
 _MISREAD = {PeepholeLSTMCell: _lstm}  # OpenVINO drops P, OpenCV reads it in the order i, f, o

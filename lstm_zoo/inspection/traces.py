@@ -11,6 +11,7 @@ import numpy as np
 
 from lstm_zoo import checks, display
 from lstm_zoo.backend import needs_tensorflow
+from lstm_zoo.cells import GRUCell, SimpleRNNCell
 from lstm_zoo.inspection.finding import (
     Inputs,
     checked_x,
@@ -254,8 +255,9 @@ def _trace(layer, calls):
 def _kind(cell, values):
     if "cell_state" in values:
         return "lstm"
-    keras_kinds = {keras.layers.GRUCell: "gru", keras.layers.SimpleRNNCell: "simple_rnn"}
-    return keras_kinds.get(type(cell), type(cell).__name__)
+    kinds = {keras.layers.GRUCell: "gru", keras.layers.SimpleRNNCell: "simple_rnn"}
+    kinds |= {GRUCell: "gru", SimpleRNNCell: "simple_rnn"}
+    return kinds.get(type(cell), type(cell).__name__)
 
 
 def _float32(tensor):

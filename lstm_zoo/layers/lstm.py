@@ -27,6 +27,25 @@ def layer_class_of(cell_class):
     return _LAYERS.get(cell_class)
 
 
+def check_cudnn(layer, what):
+    """Check the argument `use_cudnn` of a layer, and keep XLA away from cuDNN's kernel.
+
+    Args:
+        layer: a layer with `use_cudnn`.
+        what: the layer that cuDNN supports, in words.
+    """
+    if layer.use_cudnn not in ("auto", True, False):
+        raise ValueError(f'use_cudnn must be "auto", True or False, got {layer.use_cudnn!r}')
+    if layer.use_cudnn is True and not cudnn.suits(layer):
+        raise ValueError(
+            f"use_cudnn=True needs the {what} with tanh, sigmoid and a bias, without "
+            'unroll, recurrent_dropout and implementation=1; use_cudnn="auto" uses another '
+            "engine if cuDNN cannot run the layer"
+        )
+    if layer.use_cudnn and cudnn.suits(layer) and sees_a_gpu():
+        layer.supports_jit = False  # XLA cannot compile cuDNN's kernel
+
+
 @runs(LSTMCell)
 class LSTM(LearnsInitialState, keras.layers.LSTM):
     """A long short-term memory layer: a faster drop-in for `keras.layers.LSTM`.
@@ -127,8 +146,6 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         learned_initial_state: bool = False,
         **kwargs,
     ):
-        if use_cudnn not in ("auto", True, False):
-            raise ValueError(f'use_cudnn must be "auto", True or False, got {use_cudnn!r}')
         cell = self.cell_class(
             units,
             activation=activation,
@@ -167,17 +184,12 @@ class LSTM(LearnsInitialState, keras.layers.LSTM):
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # Bidirectional may call a fused kernel instead of inner_loop; it knows only the plain cell.
-        self.use_cudnn = use_cudnn if type(cell) is LSTMCell else False
+        self.use_cudnn = use_cudnn
         self.recompute = recompute
         self._set_initial_state(learned_initial_state)
-        if use_cudnn is True and not cudnn.suits(self):
-            raise ValueError(
-                "use_cudnn=True needs the plain LSTM with tanh, sigmoid and a bias, without "
-                'unroll, recurrent_dropout and implementation=1; use_cudnn="auto" uses another '
-                "engine if cuDNN cannot run the layer"
-            )
-        if self.use_cudnn and cudnn.suits(self) and sees_a_gpu():
-            self.supports_jit = False  # XLA cannot compile cuDNN's kernel
+        check_cudnn(self, "plain LSTM")
+        if type(cell) is not LSTMCell:
+            self.use_cudnn = False
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         return run_layer(self, sequences, initial_state, mask, training)

@@ -8,6 +8,7 @@ from lstm_zoo import cells, checks
 from lstm_zoo.cells import Cell, CoupledLSTMCell, PeepholeLSTMCell
 from lstm_zoo.layers.base import RNN
 from lstm_zoo.layers.lstm import LSTM, layer_class_of, runs
+from lstm_zoo.layers.states import LearnsInitialState
 
 # The options that belong to the layer; all others belong to the cell.
 OF_THE_LAYER = {
@@ -15,7 +16,6 @@ OF_THE_LAYER = {
     *("zero_output_for_mask", "recompute", "activity_regularizer", "name", "dtype", "trainable"),
     *("learned_initial_state", "parallel"),
 }
-KERAS = {"gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 
 @runs(PeepholeLSTMCell)
@@ -88,7 +88,7 @@ def _check_stateful(layer_class, options):
     if (
         options.get("stateful")
         and backend != "tensorflow"
-        and not issubclass(layer_class, LSTM | RNN)
+        and not issubclass(layer_class, LearnsInitialState)
     ):
         raise ValueError(
             f"stateful must be False for {layer_class.__name__} on the {backend} backend, where "
@@ -98,12 +98,12 @@ def _check_stateful(layer_class, options):
 
 
 def names() -> list[str]:
-    """The names that `layer_for` knows: all registered cells, and two layers of Keras.
+    """The names that `layer_for` knows: those of all registered cells.
 
-    >>> names()[-2:]
-    ['gru', 'simple_rnn']
+    >>> "gru" in names()
+    True
     """
-    return [*cells.names(), *KERAS]
+    return cells.names()
 
 
 def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
@@ -130,8 +130,7 @@ def layer_for(cell: str | type, units: int, **options) -> keras.layers.RNN:
     """
     units = checks.count("units", units)
     if isinstance(cell, str):
-        name = checks.one_of("cell", cell, names())
-        cell = KERAS[name] if name in KERAS else cells.get(name)
+        cell = cells.get(cell)
     if _makes_layers(cell):
         _check_stateful(cell, options)
         return cell(units, **options)

@@ -3,17 +3,17 @@
 import keras
 import numpy as np
 
-from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
-from lstm_zoo.layers import LSTM, CoupledLSTM, PeepholeLSTM
+from lstm_zoo.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell
+from lstm_zoo.layers import GRU, LSTM, CoupledLSTM, PeepholeLSTM, SimpleRNN
 from lstm_zoo.weights.onnx_nodes import Node
 from lstm_zoo.weights.placing import fitted, set_all
 
-_LAYERS = {
+_LAYERS: dict[type, type] = {
     LSTMCell: LSTM,
     PeepholeLSTMCell: PeepholeLSTM,
     CoupledLSTMCell: CoupledLSTM,
-    keras.layers.GRUCell: keras.layers.GRU,
-    keras.layers.SimpleRNNCell: keras.layers.SimpleRNN,
+    GRUCell: GRU,
+    SimpleRNNCell: SimpleRNN,
 }
 
 

@@ -84,11 +84,14 @@ class BoundCell:
 
     def step(self, z, states, inputs):
         """The new states; the step reads the named values in `Inputs`."""
-        now = self._at_these_weights(self.cell.step, z, states, **inputs.by_name)
+        masks = None if self.h_drop is None else tf.unstack(self.h_drop, axis=1)
+        by_name = {**inputs.by_name, **self.cell.dropout_of_step(masks)}
+        now = self._at_these_weights(self.cell.step, z, states, **by_name)
         return [now[name] for name in self.cell.state_names]
 
     def _replace_extras(self, extras):
-        return BoundCell(self.cell, None, self.weights._replace(extras=extras))
+        drop = Dropout(self.h_drop, self.x_drop)
+        return BoundCell(self.cell, drop, self.weights._replace(extras=extras))
 
     def _at_these_weights(self, function, *args, **by_name):
         """Call a function while the cell's weights have the values in `self.extras`."""

@@ -5,12 +5,18 @@ from typing import Any, NamedTuple
 
 import keras
 
-from lstm_zoo.cells import PeepholeLSTMCell, ProjectedLSTMCell, SLSTMCell
+from lstm_zoo.cells import (
+    GRUCell,
+    PeepholeLSTMCell,
+    ProjectedLSTMCell,
+    SimpleRNNCell,
+    SLSTMCell,
+)
 from lstm_zoo.weights.placing import PLAIN, activations
 
 _GATED = {"activation": ["tanh"], "recurrent_activation": ["sigmoid"]}
-GRU = (keras.layers.GRUCell,)
-RNN = (keras.layers.SimpleRNNCell,)
+GRU = (GRUCell, keras.layers.GRUCell)
+RNN = (SimpleRNNCell, keras.layers.SimpleRNNCell)
 
 
 class Kind(NamedTuple):

@@ -52,8 +52,8 @@ def from_onnx(
 
     Args:
         layers: one layer for each node: `LSTM`; `PeepholeLSTM` for a node with peepholes;
-            `CoupledLSTM` for one with `input_forget`; `keras.layers.GRU`, with `reset_after=False`
-            unless the node has `linear_before_reset`; `keras.layers.SimpleRNN`. With
+            `CoupledLSTM` for one with `input_forget`; `GRU`, with `reset_after=False`
+            unless the node has `linear_before_reset`; `SimpleRNN`. With
             `go_backwards=True` for the direction "reverse", inside a `keras.layers.Bidirectional`
             for "bidirectional". Layers that are not built yet are built.
         path: the .onnx file.

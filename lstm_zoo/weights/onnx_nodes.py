@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from lstm_zoo import checks, display
-from lstm_zoo.cells import CoupledLSTMCell, PeepholeLSTMCell
+from lstm_zoo.cells import CoupledLSTMCell, GRUCell, PeepholeLSTMCell, SimpleRNNCell
 from lstm_zoo.cells.activations import keras2_hard_sigmoid
+from lstm_zoo.weights.kinds import GRU, RNN
 from lstm_zoo.weights.onnx_file import File, Graph, name_of
 from lstm_zoo.weights.placing import PLAIN
 
@@ -140,9 +141,7 @@ class Node:
     @property
     def cells(self) -> tuple[type, ...]:
         if self.operator != "LSTM":
-            return {"GRU": (keras.layers.GRUCell,), "RNN": (keras.layers.SimpleRNNCell,)}[
-                self.operator
-            ]
+            return {"GRU": GRU, "RNN": RNN}[self.operator]
         coupled = bool(self.attributes.get("input_forget", 0))
         if coupled and self.has_peepholes:
             raise self.wrong("must not have both input_forget and peepholes: no layer has both")
@@ -252,8 +251,7 @@ class Node:
         """The layer that computes the same, as it is written."""
         names: dict[type, str] = {}
         names |= {CoupledLSTMCell: "lz.CoupledLSTM", PeepholeLSTMCell: "lz.PeepholeLSTM"}
-        names |= {keras.layers.GRUCell: "keras.layers.GRU"}
-        names |= {keras.layers.SimpleRNNCell: "keras.layers.SimpleRNN"}
+        names |= {GRUCell: "lz.GRU", SimpleRNNCell: "lz.SimpleRNN"}
         usual = {"recurrent_activation": "sigmoid", "activation": "tanh"}
         options = {
             argument: function.__name__

@@ -16,6 +16,7 @@ import numpy as np
 
 from lstm_zoo import checks, files
 from lstm_zoo.cells.projected import ProjectedLSTMCell
+from lstm_zoo.weights.kinds import GRU, RNN
 from lstm_zoo.weights.placing import PLAIN, activations, as_list, fitted, set_all
 from lstm_zoo.weights.trees import flattened
 
@@ -55,8 +56,8 @@ def from_torch(
     """Set the weights of recurrent layers to those of a PyTorch module.
 
     Args:
-        layers: an `LSTM` for `nn.LSTM` and `nn.LSTMCell`, `keras.layers.GRU` for `nn.GRU` and
-            `nn.GRUCell`, `keras.layers.SimpleRNN` for `nn.RNN` and `nn.RNNCell`, or
+        layers: an `LSTM` for `nn.LSTM` and `nn.LSTMCell`, `GRU` for `nn.GRU` and
+            `nn.GRUCell`, `SimpleRNN` for `nn.RNN` and `nn.RNNCell`, or
             `layer_for("projected", hidden_size, projection=proj_size)` for an `nn.LSTM` with
             `proj_size`. Wrap it in `Bidirectional` if the module is bidirectional, and pass a list
             for `num_layers` above 1. Layers that are not built yet are built.
@@ -150,18 +151,18 @@ def _module_of(layer):
     if type(cell) in PLAIN or type(cell) is ProjectedLSTMCell:
         activations(layer, "PyTorch's nn.LSTM", **gated)
         return _Module("nn.LSTM", (0, 1, 2, 3), projects=type(cell) is ProjectedLSTMCell)
-    if type(cell) is keras.layers.GRUCell:
+    if type(cell) in GRU:
         activations(layer, "PyTorch's nn.GRU", **gated)
         if not cell.reset_after:
             raise ValueError(
                 f"{layer.name} must have reset_after=True, as in PyTorch's nn.GRU, got False"
             )
         return _Module("nn.GRU", (1, 0, 2))
-    if type(cell) is keras.layers.SimpleRNNCell:
+    if type(cell) in RNN:
         activations(layer, "PyTorch's nn.RNN", activation=["tanh", "relu"])
         return _Module("nn.RNN", (0,))
     raise ValueError(
-        "layers must be LSTM layers with the plain cell, keras.layers.GRU, keras.layers.SimpleRNN "
+        "layers must be LSTM layers with the plain cell, GRU layers, SimpleRNN layers "
         f"or Bidirectional of them, got {type(layer).__name__}"
     )
 

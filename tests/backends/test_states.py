@@ -138,7 +138,10 @@ def test_states_are_not_weights_and_are_not_saved(tmp_path):
         )
 
 
-@pytest.mark.parametrize("cell", ["gru", "simple_rnn", keras.layers.LSTM, keras.layers.GRUCell])
+@pytest.mark.parametrize(
+    "cell",
+    [keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRUCell],
+)
 def test_stateful_layers_of_keras_are_refused(cell):
     message = f"stateful must be False for .* on the {BACKEND} backend"
     with pytest.raises(ValueError, match=message):

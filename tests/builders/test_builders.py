@@ -63,8 +63,8 @@ def test_parameters_are_as_many_as_the_formula_says():
     [
         ("lstm", lz.LSTM),
         ("peephole", lz.PeepholeLSTM),
-        ("gru", keras.layers.GRU),
-        ("simple_rnn", keras.layers.SimpleRNN),
+        ("gru", lz.GRU),
+        ("simple_rnn", lz.SimpleRNN),
         ("coupled", lz.layers.CoupledLSTM),
         (lz.LSTMCell, lz.LSTM),
         (lz.PeepholeLSTMCell, lz.PeepholeLSTM),

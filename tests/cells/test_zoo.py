@@ -197,6 +197,6 @@ def test_table_of_cells_names_papers_states_and_engines():
     [lstm] = cells.list("lstm")
     assert lstm.states == ("hidden_state", "cell_state")
     assert "Hochreiter & Schmidhuber 1997" in lstm.what
-    assert cells.names("*gru*") == ["min_gru", "gru_d"]
+    assert cells.names("*gru*") == ["gru", "min_gru", "gru_d"]
     assert "<td>min_gru</td>" in cells.list("min*")._repr_html_()
     assert len(repr(table).splitlines()) == len(table)

@@ -208,6 +208,30 @@ def gru_d(x, hidden_state, W, U, b, input_decay, state_decay):
     return {"hidden_state": (1 - z) * h + z * g}
 
 
+def gru(x, hidden_state, W, U, b):
+    """Cho et al. 2014, in the form of cuDNN: the reset gate multiplies the matrix product."""
+    (W_z, W_r, W_g), (U_z, U_r, U_g) = split(3, W, U)
+    (b_z, b_r, b_g), (c_z, c_r, c_g) = split(3, *b)
+    z = sigmoid(x @ W_z + b_z + hidden_state @ U_z + c_z)
+    r = sigmoid(x @ W_r + b_r + hidden_state @ U_r + c_r)
+    g = np.tanh(x @ W_g + b_g + r * (hidden_state @ U_g + c_g))
+    return {"hidden_state": z * hidden_state + (1 - z) * g}
+
+
+def gru_of_the_paper(x, hidden_state, W, U, b):
+    """Cho et al. 2014, equations 5 to 8: the reset gate multiplies the hidden state."""
+    (W_z, W_r, W_g), (U_z, U_r, U_g), (b_z, b_r, b_g) = split(3, W, U, b)
+    z = sigmoid(x @ W_z + hidden_state @ U_z + b_z)
+    r = sigmoid(x @ W_r + hidden_state @ U_r + b_r)
+    g = np.tanh(x @ W_g + (r * hidden_state) @ U_g + b_g)
+    return {"hidden_state": z * hidden_state + (1 - z) * g}
+
+
+def simple_rnn(x, hidden_state, W, U, b):
+    """Elman 1990, with tanh."""
+    return {"hidden_state": np.tanh(x @ W + hidden_state @ U + b)}
+
+
 def time_gap(x, hidden_state, cell_state, W, U, b, W_s, b_s):
     """Baytas et al. 2017, section 3.1."""
     gap = np.maximum(x[:, -1:], 0)
@@ -244,5 +268,7 @@ REFERENCES = {
     "zoneout": zoneout,
     "candidate_dropout": lstm,  # in inference
     "gru_d": gru_d,
+    "gru": gru,
+    "simple_rnn": simple_rnn,
     "time_gap": time_gap,
 }

@@ -14,6 +14,7 @@ static void *scarce(void *got) {
 #define malloc(size) scarce(malloc(size))
 #define calloc(n, size) scarce(calloc(n, size))
 #include "../../lstm_zoo/recurrence/native/operations.c"
+#include "../../lstm_zoo/recurrence/native/operations_gru.c"
 #include "../../lstm_zoo/recurrence/native/packing.c"
 #include "../../lstm_zoo/recurrence/native/passes.c"
 #include "../../lstm_zoo/recurrence/native/pool.c"
@@ -299,6 +300,8 @@ static void try_construction(void) {
   delete (NULL);
 }
 
+#include "check_gru.h"
+
 int main(void) {
   int count = 0;
   products_worth_a_wait = 2000; /* so that both ways of cutting the forward pass are met */
@@ -309,9 +312,11 @@ int main(void) {
           for (int kind = 0; kind < KINDS; kind += 1 + count % 7) try_shape(B, T, D, H, kind), count++;
   for (int kind = 0; kind < KINDS; kind += 5) /* more rows and more steps than are summed at once */
     try_shape(230, 2, 3, 18, kind), try_shape(1, 300, 3, 18, kind), try_shape(4, 70, 3, 18, kind), count += 3;
+  count += try_grus();
   try_construction();
   for (int kind = 0; kind < 4; kind++) /* by rows, and by units where there are cores enough */
     try_operations(9, 3, 2, 5, kind & 1, kind / 2), try_operations(1, 3, 2, 67, kind & 1, kind / 2);
+  for (int kind = 0; kind < 4; kind++) try_gru_operations(9, 3, 2, 5, kind & 1, kind / 2);
   printf("%d shapes with %s, largest error %.1e\n", count, kernels->name, worst);
   if (wrong) printf("%d operations that lacked memory did not say so\n", wrong);
   return worst < 1e-5 && !wrong ? 0 : 1;

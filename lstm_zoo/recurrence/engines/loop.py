@@ -72,7 +72,7 @@ def run_in_loop(
 
     def step(states, now):
         z = now["z"] + cell.recur(states, recurrent_mask)
-        values = cell.step(z, states, **now["extra"])
+        values = cell.step(z, states, **now["extra"], **cell.dropout_of_step(recurrent_mask))
         after = [values[name] for name in cell.state_names]
         if mask is not None:
             seen = ops.expand_dims(ops.cast(now["mask"], "bool"), -1)

@@ -1,10 +1,11 @@
-"""The native C operations for the plain, peephole and coupled LSTM on a CPU."""
+"""The native C operations for the LSTM, the GRU and the SimpleRNN on a CPU."""
 
 from lstm_zoo.backend import sees_a_gpu
 from lstm_zoo.recurrence import native
 from lstm_zoo.recurrence.custom_gradient import in_xla
 from lstm_zoo.recurrence.engines.base import Engine, register
 from lstm_zoo.recurrence.engines.xla import XLA, on_tensorflow
+from lstm_zoo.recurrence.native.cells import FORMS, knows
 
 
 @register
@@ -15,11 +16,14 @@ class Native(Engine):
     label = "C"
 
     def made_for(self, cell_class):
-        return cell_class in native.CELLS
+        return cell_class in FORMS
 
     def why_not(self, call):
-        if not native.knows(call.cell):
-            return "it only supports the plain, peephole and coupled LSTM, with sigmoid gates"
+        if not knows(call.cell):
+            return (
+                "it only supports the plain, peephole and coupled LSTM, the GRU and the SimpleRNN, "
+                "with sigmoid gates"
+            )
         if call.cell.compute_dtype == "float64":
             return "it only computes in float32"
         if getattr(call.layer, "recompute", False):

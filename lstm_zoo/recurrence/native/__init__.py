@@ -1,7 +1,7 @@
-"""The LSTM on a CPU as two operations of TensorFlow, in C: nothing has to be compiled first.
+"""The LSTM, the GRU and the SimpleRNN on a CPU as operations of TensorFlow, in C.
 
-`lstm.h` says what each file of the C code is for. The operations know the plain cell, the one with
-peepholes and the coupled one, with tanh or relu, and dropout of each gate's own. The library is
+Nothing has to be compiled first. `lstm.h` says what each file of the C code is for. The operations
+know the cells in `cells.py`, with tanh or relu, and separate dropout of each gate. The library is
 built when the package is installed, where there is a C compiler; where it is missing or can't be
 loaded, the compiled recurrence serves. A file of a model never needs it.
 """
@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import keras
 
 from lstm_zoo.backend import tf
-from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
 from lstm_zoo.recurrence.bound_cell import product
 from lstm_zoo.recurrence.bptt import PassResult
+from lstm_zoo.recurrence.native.cells import FORMS
 
-CELLS = (LSTMCell, PeepholeLSTMCell, CoupledLSTMCell)  # the classes that the operations know
 LIBRARY = pathlib.Path(__file__).with_name("lstm.op.so")  # a name that no module can have
-INTERFACE = 3  # that of `operations.c`; a library that an older version left behind has another
+INTERFACE = 4  # that of `operations.c`; a library that an older version left behind has another
 
 
 def _load():
@@ -50,33 +49,42 @@ def simd() -> str:
     return name().decode()
 
 
-def knows(cell) -> bool:
-    """Whether the operations compute what a cell computes."""
-    return (
-        type(cell) in CELLS
-        and cell.activation in (keras.activations.tanh, keras.activations.relu)
-        and cell.recurrent_activation is keras.activations.sigmoid
-    )
-
-
 class Kept(NamedTuple):
     """What the backward pass needs of every step, each `(batch, timesteps, ...)`."""
 
     gates: Any
     h_before: Any
-    c_before: Any
-    c_last: Any  # (batch, units), or nothing where the gates do not see it
+    c_before: Any  # of a GRU with reset_after=False, the hidden state after the reset gate
+    c_last: Any = ()  # (batch, units), or nothing where the gates do not see it
 
 
 def forward(cells, plan, batch, shared, kept=()):
-    """As `bptt.forward`, for a cell that `knows` and in float32."""
-    weights, (h, c), cell = shared.weights, batch.states, cells.cell
-    x_drop, h_drop = _drop(cell, batch)
+    """As `bptt.forward`, for a cell that `cells.knows` and in float32."""
+    passes = _lstm_forward if FORMS[type(cells.cell)].lstm else _gru_forward
+    return passes(cells.cell, plan, batch, shared.weights)
+
+
+def backward(cells, plan, batch_and_gradients, shared, kept):
+    """As `bptt.backward`; `dx` is made only where someone asks for it."""
+    batch, (dy, ds) = batch_and_gradients
+    [kept] = kept
+    if not kept:
+        again = plan._replace(training=True, outputs=False)
+        [kept] = forward(cells, again, batch, shared).kept
+    if not plan.outputs:
+        dy = ds[0][:, None][:, :0]
+    passes = _lstm_backward if FORMS[type(cells.cell)].lstm else _gru_backward
+    return passes(cells.cell, batch, dy, ds, shared.weights, kept)
+
+
+def _lstm_forward(cell, plan, batch, weights):
+    (h, c), form = batch.states, FORMS[type(cell)]
+    x_drop, h_drop = _drop(form, batch)
     y, h, c, *every = OPS.lstm_zoo_forward(
         batch.x,
-        _four_gates(cell, weights.kernel),
-        _four_gates(cell, weights.recurrent_kernel),
-        tf.zeros(4 * cell.units) if weights.bias is None else _four_gates(cell, weights.bias),
+        form.gates_of(cell, weights.kernel),
+        form.gates_of(cell, weights.recurrent_kernel),
+        tf.zeros(4 * cell.units) if weights.bias is None else form.gates_of(cell, weights.bias),
         h,
         c,
         _mask(batch),
@@ -93,19 +101,12 @@ def forward(cells, plan, batch, shared, kept=()):
     return PassResult((y, [h, c]), [], [Kept(*every)] if plan.training else [()])
 
 
-def backward(cells, plan, batch_and_gradients, shared, kept):
-    """As `bptt.backward`; `dx` is made only where someone asks for it."""
-    batch, (dy, (dh, dc)) = batch_and_gradients
-    weights, cell, [kept] = shared.weights, cells.cell, kept
-    if not kept:
-        again = plan._replace(training=True, outputs=False)
-        [kept] = forward(cells, again, batch, shared).kept
-    if not plan.outputs:
-        dy = dh[:, None][:, :0]
-    x_drop, h_drop = _drop(cell, batch)
+def _lstm_backward(cell, batch, dy, ds, weights, kept):
+    (dh, dc), form = ds, FORMS[type(cell)]
+    x_drop, h_drop = _drop(form, batch)
     dz, dh, dc, *sums = OPS.lstm_zoo_backward(
         batch.x,
-        _four_gates(cell, weights.recurrent_kernel),
+        form.gates_of(cell, weights.recurrent_kernel),
         kept.h_before,
         kept.gates,
         kept.c_before,
@@ -120,9 +121,8 @@ def backward(cells, plan, batch_and_gradients, shared, kept):
     )
     dz = tf.ensure_shape(dz, (None, None, 4 * cell.units))
     dextras = [_peephole_gradient(kept, dz)] if weights.extras else []
-    dz, dkernel, drecurrent, dbias = (_of_the_gates(cell, d) for d in (dz, *sums))
-    x_drop = None if batch.drop is None or batch.drop.x is None else batch.drop.x[:, :, None]
-    dx = product(dz, tf.transpose(weights.kernel), x_drop, back=True)
+    dz, dkernel, drecurrent, dbias = (form.gradient_of(cell, d) for d in (dz, *sums))
+    dx = _input_gradient(batch, weights, dz)
     sums = [_like(drecurrent, weights.recurrent_kernel), _like(dkernel, weights.kernel)]
     if weights.bias is not None:
         sums.append(_like(dbias, weights.bias))
@@ -130,26 +130,63 @@ def backward(cells, plan, batch_and_gradients, shared, kept):
     return PassResult((dx, states), [*sums, *dextras], ())
 
 
-def _four_gates(cell, weight):
-    """The coupled cell's input gate is `1 - sigmoid(z) = sigmoid(-z)` of the forget gate's z."""
-    if type(cell) is not CoupledLSTMCell:
-        return weight
-    return tf.concat([-weight[..., : cell.units], weight], axis=-1)
+def _gru_forward(cell, plan, batch, weights):
+    [h], form = batch.states, FORMS[type(cell)]
+    kernel, recurrent, bias = form.weights(cell, weights)
+    y, h, *every = OPS.lstm_zoo_gru_forward(
+        batch.x,
+        kernel,
+        recurrent,
+        bias,
+        h,
+        _mask(batch),
+        *_drop(form, batch),
+        keep=plan.training,
+        outputs=plan.outputs,
+        relu=cell.activation is keras.activations.relu,
+        **form.options(cell),
+    )
+    h = _like(h, batch.states[0])
+    y = tf.ensure_shape(y, (*batch.x.shape[:2], h.shape[1])) if plan.outputs else h[:, None, :0]
+    return PassResult((y, [h]), [], [Kept(*every)] if plan.training else [()])
 
 
-def _of_the_gates(cell, gradient):
-    """What `_four_gates` makes of weights, back: to the gates that the cell has."""
-    if type(cell) is not CoupledLSTMCell:
-        return gradient
-    i, f, g, o = tf.split(gradient, 4, axis=-1)
-    return tf.concat([f - i, g, o], axis=-1)
+def _gru_backward(cell, batch, dy, ds, weights, kept):
+    form = FORMS[type(cell)]
+    _, recurrent, _ = form.weights(cell, weights)
+    dz, dh, *sums = OPS.lstm_zoo_gru_backward(
+        batch.x,
+        recurrent,
+        kept.h_before,
+        kept.gates,
+        kept.c_before,
+        dy,
+        *ds,
+        _mask(batch),
+        *_drop(form, batch),
+        relu=cell.activation is keras.activations.relu,
+        **form.options(cell),
+    )
+    dz = tf.ensure_shape(dz, (None, None, form.blocks(cell) * cell.units))
+    dz = form.gradient_of_input(cell, dz)
+    sums = form.gradients(cell, weights, *sums)
+    given = [w for w in tf.nest.flatten(weights) if w is not None]
+    sums = [_like(d, w) for d, w in zip(sums, given, strict=True)]
+    dx = _input_gradient(batch, weights, dz)
+    return PassResult((dx, [_like(dh, batch.states[0])]), sums, ())
 
 
-def _drop(cell, batch):
-    """Factors to the input and to the hidden state, `(batch, 4, ...)`, or nothing in them."""
-    h, x = (tf.zeros((0, 0, 0)) if m is None else m for m in batch.drop or (None, None))
-    if type(cell) is CoupledLSTMCell:  # a gate and what is made of it see the same
-        h, x = (tf.gather(m, (0, 0, 1, 2), axis=1) if m.shape[1] else m for m in (h, x))
+def _input_gradient(batch, weights, dz):
+    x_drop = None if batch.drop is None or batch.drop.x is None else batch.drop.x[:, :, None]
+    return product(dz, tf.transpose(weights.kernel), x_drop, back=True)
+
+
+def _drop(form, batch):
+    """Factors to the input and to the hidden state, `(batch, gates, ...)`, or nothing in them."""
+    h, x = (
+        tf.zeros((0, 0, 0)) if masks is None else form.dropout_of(masks)
+        for masks in batch.drop or (None, None)
+    )
     return x, h
 
 

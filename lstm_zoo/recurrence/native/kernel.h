@@ -12,13 +12,24 @@
 
    Backward, kernel_backward.h. From the last step to the first: dz of the step from the kept gates,
    then dh = dz U^T. Every few steps, while their dz is in the cache, the sums of the weight gradients.
-   TensorFlow computes dx from dz, for all steps at once, where somebody asks for it. */
+   TensorFlow computes dx from dz, for all steps at once, where somebody asks for it.
+
+   The GRU and the SimpleRNN, kernel_gru_forward.h and kernel_gru_backward.h, have one matrix for each
+   block of z, in panels of 4 V units; the last panel is as narrow as its units allow. A step makes all
+   blocks of z and then applies the equations to each row, which is still in the cache. */
 
 #include "lstm.h"
 #include "products.h"
+
+#include "sums.h"
 
 #include "kernel_forward.h"
 
 #include "kernel_backward.h"
 
-const struct kernels KERNELS = {NAME, V, forward_rows, forward_units, backward_rows};
+#include "kernel_gru_forward.h"
+
+#include "kernel_gru_backward.h"
+
+const struct kernels KERNELS = {
+    NAME, V, forward_rows, forward_units, backward_rows, gru_forward_rows, gru_backward_rows};

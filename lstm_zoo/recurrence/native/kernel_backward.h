@@ -67,58 +67,18 @@ INLINE void backward_block(const int rows, const struct backward *B, int64_t r, 
     }
 }
 
-/* to (SUM_LINES lines of WIDE vectors) += a^T b, with n lines of SUM_LINES numbers in a and of WIDE
-   vectors in b. */
-static void outer(const float *a, const float *b, int64_t n, float *to, int64_t line) {
-  vec sums[SUM_LINES][WIDE];
-  for (int m = 0; m < SUM_LINES; m++)
-    for (int g = 0; g < WIDE; g++) sums[m][g] = *(const vec *)(to + m * line + g * V);
-  for (int64_t k = 0; k < n; k++, a += SUM_LINES, b += WIDE * V) {
-    vec now[WIDE];
-    for (int g = 0; g < WIDE; g++) now[g] = *(const vec *)(b + g * V);
-    _Pragma("GCC unroll 8") for (int m = 0; m < SUM_LINES; m++)
-      _Pragma("GCC unroll 4") for (int g = 0; g < WIDE; g++) sums[m][g] += a[m] * now[g];
-  }
-  for (int m = 0; m < SUM_LINES; m++)
-    for (int g = 0; g < WIDE; g++) *(vec *)(to + m * line + g * V) = sums[m][g];
-}
-
-/* Adds what these rows and steps, at most SUM_STEPS, give to [dW; dU; db]. Both factors are first
-   copied into the order in which `outer` reads them: [x, h, 1] into strips of SUM_LINES numbers, dz into
-   panels of WIDE vectors. With dropout each gate has its own [x, h, 1]. */
+/* Adds what these rows and steps give to [dW; dU; db]. With dropout each gate has its own [x, h, 1]. */
 static void add_sums(const struct backward *B, int64_t lo, int64_t hi, int64_t from, int64_t to,
                      float *sums) {
-  const int64_t T = B->steps, D = B->features, H = B->units, line = SUM_WIDTH(H);
-  const int64_t K = SUM_HEIGHT(D, H), n = (hi - lo) * (to - from);
+  const int64_t D = B->features, H = B->units;
   const int gates = B->x_drop || B->h_drop ? 4 : 1;
-  const int64_t columns = 4 * H / gates;
-  float *strips = sums + K * line, *panel = strips + K * SUM_STEPS, *row = panel + SUM_STEPS * WIDE * V;
+  struct products P = {.x = B->x, .h = B->h_before, .dz = B->dz, .steps = B->steps};
+  P.features = D, P.units = H, P.width = 4 * H, P.gates = 4, P.columns = 4 * H / gates;
   for (int gate = 0; gate < gates; gate++) {
-    float *strip = strips;
-    for (int64_t r = lo; r < hi; r++)
-      for (int64_t t = from; t < to; t++, strip += SUM_LINES) {
-        memcpy(row, B->x + (r * T + t) * D, sizeof(float) * D);
-        memcpy(row + D, B->h_before + (r * T + t) * H, sizeof(float) * H);
-        for (int64_t k = 0; B->x_drop && k < D; k++) row[k] *= B->x_drop[(r * 4 + gate) * D + k];
-        for (int64_t k = 0; B->h_drop && k < H; k++) row[D + k] *= B->h_drop[(r * 4 + gate) * H + k];
-        for (int64_t k = D + H; k < K; k++) row[k] = k == D + H;
-        for (int64_t k = 0; k < K; k += SUM_LINES)
-          memcpy(strip + k * n, row + k, sizeof(float) * SUM_LINES);
-      }
-    for (int64_t column = 0; column < columns; column += WIDE * V) {
-      float *next = panel;
-      for (int64_t r = lo; r < hi; r++)
-        for (int64_t t = from; t < to; t++) {
-          const float *dz = B->dz + (r * T + t) * 4 * H + gate * columns + column;
-          for (int64_t left = columns - column, g = 0; g < WIDE; g++, left -= V, next += V) {
-            vec part = {0};
-            if (left > 0) part = load(dz + g * V, left < V ? (int)left : V);
-            *(vec *)next = part;
-          }
-        }
-      for (int64_t k = 0; k < K; k += SUM_LINES)
-        outer(strips + k * n, panel, n, sums + k * line + gate * columns + column, line);
-    }
+    P.x_drop = B->x_drop ? B->x_drop + gate * D : NULL;
+    P.h_drop = B->h_drop ? B->h_drop + gate * H : NULL;
+    P.column = gate * P.columns;
+    add_products(&P, lo, hi, from, to, sums);
   }
 }
 

@@ -3,7 +3,10 @@
    Forward: in panels of V units, V numbers in a vector of the kernels. A panel holds, for each of the
    features + units lines of [W; U], the V units of each of the four gates: 4 V numbers. Backward: U
    transposed, in panels of 4 V units; a panel holds a line of 4 V numbers for each of the 4 * units
-   columns of U. Where the units do not fill the last panel, zeros do. */
+   columns of U. Where the units do not fill the last panel, zeros do.
+
+   Of a GRU or a SimpleRNN each block of z has its own panels, of 4 V units each; the last panel of a
+   block has as many vectors as its units need. Backward, each gate's part of U has such panels. */
 
 #include <pthread.h>
 
@@ -89,5 +92,47 @@ struct buffer pack_transposed(const float *U, int64_t H) {
       for (int64_t n = 0; n < columns; n++)
         for (int64_t m = 0; m < rows; m++) to[n * wide + m] = U[(j + m) * 4 * H + k + n];
     }
+  return buffer;
+}
+
+/* `columns` columns, or with `transposed` `columns` lines, of a matrix whose lines have `line` numbers,
+   into panels from line `top` of the K lines of each panel on. */
+static void pack_columns(const float *matrix, int64_t line, int64_t lines, int64_t columns, int transposed,
+                         float *packed, int64_t top, int64_t K) {
+  enum { TALL = 16 }; /* lines at a time, so that reads and writes both touch few cache lines */
+  const int64_t v = kernels->width;
+  for (int64_t u = 0; u < columns; u += 4 * v) {
+    const int64_t here = columns - u < 4 * v ? columns - u : 4 * v, wide = (here + v - 1) / v * v;
+    float *to = packed + K * u + top * wide;
+    for (int64_t first = 0; first < lines; first += TALL) {
+      const int64_t end = first + TALL < lines ? first + TALL : lines;
+      for (int64_t j = 0; transposed && j < here; j++)
+        for (int64_t k = first; k < end; k++) to[k * wide + j] = matrix[(u + j) * line + k];
+      for (int64_t k = first; !transposed && k < end; k++)
+        memcpy(to + k * wide, matrix + k * line + u, sizeof(float) * here);
+      for (int64_t k = first; k < end; k++)
+        memset(to + k * wide + here, 0, sizeof(float) * (wide - here));
+    }
+  }
+}
+
+struct buffer pack_gru(const float *W, const float *U, int64_t D, int64_t H, int blocks) {
+  const int64_t gates = blocks == SIMPLE_RNN ? 1 : 3, line = gates * H, v = kernels->width;
+  struct buffer buffer = borrow(gates * (D + H) * ((H + v - 1) / v * v), 0);
+  for (int k = 0; buffer.numbers && k < blocks; k++) {
+    const int64_t column = (k < 3 ? k : 2) * H, from_x = k < 3 ? D : 0;
+    const int64_t from_h = blocks == GRU_AFTER && k == 2 ? 0 : H, K = from_x + from_h;
+    float *to = buffer.numbers + gru_packed_before(D, H, k, v);
+    pack_columns(W + column, line, from_x, H, 0, to, 0, K);
+    pack_columns(U + column, line, from_h, H, 0, to, from_x, K);
+  }
+  return buffer;
+}
+
+struct buffer pack_gru_transposed(const float *U, int64_t H, int gates) {
+  const int64_t around = (H + kernels->width - 1) / kernels->width * kernels->width;
+  struct buffer buffer = borrow(gates * H * around, 0);
+  for (int gate = 0; buffer.numbers && gate < gates; gate++)
+    pack_columns(U + gate * H, gates * H, H, H, 1, buffer.numbers + gate * H * around, 0, H);
   return buffer;
 }

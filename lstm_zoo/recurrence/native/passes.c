@@ -59,22 +59,28 @@ int forward_pass(struct forward *F, int64_t rows) {
   return 1;
 }
 
+/* The sums of all parts, and where the weight gradients go. Only the last block of a GRU_AFTER has
+   dU of the candidate, and the block before it dW. */
 struct addends {
-  const struct backward *of;
-  int64_t parts;
+  const float *sums;
+  int64_t parts, part_scratch, D, H, blocks;
+  float *dW, *dU, *db;
+  int after;
 };
 
 /* Lines lo to hi of [dW; dU; db]: the sums of the parts, always added in the same order. */
 static void add_up(void *job, int64_t lo, int64_t hi) {
   const struct addends *A = job;
-  const struct backward *B = A->of;
-  const int64_t D = B->features, H = B->units;
+  const int64_t D = A->D, H = A->H, gates = A->after ? 3 : A->blocks, width = A->blocks * H;
   for (int64_t k = lo; k < hi; k++) {
-    float *to = k < D ? B->dW + k * 4 * H : k < D + H ? B->dU + (k - D) * 4 * H : B->db;
-    memset(to, 0, sizeof(float) * 4 * H);
+    float *to = k < D ? A->dW + k * gates * H : k < D + H ? A->dU + (k - D) * gates * H : A->db;
+    const int64_t columns = k < D + H ? gates * H : width, skipped = A->after && k >= D && k < D + H;
+    memset(to, 0, sizeof(float) * columns);
     for (int64_t part = 0; part < A->parts; part++) {
-      const float *sums = B->sums + part * B->part_scratch + k * SUM_WIDTH(H);
-      for (int64_t j = 0; j < 4 * H; j++) to[j] += sums[j];
+      const float *sums = A->sums + part * A->part_scratch + k * SUM_WIDTH(width);
+      const int64_t first = skipped ? 2 * H : columns;
+      for (int64_t j = 0; j < first; j++) to[j] += sums[j];
+      for (int64_t j = first; j < columns; j++) to[j] += sums[j + H];
     }
   }
 }
@@ -83,13 +89,50 @@ static void add_up(void *job, int64_t lo, int64_t hi) {
 int backward_pass(struct backward *B, const float *U, int64_t rows) {
   const int64_t D = B->features, H = B->units, K = SUM_HEIGHT(D, H);
   B->part_rows = rows_of_a_part(rows);
-  B->part_scratch = K * SUM_WIDTH(H) + (K + 4 * 16) * SUM_STEPS + K; /* see add_sums */
-  struct addends addends = {B, (rows + B->part_rows - 1) / B->part_rows};
-  struct buffer packed = pack_transposed(U, H), sums = borrow(addends.parts * B->part_scratch, 0);
+  B->part_scratch = SUM_SCRATCH(K, 4 * H);
+  const int64_t parts = (rows + B->part_rows - 1) / B->part_rows;
+  struct buffer packed = pack_transposed(U, H), sums = borrow(parts * B->part_scratch, 0);
   const int enough = packed.numbers && (sums.numbers || !rows);
   if (enough) {
+    struct addends addends = {sums.numbers, parts, B->part_scratch, D, H, 4, B->dW, B->dU, B->db, 0};
     B->packed = packed.numbers, B->sums = sums.numbers;
     run_in_parts(kernels->backward_rows, B, rows);
+    run_in_parts(add_up, &addends, D + H + 1);
+  }
+  give_back(packed), give_back(sums);
+  return enough;
+}
+
+/* The forward pass of a GRU or a SimpleRNN; returns 0 if there is no memory for it. */
+int gru_forward_pass(struct gru_forward *F, const float *W, const float *U, int64_t rows) {
+  const int64_t D = F->features, H = F->units;
+  F->part_rows = rows_of_a_part(rows);
+  const int64_t of_z = F->gates ? 0 : F->blocks + (F->blocks == GRU_BEFORE);
+  F->part_scratch = F->part_rows * (of_z * H + (F->x_drop || F->h_drop ? D + H : 0)) + 16;
+  struct buffer packed = pack_gru(W, U, D, H, F->blocks);
+  struct buffer scratch = borrow((rows + F->part_rows - 1) / F->part_rows * F->part_scratch, 0);
+  const int enough = packed.numbers && (scratch.numbers || !rows);
+  if (enough) {
+    F->packed = packed.numbers, F->scratch = scratch.numbers;
+    run_in_parts(kernels->gru_forward_rows, F, rows);
+  }
+  give_back(packed), give_back(scratch);
+  return enough;
+}
+
+/* The backward pass of a GRU or a SimpleRNN; returns 0 if there is no memory for it. */
+int gru_backward_pass(struct gru_backward *B, const float *U, int64_t rows) {
+  const int64_t D = B->features, H = B->units, K = SUM_HEIGHT(D, H), gates = B->blocks == 1 ? 1 : 3;
+  B->part_rows = rows_of_a_part(rows);
+  B->part_scratch = SUM_SCRATCH(K, B->blocks * H) + B->part_rows * H; /* see gru_backward_rows */
+  const int64_t parts = (rows + B->part_rows - 1) / B->part_rows;
+  struct buffer packed = pack_gru_transposed(U, H, gates), sums = borrow(parts * B->part_scratch, 0);
+  const int enough = packed.numbers && (sums.numbers || !rows);
+  if (enough) {
+    struct addends addends = {sums.numbers, parts, B->part_scratch, D, H, B->blocks,
+                              B->dW,        B->dU, B->db,           B->blocks == GRU_AFTER};
+    B->packed = packed.numbers, B->sums = sums.numbers;
+    run_in_parts(kernels->gru_backward_rows, B, rows);
     run_in_parts(add_up, &addends, D + H + 1);
   }
   give_back(packed), give_back(sums);

@@ -1,10 +1,10 @@
-"""Recurrent layers: the LSTM and its variants, Keras's GRU and SimpleRNN, in either direction."""
+"""Recurrent layers: the LSTM and its variants, GRU and SimpleRNN, in either direction."""
 
 import keras
 import numpy as np
 
-from lstm_zoo.cells import CoupledLSTMCell, LSTMCell, PeepholeLSTMCell
-from lstm_zoo.layers import LSTM, RNN, CoupledLSTM, PeepholeLSTM
+from lstm_zoo.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell
+from lstm_zoo.layers import GRU, LSTM, RNN, CoupledLSTM, PeepholeLSTM, SimpleRNN
 from lstm_zoo.layers.one_step import Recurrence
 from lstm_zoo.serving.layers.places import combined
 from lstm_zoo.serving.layers.plain import affine
@@ -73,6 +73,8 @@ _CELLS = {
     LSTMCell: _lstm,
     PeepholeLSTMCell: _peephole,
     CoupledLSTMCell: _coupled,
+    GRUCell: _gru,
+    SimpleRNNCell: _simple,
     keras.layers.LSTMCell: _lstm,
     keras.layers.GRUCell: _gru,
     keras.layers.SimpleRNNCell: _simple,
@@ -160,6 +162,8 @@ def stacked(writer, layer, x, mask, states=None, carried=False):
     LSTM,
     PeepholeLSTM,
     CoupledLSTM,
+    GRU,
+    SimpleRNN,
     RNN,
     keras.layers.LSTM,
     keras.layers.GRU,
