@@ -57,25 +57,31 @@ def _(answer):
 
 @exercise(
     "03-5",
-    "Compute the two gates first. Which product must wait for the reset gate?",
-    "Split kernel, recurrent_kernel and bias into three blocks each, in the order z, r, g.",
-    "g = tanh(x_g + (r * h) @ U_g); h = z * h + (1 - z) * g; return h, [h].",
+    "Which of the four quantities i, f, g and o must wait for the new cell state?",
+    "Split the sum of the two products and the bias into four blocks, in the order i, f, g, o.",
+    "o = sigmoid(z_o + peephole[2] * c) comes after c = f * c + i * g; return h, [h, c].",
 )
 def _(answer):
+    def step(x, h, c, W, U, b, p):
+        z_i, z_f, z_g, z_o = np.split(x @ W + h @ U + b, 4, axis=-1)
+        c = sigmoid(z_f + p[1] * c) * c + sigmoid(z_i + p[0] * c) * np.tanh(z_g)
+        return sigmoid(z_o + p[2] * c) * np.tanh(c), c
+
     rng = np.random.default_rng(0)
     for units, features in ((1, 3), (4, 2), (5, 5)):
-        ours, theirs = answer(units), keras.layers.GRUCell(units, reset_after=False)
-        x, h = rng.normal(size=(6, 7, features)), rng.normal(size=(6, units))
-        for cell in (ours, theirs):
-            cell.build((None, features))
-        weights = [rng.normal(size=weight.shape) for weight in theirs.weights]
-        layers = []
-        for cell in (ours, theirs):
-            cell.set_weights(weights)
-            layers.append(keras.layers.RNN(cell, return_sequences=True))
-        (out, states), (expected, _) = (cell(x[:, 0], [h]) for cell in (ours, theirs))
-        if not (near(out, expected, 1e-5) and near(states[0], expected, 1e-5)):
+        shapes = (features, 4 * units), (units, 4 * units), (4 * units,), (3, units)
+        weights = [rng.normal(size=shape) for shape in shapes]
+        x, h, c = rng.normal(size=(6, 7, features)), *rng.normal(size=(2, 6, units))
+        cell = answer(units)
+        cell.build((None, features))
+        cell.set_weights(weights)
+        output, states = cell(x[:, 0], [h, c])
+        every, now = [], (h, c)
+        for t in range(7):
+            now = step(x[:, t], *now, *weights)
+            every.append(now)
+        if not all(near(*pair, 1e-4) for pair in zip([output, *states], [every[0][0], *every[0]])):
             return False
-        if not near(layers[0](x, initial_state=[h]), layers[1](x, initial_state=[h]), 1e-5):
+        if not near(keras.layers.RNN(cell)(x, initial_state=[h, c]), every[-1][0], 1e-4):
             return False
     return True

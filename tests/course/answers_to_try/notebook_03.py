@@ -24,27 +24,31 @@ def coupled_without_tanh_at_the_output(z_f, z_g, z_o, c):
     return sigmoid(z_o) * after, after
 
 
-def gru(kept_and_candidate):
-    """A class: GRU cells that keep `kept` of the state and take the rest from the candidate."""
+def peephole(o_reads_old_c=False, scale=1, squash=True, order=(0, 1, 2)):
+    """A class: cells with peepholes, with or without one of four mistakes."""
 
     class Cell(keras.layers.Layer):
         def __init__(self, units):
             super().__init__()
-            self.units = self.state_size = self.output_size = units
+            self.units = self.output_size = units
+            self.state_size = [units, units]
 
         def build(self, shape):
-            self.kernel = self.add_weight((shape[-1], 3 * self.units))
-            self.recurrent_kernel = self.add_weight((self.units, 3 * self.units))
-            self.bias = self.add_weight((3 * self.units,))
+            self.kernel = self.add_weight((shape[-1], 4 * self.units))
+            self.recurrent_kernel = self.add_weight((self.units, 4 * self.units))
+            self.bias = self.add_weight((4 * self.units,))
+            self.peephole = self.add_weight((3, self.units))
 
         def call(self, x, states):
-            [h] = states
-            x_z, x_r, x_g = ops.split(x @ self.kernel + self.bias, 3, axis=-1)
-            U_z, U_r, U_g = ops.split(self.recurrent_kernel, 3, axis=-1)
-            z, r = ops.sigmoid(x_z + h @ U_z), ops.sigmoid(x_r + h @ U_r)
-            kept, g = kept_and_candidate(x_g, h, z, r, U_g)
-            h = kept * h + (1 - kept) * g
-            return h, [h]
+            h, c = states
+            p_i, p_f, p_o = (scale * self.peephole[k] for k in order)
+            z = x @ self.kernel + h @ self.recurrent_kernel + self.bias
+            z_i, z_f, z_g, z_o = ops.split(z, 4, axis=-1)
+            old = c
+            c = ops.sigmoid(z_f + p_f * c) * c + ops.sigmoid(z_i + p_i * c) * ops.tanh(z_g)
+            o = ops.sigmoid(z_o + p_o * (old if o_reads_old_c else c))
+            h = o * (ops.tanh(c) if squash else c)
+            return h, [h, c]
 
     return Cell
 
@@ -66,13 +70,12 @@ ANSWERS = {
         ],
     ),
     "03-5": (
-        gru(lambda x, h, z, r, U: (z, ops.tanh(x + (r * h) @ U))),
+        peephole(),
         [
-            gru(lambda x, h, z, r, U: (1 - z, ops.tanh(x + (r * h) @ U))),
-            gru(lambda x, h, z, r, U: (z, ops.tanh(x + r * (h @ U)))),  # reset after the product
-            gru(lambda x, h, z, r, U: (z, ops.tanh(x + h @ U))),  # no reset
-            gru(lambda x, h, z, r, U: (0 * z + 1, x)),  # returns the old state
-            keras.layers.SimpleRNNCell,
+            peephole(o_reads_old_c=True),
+            peephole(scale=0),  # an LSTM
+            peephole(squash=False),  # no tanh at the output
+            peephole(order=(1, 0, 2)),  # i and f exchanged
             keras.layers.LSTMCell,
         ],
     ),
