@@ -71,7 +71,8 @@ def _(answer):
     for units, features in ((1, 3), (4, 2), (5, 5)):
         shapes = (features, 4 * units), (units, 4 * units), (4 * units,), (3, units)
         weights = [rng.normal(size=shape) for shape in shapes]
-        x, h, c = rng.normal(size=(6, 7, features)), *rng.normal(size=(2, 6, units))
+        x = rng.normal(size=(6, 7, features))
+        h, c = rng.normal(size=(2, 6, units))
         cell = answer(units)
         cell.build((None, features))
         cell.set_weights(weights)
