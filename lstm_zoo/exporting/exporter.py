@@ -52,9 +52,9 @@ def export(
             name. Pass whole sequences with `streaming` too. None keeps float32. Inputs and outputs
             keep their dtypes.
         fused: only for "onnx" and "litert": whether a recurrent layer may become one operation.
-            "auto" decides by the cell. True includes peepholes in ONNX, which OpenVINO and OpenCV
-            misread. False writes loops only; a LiteRT file then runs in `CompiledModel` and needs a
-            model of fixed length.
+            "auto" decides by the cell. True includes two ONNX nodes that some runtimes misread:
+            peepholes and the GRU with `reset_after=False`. False writes loops only; a LiteRT file
+            then runs in `CompiledModel` and needs a model of fixed length.
 
     Returns:
         `path`.

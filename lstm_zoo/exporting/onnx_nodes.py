@@ -31,8 +31,8 @@ def node_of(cell, keeps, misread) -> Node | None:
             state. Nodes with an output per step as their only state ignore this feature.
         misread: whether to use a node that some runtimes misread without a word.
     """
-    made = (_NODES | _MISREAD if misread else _NODES).get(type(cell))
-    if made is None or not has_usual_activations(cell):
+    made = _NODES.get(type(cell))
+    if made is None or not has_usual_activations(cell) or (_is_misread(cell) and not misread):
         return None
     with tf.init_scope():
         kernel, recurrent_kernel = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
@@ -83,5 +83,19 @@ def _rnn(cell, keeps, kernel, recurrent_kernel, bias):
     return Node("RNN", _weights(_with_ignored_feature(kernel, keeps), recurrent_kernel, bias), {})
 
 
-_NODES = {LSTMCell: _lstm, CoupledLSTMCell: _lstm, GRUCell: _gru, SimpleRNNCell: _rnn}
-_MISREAD = {PeepholeLSTMCell: _lstm}  # OpenVINO drops P, OpenCV reads it in the order i, f, o
+def _is_misread(cell):
+    """Whether some runtimes compute another cell than the one in the node.
+
+    OpenVINO drops peepholes, OpenCV reads them in the order i, f, o, and MNN computes every GRU as
+    one with `reset_after=True`.
+    """
+    return type(cell) is PeepholeLSTMCell or not getattr(cell, "reset_after", True)
+
+
+_NODES = {
+    LSTMCell: _lstm,
+    PeepholeLSTMCell: _lstm,
+    CoupledLSTMCell: _lstm,
+    GRUCell: _gru,
+    SimpleRNNCell: _rnn,
+}

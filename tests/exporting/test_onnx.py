@@ -57,10 +57,15 @@ def operations(graph):
 
 
 @pytest.mark.parametrize("options", LAYERS, ids=", ".join)
-def test_an_lstm_is_a_node_with_the_same_numbers_in_two_runtimes(options, tmp_path):
-    model = model_of("lstm", **options)
+@pytest.mark.parametrize(
+    ("cell", "operation"), [("lstm", "LSTM"), ("gru", "GRU"), ("simple_rnn", "RNN")]
+)
+def test_a_layer_is_a_node_with_the_same_numbers_in_two_runtimes(
+    cell, operation, options, tmp_path
+):
+    model = model_of(cell, **options)
     found = operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
-    assert found.count("LSTM") == 1 + options.get("both_ways", False)
+    assert found.count(operation) == 1 + options.get("both_ways", False)
     # OpenCV and tract don't know ReverseSequence.
     assert not {"Loop", "ReverseSequence"} & set(found)
 
@@ -111,3 +116,24 @@ def test_a_wrong_value_of_fused_is_refused(options, tmp_path):
 def test_fused_is_refused_for_formats_that_always_write_loops(tmp_path):
     with pytest.raises(ValueError, match="fused is for onnx, litert only"):
         lz.export(model_of("lstm"), tmp_path / "m", fused=False)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("options", [{"reset_after": False}, {"use_bias": False}], ids=", ".join)
+def test_a_gru_of_any_form_can_be_a_node(options, masked, tmp_path):
+    model = model_of("gru", masked=masked, return_state=True, **options)
+    graph = assert_equal_in_two_runtimes(model, tmp_path / "m.onnx", fused=True)
+    [node] = [node for node in graph.node if node.op_type == "GRU"]
+    [found] = [a.i for a in node.attribute if a.name == "linear_before_reset"]
+    assert found == options.get("reset_after", True)
+
+
+def test_the_gru_of_the_paper_is_a_loop_because_mnn_computes_another(tmp_path):
+    model = model_of("gru", reset_after=False)
+    assert "Loop" in operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
+def test_other_activations_are_a_loop(cell, tmp_path):
+    model = model_of(cell, activation="relu")
+    assert "Loop" in operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
