@@ -5,7 +5,8 @@
 # make test-long   tests marked `long`: kills, two processes, every cell and builder, fuzz, Colab
 # make test-unchanged  recurrence, layers, training and cells, with TensorFlow's own settings
 # make test-browser   the sliders in a real JupyterLab and the site, in headless Chromium
-# make test-native  the C code under sanitizers (addresses, undefined behaviour, threads)
+# make test-native  the C code of training and serving under sanitizers (addresses, undefined
+#             behaviour, threads)
 # make test-backends  cells, layers, builders and presets on JAX and on PyTorch, without TensorFlow
 # make test-robust    notebooks and tests that train, as on other processors and from other weights;
 #                     VARIANTS="SSE processor" runs only the variants whose names contain a word
@@ -65,11 +66,17 @@ test-browser: .venv/installed
 
 KERNELS := $(wildcard lstm_zoo/recurrence/native/kernel_*.c) lstm_zoo/recurrence/native/simd.c
 
+SERVING := $(filter-out %/operations.c,$(wildcard lstm_zoo/recurrence/native/*.c)) \
+  $(wildcard lstm_zoo/serving/native/*.c)
+
+# A processor without avx2 or avx512 runs the slower code again.
 test-native:
 	@for kind in address,undefined thread; do \
-	  $(CC) -g -O1 -std=gnu11 -Wall -Wextra -fsanitize=$$kind -fno-sanitize-recover=all \
-	    tests/native/check.c $(KERNELS) -o build-check -lm -pthread || exit 1; \
-	  for simd in plain avx2 avx512; do LSTM_ZOO_SIMD=$$simd ./build-check || exit 1; done; \
+	  for check in "check.c $(KERNELS)" "serve.c $(SERVING)"; do \
+	    $(CC) -g -O1 -std=gnu11 -Wall -Wextra -fsanitize=$$kind -fno-sanitize-recover=all \
+	      tests/native/$$check -o build-check -lm -pthread || exit 1; \
+	    for simd in plain avx2 avx512; do LSTM_ZOO_SIMD=$$simd ./build-check || exit 1; done; \
+	  done; \
 	done; rm build-check
 
 test-backends: .venv-jax/installed .venv-torch/installed
