@@ -83,14 +83,23 @@ class Predictor:
         """
         if not isinstance(self._runner, Native):
             raise ValueError(f"path can't be written: {self._runner.in_words()}")
-        written = {"whole": self._runner.plan}
+        steps = self._steps_in_c()
+        written = {"whole": self._runner.plan} | ({"steps": steps.plan} if steps else {})
+        plans.save(written, path)
+
+    def _steps_in_c(self):
+        """What runs the model step by step in C; else None, and the plan says why."""
         try:
             steps = self.steps()
         except ValueError as problem:  # no model to read step by step; `lz.stream` then says why
-            steps, written["whole"].no_steps = None, str(problem)
-        if isinstance(steps, Native):
-            written["steps"] = steps.plan
-        plans.save(written, path)
+            self._runner.plan.no_steps = str(problem)
+            return None
+        return steps if isinstance(steps, Native) else None
+
+    def __reduce__(self):
+        if not isinstance(self._runner, Native):
+            raise ValueError(f"a predictor can't be pickled: {self._runner.in_words()}")
+        return Predictor, (self._runner, None, self._steps_in_c())
 
     def steps(self):
         """What runs the model step by step, for `lz.stream`.
@@ -115,6 +124,9 @@ class Native:
     def __init__(self, plan):
         self.plan, self.name = plan, plan.name
         self._compiled = Compiled(plan)
+
+    def __reduce__(self):
+        return Native, (self.plan,)
 
     def in_words(self):
         return f"{self.name} runs in the C code of lstm_zoo, without TensorFlow."

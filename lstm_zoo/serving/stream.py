@@ -42,6 +42,11 @@ class Stream:
         steps = _InC if isinstance(self._runner, Native) else _InGraph
         self._steps = steps(self._runner, self.batch_size)
 
+    def __reduce__(self):
+        raise ValueError(
+            "a stream can't be pickled: keep reader.state, and make a stream of a pickled predictor"
+        )
+
     def __repr__(self) -> str:
         return (
             f"Stream({self._name!r}, batch_size={self.batch_size}: step shape "

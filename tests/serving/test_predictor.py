@@ -1,9 +1,11 @@
 """A predictor gives what `predict` gives, for every layer, mask, length and batch."""
 
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -130,6 +132,21 @@ BUILT = {
 }
 
 
+def test_every_builder_is_among_those_compared(monkeypatch):
+    every = {name for name in lz.builders.__all__ if name.startswith("build_")}
+    called = set()
+
+    def build(name, made, *given, **options):
+        called.add(name)
+        return made(*given, **options)
+
+    for name in every:
+        monkeypatch.setattr(lz, name, functools.partial(build, name, getattr(lz, name)))
+    for make, _ in BUILT.values():
+        make()
+    assert called == every
+
+
 @pytest.mark.parametrize("built", BUILT)
 def test_answers_of_every_builder_are_those_of_predict(built):
     make, inputs = BUILT[built]
@@ -178,6 +195,9 @@ LAYERS = {
     "GRU that resets before, relu": lambda **options: keras.layers.GRU(
         70, reset_after=False, activation="relu", use_bias=False, **options
     ),
+    "our GRU": lambda **options: lz.GRU(18, **options),
+    "our GRU that resets before": lambda **options: lz.GRU(5, reset_after=False, **options),
+    "our SimpleRNN": lambda **options: lz.SimpleRNN(18, activation="relu", **options),
     "learned first states": lambda **options: lz.LSTM(18, learned_initial_state=True, **options),
     "SimpleRNN": lambda **options: keras.layers.SimpleRNN(70, **options),
     "a cell": lambda **options: lz.RNN(lz.CoupledLSTMCell(5), **options),
@@ -299,7 +319,7 @@ def test_calls_from_eight_threads_give_the_same_bits():
     inputs = [masked(batch, timesteps) for batch in (1, 3, 40) for timesteps in (3, 20)]
     expected = [answer(x) for x in inputs]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for turn, got in enumerate(pool.map(answer, inputs * 50)):
+        for turn, got in enumerate(pool.map(answer, inputs * 170)):  # 1,020 calls
             np.testing.assert_array_equal(got, expected[turn % len(inputs)])
 
 
@@ -380,6 +400,74 @@ def test_inputs_that_do_not_fit_are_refused_by_name():
         answer, np.full((1, 2, 3), 1e300)
     )
     assert "must hold numbers" in refused(answer, x.astype(object))
+
+
+def test_numbers_of_other_types_and_layouts_are_answered_alike():
+    answer, x = lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=5)), masked(4)
+    expected = answer(x)
+    wide, back = np.zeros((4, 14, 6), "float32"), x[:, ::-1]
+    wide[:, ::2, ::2] = x
+    same = x.astype("float64"), x.tolist(), np.asfortranarray(x), wide[:, ::2, ::2], back[:, ::-1]
+    for other in (*same, x.astype(">f4")):
+        np.testing.assert_array_equal(answer(other), expected)
+    small = np.round(x).astype("int8")
+    np.testing.assert_array_equal(answer(small), answer(small.astype("float32")))
+
+
+def test_many_rows_at_once_are_answered_as_in_parts():
+    answer = lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=5))
+    x = np.tile(masked(250, 3), (400, 1, 1))  # 100,000 rows
+    np.testing.assert_array_equal(answer(x), np.tile(answer(x[:250]), (400, 1)))
+
+
+def run_alone(script, folder, **environment):
+    """What a script prints in a process of its own."""
+    environment = {**os.environ, **environment}
+    environment["PYTHONPATH"] = str(pathlib.Path(lz.__file__).parent.parent)
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_a_process_that_was_forked_answers_alike(tmp_path):
+    """A service forks after it has loaded its model; the threads of the C code stay behind."""
+    lz.predictor(lz.build_classifier((None, 3), 4, lstm_units=130)).save(tmp_path / "model.npz")
+    np.save(tmp_path / "x.npy", masked(40, 30))
+    script = """
+import os
+import numpy as np
+import lstm_zoo as lz
+answer = lz.load_predictor("model.npz")
+x = np.load("x.npy")
+expected = answer(x)
+if hasattr(os, "fork"):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if (answer(x) == expected).all() else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+    run_alone(script, tmp_path)
+
+
+def test_a_predictor_is_pickled_for_processes_that_share_work(tmp_path):
+    model, x = weighted(lz.build_classifier((None, 3), 4, lstm_units=5)), masked(3)
+    answer = lz.predictor(model)
+    for one in (answer, pickle.loads(pickle.dumps(answer))):
+        again = pickle.loads(pickle.dumps(one))
+        np.testing.assert_array_equal(again(x), answer(x))
+        np.testing.assert_array_equal(lz.stream(again, 3).step(x[:, 0]), answer(x[:, :1]))
+        with pytest.raises(ValueError, match="refresh needs the model"):
+            again.refresh()
+
+
+def test_what_can_not_be_pickled_says_what_to_do():
+    model = lz.build_classifier((None, 3), 4, cell="min_gru", lstm_units=5)
+    with pytest.raises(ValueError, match="can't be pickled: .*MinGRUCell"):
+        pickle.dumps(lz.predictor(model))
+    with pytest.raises(ValueError, match="keep reader.state"):
+        pickle.dumps(lz.stream(model))
 
 
 def test_inputs_that_do_not_fit_each_other_are_refused_by_name():
@@ -493,17 +581,7 @@ for number in range({len(BUILT)}):
     got = load_predictor(f"{{number}}.npz")(x.get("x", x))
     np.testing.assert_allclose(got, np.load(f"{{number}}_out.npy"), rtol=2e-6, atol=2e-6)
 """
-    environment = {**os.environ, "LSTM_ZOO_SIMD": simd}
-    environment["PYTHONPATH"] = str(pathlib.Path(lz.__file__).parent.parent)
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() in (simd, "plain")
+    assert run_alone(script, tmp_path, LSTM_ZOO_SIMD=simd) in (simd, "plain")
 
 
 def test_a_file_holds_no_pickle(tmp_path):

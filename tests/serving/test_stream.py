@@ -130,13 +130,16 @@ def test_a_state_that_is_not_finite_is_refused():
         reader.state = [state + np.nan for state in reader.state]
 
 
-def test_many_steps_stay_at_the_same_memory():
+@pytest.mark.parametrize(
+    "steps", [100_000, pytest.param(1_000_000, marks=pytest.mark.long)], ids=str
+)
+def test_many_steps_stay_at_the_same_memory(steps):
     statm = pathlib.Path("/proc/self/statm")
     reader, x = lz.stream(lz.build_regressor((None, 3), lstm_units=32)), masked(1)[:, 0]
     for _ in range(1000):
         reader.step(x)
     before = statm.read_text().split()[1] if statm.exists() else "0"
-    for _ in range(100_000):
+    for _ in range(steps):
         reader.step(x)
     after = statm.read_text().split()[1] if statm.exists() else "0"
     assert (int(after) - int(before)) * 4096 < 10e6
