@@ -1,6 +1,6 @@
-"""The LSTM of a library that lives in another environment, timed on request.
+"""A recurrent layer of a library that lives in another environment, timed on request.
 
-    /path/to/python benchmarks/other_libraries.py torch|jax
+    /path/to/python benchmarks/other_libraries.py torch|jax LSTM|GRU|SimpleRNN
 
 Says the library's version, then answers each line `train|predict batch steps features units` with a
 time in seconds. speed.py starts it; nothing of LSTM Zoo, Keras or TensorFlow is needed here.
@@ -18,13 +18,14 @@ def torch_version():
     return torch.__version__
 
 
-def torch_lstm(shape):
-    """`torch.nn.LSTM`."""
+def torch_layer(shape, layer):
+    """`torch.nn.LSTM`, `GRU` or `RNN`."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     batch, steps, features, units = shape
-    layer = torch.nn.LSTM(features, units, batch_first=True, device=device)
+    module = getattr(torch.nn, layer.removeprefix("Simple"))
+    layer = module(features, units, batch_first=True, device=device)
     x = torch.randn(batch, steps, features, device=device)
 
     def finish():
@@ -53,8 +54,8 @@ def jax_version():
     return jax.__version__
 
 
-def jax_lstm(shape):
-    """The equations as `jax.lax.scan` under `jax.jit`: the input's part of z before the loop."""
+def jax_lstm(shape, _):
+    """The LSTM as `jax.lax.scan` under `jax.jit`: the input's part of z before the loop."""
     import jax
     import jax.numpy as jnp
 
@@ -88,18 +89,18 @@ def jax_lstm(shape):
     }
 
 
-LIBRARIES = {"torch": (torch_version, torch_lstm), "jax": (jax_version, jax_lstm)}
+LIBRARIES = {"torch": (torch_version, torch_layer), "jax": (jax_version, jax_lstm)}
 
 
 def main():
-    version, lstm = LIBRARIES[sys.argv[1]]
+    version, library = LIBRARIES[sys.argv[1]]
     print(version(), flush=True)
     made = {}
     for line in sys.stdin:
         kind, *shape = line.split()
         shape = tuple(map(int, shape))
         if shape not in made:
-            made = {shape: lstm(shape)}
+            made = {shape: library(shape, sys.argv[2])}
         start = time.perf_counter()
         made[shape][kind]()
         print(time.perf_counter() - start, flush=True)

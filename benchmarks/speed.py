@@ -1,7 +1,8 @@
-"""How fast the LSTM layers of several libraries train and predict on this machine.
+"""How fast the recurrent layers of several libraries train and predict on this machine.
 
     python benchmarks/speed.py                          # all of it
     python benchmarks/speed.py --quick                  # two shapes, few rounds
+    python benchmarks/speed.py --layer GRU              # GRU or SimpleRNN in place of the LSTM
     python benchmarks/speed.py --torch /path/to/python  # an interpreter that has PyTorch
     python benchmarks/speed.py --jax /path/to/python    # one that has JAX
     KERAS_BACKEND=jax python benchmarks/speed.py        # the layers on JAX, on a GPU if it has one
@@ -11,7 +12,7 @@ turn has two calls, and the second counts, because the first still finds the cac
 the library before it. Compilation happens before and is reported separately. A training step
 computes the loss on the last hidden state and its gradients with respect to all weights. PyTorch
 and JAX run in their own processes (other_libraries.py), in the same rounds. Writes
-results/DATE-speed.csv and .png.
+results/DATE-speed.csv and .png, for another layer DATE-speed-gru.csv and so on.
 """
 
 import argparse
@@ -52,6 +53,7 @@ COLOURS = (
     *("#D55E00", "#E69F00", "#F0C9A0", "#8B3E00", "#0072B2"),
     *("#56B4E9", "#999999", "#CC79A7", "#009E73", "#332288"),
 )
+GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}  # by layer
 PARTS = ("grid", "curves", "memory", "fit")
 LONG = [(16, 2500, 8, 64), (16, 10000, 8, 64)]
 LABELS = {
@@ -68,7 +70,13 @@ LABELS = {
 }
 
 
-def peer(name, shape):
+def label(name, layer):
+    """The label of a peer in figures, for any layer."""
+    in_torch = f"torch.nn.{layer.removeprefix('Simple')}"
+    return in_torch if name == "torch" else LABELS[name].replace("LSTM", layer)
+
+
+def peer(name, shape, layer="LSTM"):
     """Functions without arguments: a training step and a prediction."""
     import keras
 
@@ -77,12 +85,13 @@ def peer(name, shape):
     batch, steps, features, units = shape
     if name == "block":
         return block_peer(shape)
+    ours, theirs = getattr(lz, layer), getattr(keras.layers, layer)
     layer = {
-        "zoo": lambda: lz.LSTM(units),
-        "zoo-recompute": lambda: lz.LSTM(units, recompute=True),
+        "zoo": lambda: ours(units),
+        "zoo-recompute": lambda: ours(units, recompute=True),
         "zoo-compiled": lambda: compiled_layer(units),
-        "keras": lambda: keras.layers.LSTM(units),
-        "keras-xla": lambda: keras.layers.LSTM(units),
+        "keras": lambda: theirs(units),
+        "keras-xla": lambda: theirs(units),
         "rnn": lambda: keras.layers.RNN(lz.LSTMCell(units)),
     }[name]()
     layer.build((batch, steps, features))
@@ -169,8 +178,8 @@ def block_peer(shape):
 class OtherProcess:
     """A library in another environment."""
 
-    def __init__(self, library, python):
-        command = [python, Path(__file__).with_name("other_libraries.py"), library]
+    def __init__(self, library, python, layer):
+        command = [python, Path(__file__).with_name("other_libraries.py"), library, layer]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -187,11 +196,11 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def compare(shape, peers, rounds, others, kinds=("train", "predict")):
+def compare(shape, peers, rounds, others, layer, kinds=("train", "predict")):
     """Rows of times in milliseconds for one shape, the peers interleaved."""
     timers, first = {}, {}
     for name in peers:
-        made = peer(name, shape)
+        made = peer(name, shape, layer)
         for kind in kinds:
             first[name, kind] = seconds(made[kind])
             timers[name, kind] = lambda call=made[kind]: seconds(call)
@@ -230,18 +239,18 @@ def matmul_limit():
     return 2 * 2048**3 / min(seconds(product) for _ in range(20))
 
 
-def operations(shape, kind):
+def operations(shape, kind, gates):
     """Floating-point operations of the matrix products that the equations need."""
     batch, steps, features, units = shape
-    forward = 2 * batch * steps * (features + units) * 4 * units
-    back_through_time = 2 * batch * steps * units * 4 * units
+    forward = 2 * batch * steps * (features + units) * gates * units
+    back_through_time = 2 * batch * steps * units * gates * units
     return forward if kind == "predict" else 2 * forward + back_through_time
 
 
-def peak_memory(name, shape):
+def peak_memory(name, shape, layer):
     """Peak memory of training in MiB, above that of a process that has trained on two steps."""
-    peer(name, (shape[0], 2, *shape[2:]))["train"]()
-    train = peer(name, shape)["train"]
+    peer(name, (shape[0], 2, *shape[2:]), layer)["train"]()
+    train = peer(name, shape, layer)["train"]
     before = _status("VmHWM")
     for _ in range(3):
         train()
@@ -253,7 +262,7 @@ def _status(field):
     return int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
-def fit_seconds(name):
+def fit_seconds(name, layer):
     """Total time on the Japanese Vowels including start-up: 1, 5 and 30 epochs, a prediction.
 
     The model has a mask, two bidirectional layers of 64 units and a Dense layer.
@@ -263,7 +272,7 @@ def fit_seconds(name):
     import lstm_zoo as lz
 
     data = lz.datasets.load("japanese_vowels")
-    layer = keras.layers.LSTM if name.startswith("keras") else lz.LSTM
+    layer = getattr(keras.layers if name.startswith("keras") else lz, layer)
     model = keras.Sequential(
         [
             keras.Input((None, data.x_train.shape[2])),
@@ -289,8 +298,8 @@ def fit_seconds(name):
     return ends[0], ends[4], ends[29], time.perf_counter() - trained
 
 
-def in_new_process(*arguments):
-    command = [sys.executable, __file__, "--one", *map(str, arguments)]
+def in_new_process(layer, *arguments):
+    command = [sys.executable, __file__, "--layer", layer, "--one", *map(str, arguments)]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [float(number) for number in found.splitlines()[-1].split()]
 
@@ -310,8 +319,8 @@ def geometric_mean(numbers):
     return statistics.geometric_mean(numbers)
 
 
-def summary(rows):
-    """Lines that say how many times faster than each other library `lz.LSTM` is."""
+def summary(rows, layer):
+    """Lines that say how many times faster than each other library the layer of LSTM Zoo is."""
     best = {(r["part"], r["shape"], r["peer"], r["measure"]): r.get("min_ms") for r in rows}
     for kind in ("train", "predict"):
         for peer in LABELS:
@@ -322,12 +331,12 @@ def summary(rows):
             ]
             if ratios:
                 yield (
-                    f"{kind:8s} {geometric_mean(ratios):5.2f} times as fast as {LABELS[peer]}"
+                    f"{kind:8s} {geometric_mean(ratios):5.2f} times as fast as {label(peer, layer)}"
                     f" (from {min(ratios):.2f} to {max(ratios):.2f})"
                 )
 
 
-def draw(rows, path, title):
+def draw(rows, path, title, layer):
     import matplotlib
 
     matplotlib.use("Agg")
@@ -344,7 +353,7 @@ def draw(rows, path, title):
             found = {r["shape"]: r["min_ms"] for r in grid if r["peer"] == peer}
             places = [k for k, shape in enumerate(shapes) if shape in found]
             times = [found[shapes[k]] for k in places]
-            axis.plot(times, places, "o", color=colours[peer], label=LABELS[peer])
+            axis.plot(times, places, "o", color=colours[peer], label=label(peer, layer))
         axis.set_yticks(range(len(shapes)), shapes)
         axis.invert_yaxis()
         axis.set(xscale="log", xlabel="fastest run (ms)")
@@ -358,13 +367,16 @@ def draw(rows, path, title):
             sizes = [
                 shape[("batch", "timesteps", "features", "units").index(name)] for shape in shapes
             ]
-            axis.plot(sizes[: len(times)], times, "o-", color=colours[peer], label=LABELS[peer])
+            axis.plot(
+                sizes[: len(times)], times, "o-", color=colours[peer], label=label(peer, layer)
+            )
         axis.set(xscale="log", yscale="log", xlabel=name, ylabel="training step (ms)")
         axis.set_xticks(sizes, sizes)
         axis.set_xticks([], minor=True)
         axis.set_title(f"cost against {name}")
         axis.grid(alpha=0.3)
-    names = [LABELS[peer] for peer in dict.fromkeys(r["peer"] for r in rows if r["part"] == "grid")]
+    peers = dict.fromkeys(r["peer"] for r in rows if r["part"] == "grid")
+    names = [label(peer, layer) for peer in peers]
     handles = {line.get_label(): line for line in axes[0].lines}
     figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=wide)
     figure.suptitle(textwrap.fill(title, 45 * wide), fontsize=9)
@@ -377,6 +389,7 @@ def main():
     parser.add_argument(
         "--parts", nargs="+", default=PARTS, choices=PARTS, help="parts to run (default: all)"
     )
+    parser.add_argument("--layer", default="LSTM", choices=GATES)
     parser.add_argument("--rounds", type=int, default=40, help="at most, for the short shapes")
     parser.add_argument("--torch", help="a Python interpreter that has PyTorch")
     parser.add_argument("--jax", help="a Python interpreter that has JAX")
@@ -385,11 +398,12 @@ def main():
     if options.one:
         what, name, *shape = options.one
         if what == "fit":
-            return print(*fit_seconds(name))
-        return print(peak_memory(name, tuple(map(int, shape))))
+            return print(*fit_seconds(name, options.layer))
+        return print(peak_memory(name, tuple(map(int, shape)), options.layer))
     here = sys.executable if importlib.util.find_spec("torch") else None
-    pythons = {"torch": options.torch or here, "jax": options.jax}
-    others = {name: OtherProcess(name, python) for name, python in pythons.items() if python}
+    layer, is_lstm = options.layer, options.layer == "LSTM"
+    pythons = {"torch": options.torch or here, "jax": options.jax if is_lstm else None}
+    others = {n: OtherProcess(n, python, layer) for n, python in pythons.items() if python}
     about, today = machine(others), datetime.date.today().isoformat()
     limit = matmul_limit()
     about += f", matrix products up to {limit / 1e9:.0f} GFLOP/s"
@@ -401,25 +415,27 @@ def main():
         print(part, rows[-1]["shape"], *row.values(), flush=True)
 
     on_jax = os.environ.get("KERAS_BACKEND") == "jax"
-    peers = ["zoo", "keras", "rnn"]
-    if not on_jax:
+    peers = ["zoo", "keras", *(["rnn"] if is_lstm else [])]
+    if not on_jax and not is_lstm:
+        peers.append("keras-xla")
+    if not on_jax and is_lstm:
         peers = ["zoo", "zoo-compiled", "keras", "keras-xla", "rnn", "block"]
     parts = ("grid",) if options.quick else options.parts
     for shape in (GRID[1:3] if options.quick else GRID) if "grid" in parts else ():
         rounds = 5 if options.quick else min(options.rounds, max(7, 4000 // shape[1]))
-        for row in compare(shape, peers, rounds, others):
-            used = operations(shape, row["measure"]) / (row["min_ms"] / 1000)
+        for row in compare(shape, peers, rounds, others, layer):
+            used = operations(shape, row["measure"], GATES[layer]) / (row["min_ms"] / 1000)
             add("grid", shape, {**row, "share_of_matmul_limit": used / limit})
-    print(*summary(rows), sep="\n", flush=True)
+    print(*summary(rows, layer), sep="\n", flush=True)
     short = [name for name in peers if name in ("zoo", "keras", "keras-xla")]
     if "memory" in parts:
         for shape in [(64, 1000, 16, 64), (32, 784, 1, 128), *LONG]:
             for name in [*short, "zoo-recompute"] if shape in LONG else short:
-                (peak,) = in_new_process("memory", name, *shape)
+                (peak,) = in_new_process(layer, "memory", name, *shape)
                 add("memory", shape, {"peer": name, "measure": "peak", "peak_mib": peak})
     if "fit" in parts:
         for name in [*short, "zoo-fit"]:
-            took = zip(*(in_new_process("fit", name) for _ in range(3)))
+            took = zip(*(in_new_process(layer, "fit", name) for _ in range(3)))
             measures = [f"fit of {epochs} epochs from cold" for epochs in (1, 5, 30)]
             for measure, found in zip([*measures, "first prediction after it"], took):
                 row = {"peer": name, "measure": measure}
@@ -428,10 +444,12 @@ def main():
     if "curves" in parts:
         for part, shapes in CURVES.items():
             for shape in shapes:
-                for row in compare(shape, short, 7, others, ("train",)):
+                for row in compare(shape, short, 7, others, layer, ("train",)):
                     add(part, shape, row)
     RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"{today}-speed{'-jax' if on_jax else ''}{'-quick' if options.quick else ''}"
+    of_layer = "" if is_lstm else f"-{layer.lower()}"
+    of_run = f"{'-jax' if on_jax else ''}{'-quick' if options.quick else ''}"
+    stem = RESULTS / f"{today}-speed{of_layer}{of_run}"
     fields = list(dict.fromkeys(field for row in rows for field in row))
     with open(stem.with_suffix(".csv"), "w", newline="") as file:
         file.write(f"# {about}\n")
@@ -440,8 +458,8 @@ def main():
         writer.writerows(
             {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
         )
-    draw(rows, stem.with_suffix(".png"), about)
-    print(*summary(rows), sep="\n")
+    draw(rows, stem.with_suffix(".png"), about, layer)
+    print(*summary(rows, layer), sep="\n")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Random LSTM layers, inputs and ways to call them against keras.layers.LSTM and Keras's loop.
+"""Random layers, inputs and ways to call them against Keras's layers and Keras's loop.
 
     python tests/native/fuzz.py --cases 5000
     python tests/native/fuzz.py --cases 5000 --engine xla   # seconds for each ten cases
@@ -40,7 +40,7 @@ def case(number, engine):
     def pick(*values, p=None, rng=of_layer):
         return values[rng.choice(len(values), p=p)]
 
-    kind = pick(lz.LSTM, lz.PeepholeLSTM, lz.CoupledLSTM, p=(0.6, 0.2, 0.2))
+    kind = pick(*KINDS, p=(0.3, 0.1, 0.1, 0.35, 0.15))
     options = {name: pick(False, True) for name in FLAGS}
     options |= {
         "units": pick(*units),
@@ -61,13 +61,22 @@ def case(number, engine):
     }
     if pick(False, True, p=(0.25, 0.75)):
         given["mask"] = tf.constant(masks[pick(*masks, rng=rng)])
-    states = [rng.normal(size=(batch, options["units"])).astype("float32") for _ in range(2)]
+    if kind is lz.GRU:
+        options["reset_after"] = pick(False, True)
+    count = 1 if kind in (lz.GRU, lz.SimpleRNN) else 2
+    states = [rng.normal(size=(batch, options["units"])).astype("float32") for _ in range(count)]
     if pick(False, True):
         given["initial_state"] = [tf.constant(s) for s in states]
     call = pick("eager", "graph", "unknown sizes", p=(0.94, 0.03, 0.03), rng=rng)
     return kind, options, x, given, call, rng
 
 
+KINDS = (lz.LSTM, lz.PeepholeLSTM, lz.CoupledLSTM, lz.GRU, lz.SimpleRNN)
+OF_KERAS = {
+    lz.LSTM: keras.layers.LSTM,
+    lz.GRU: keras.layers.GRU,
+    lz.SimpleRNN: keras.layers.SimpleRNN,
+}
 LAST: list = []
 FLAGS = ("return_sequences", "return_state", "go_backwards", "use_bias", "zero_output_for_mask")
 
@@ -121,8 +130,8 @@ def difference(number, engine):
         assert "(C)" in lz.explain(ours, masked).split(". ")[0], lz.explain(ours, masked)
     got = with_engine(engine, ours, x, given, call)
     options["dtype"] = "float32"  # of what both start from, the exact result
-    if kind is lz.LSTM:
-        theirs = keras.layers.LSTM(**options)
+    if kind in OF_KERAS:
+        theirs = OF_KERAS[kind](**options)
         theirs.build(x.shape)
         theirs.set_weights(ours.get_weights()[: len(theirs.get_weights())])
         expected = results(theirs, x, given, "eager")
