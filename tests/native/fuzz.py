@@ -27,7 +27,7 @@ SHAPES = {  # batches, timesteps, features, units
     "native": ((1, 2, 3, 6, 7, 13, 33), (1, 2, 5, 9), (1, 3, 8), (1, 5, 16, 33)),
     "xla": ((1, 7), (1, 5), (3,), (5,)),
 }
-TOLERANCE = {"float32": 1e-5, "mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}  # relative
+TOLERANCE = {"float32": 2e-5, "mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}  # relative
 ROUNDINGS = {"native": 4, "xla": 8}  # in half precision; Keras's loop, too, is some 4 off
 
 
