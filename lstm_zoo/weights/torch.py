@@ -62,8 +62,9 @@ def from_torch(
             `proj_size`. Wrap it in `Bidirectional` if the module is bidirectional, and pass a list
             for `num_layers` above 1. Layers that are not built yet are built.
         path: a safetensors file with the `state_dict()` of the module or of a model around it. If
-            PyTorch 2.6 or later is installed, also a `.pt`, `.pth`, `.ckpt` or `.bin` file, which
-            `torch.load(path, weights_only=True)` reads; names of inner dicts are joined by ".".
+            PyTorch 2.6 or later is installed, also a `.pt`, `.pth`, `.ckpt` or `.bin` file, or one
+            without an ending, which `torch.load(path, weights_only=True)` reads; names of inner
+            dicts are joined by ".".
         prefix: the text before `weight_ih_l0` (`weight_ih` for a cell) in the file, such as
             "encoder.lstm.", or "module.lstm." for a model in `DataParallel`.
 
@@ -170,7 +171,7 @@ def _module_of(layer):
 def _read(path):
     """The tensors of a file by name."""
     path = checks.path("path", path)
-    if path.suffix in _PICKLES:
+    if path.suffix in _PICKLES or not path.suffix:
         return _unpickled(path)
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -137,12 +137,13 @@ def torch_that_loads(content, version="2.13.0+cpu"):
     return module
 
 
-def test_checkpoint_of_pytorch_is_read_with_weights_only(monkeypatch):
+@pytest.mark.parametrize("name", ["model.ckpt", "model.pt", "weights"])
+def test_checkpoint_of_pytorch_is_read_with_weights_only(name, monkeypatch):
     tensors = {k.removeprefix("lstm_cell."): Tensor(v) for k, v in load_file(FILE).items()}
     content = {"epoch": 3, "state_dict": tensors | {"steps": Tensor(np.ones(1, "int64"))}}
     monkeypatch.setitem(sys.modules, "torch", torch_that_loads(content))
     layer, wanted = layer_of(lz.LSTM), layer_of(lz.LSTM)
-    from_torch(layer, "model.ckpt", prefix="state_dict.")
+    from_torch(layer, name, prefix="state_dict.")
     from_torch(wanted, FILE, prefix="lstm_cell.")
     for got, value in zip(layer.get_weights(), wanted.get_weights(), strict=True):
         np.testing.assert_array_equal(got, value)
