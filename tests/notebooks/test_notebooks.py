@@ -108,6 +108,26 @@ def test_the_summary_leads_to_the_next_notebook(path, following):
     assert re.search(rf"Next: \[.+\]\({following.name}\)\.$", summary.strip())
 
 
+def test_each_statement_of_the_source_notes_is_taught_in_a_section_that_is_there():
+    readme = (NOTEBOOKS[0].parent / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| statement in the notes | notebook and section |")[1]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| ")]
+    sections = {
+        path.name.split("_")[0]: re.findall(
+            r"^##+ (.+)$", "\n".join(cells_of(path, "markdown")), re.M
+        )
+        for path in NOTEBOOKS
+    }
+    statements = 0
+    for statement, places in rows:
+        named = re.findall(r"(\d\d[a-z]?) \*(.+?)\*", places)
+        assert named or statement.strip().startswith("**"), statement
+        statements += bool(named)
+        for notebook, section in named:
+            assert section in sections[notebook], f"{notebook}: {section}"
+    assert statements == 26
+
+
 @each_notebook
 def test_notebook_is_stored_as_it_ran(path):
     notebook = json.loads(path.read_text())
