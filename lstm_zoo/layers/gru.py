@@ -20,12 +20,14 @@ class GRU(LearnsInitialState, keras.layers.GRU):
 
     Args:
         units: size of the hidden state, a positive integer.
-        activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer,
-        bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer,
-        kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed,
-        reset_after: as in `lstm_zoo.GRUCell`.
-        activity_regularizer, return_sequences, return_state, go_backwards, stateful, unroll,
-        use_cudnn, recompute, learned_initial_state: as in `lstm_zoo.LSTM`.
+        activation, recurrent_activation, use_bias: as in `lstm_zoo.GRUCell`.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in `lstm_zoo.GRUCell`.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in `lstm_zoo.GRUCell`.
+        kernel_constraint, recurrent_constraint, bias_constraint: as in `lstm_zoo.GRUCell`.
+        dropout, recurrent_dropout, seed, reset_after: as in `lstm_zoo.GRUCell`.
+        activity_regularizer, return_sequences, return_state: as in `lstm_zoo.LSTM`.
+        go_backwards, stateful, unroll, use_cudnn: as in `lstm_zoo.LSTM`.
+        recompute, learned_initial_state: as in `lstm_zoo.LSTM`.
         **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, `implementation`, as in
             Keras.
 

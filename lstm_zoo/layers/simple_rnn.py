@@ -21,11 +21,13 @@ class SimpleRNN(LearnsInitialState, keras.layers.SimpleRNN):
 
     Args:
         units: size of the hidden state, a positive integer.
-        activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-        kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-        recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed: as in
-        `lstm_zoo.SimpleRNNCell`.
-        activity_regularizer, return_sequences, return_state, go_backwards, stateful, unroll,
+        activation, use_bias: as in `lstm_zoo.SimpleRNNCell`.
+        kernel_initializer, recurrent_initializer, bias_initializer: as in `lstm_zoo.SimpleRNNCell`.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: as in `lstm_zoo.SimpleRNNCell`.
+        kernel_constraint, recurrent_constraint, bias_constraint: as in `lstm_zoo.SimpleRNNCell`.
+        dropout, recurrent_dropout, seed: as in `lstm_zoo.SimpleRNNCell`.
+        activity_regularizer, return_sequences, return_state: as in `lstm_zoo.LSTM`.
+        go_backwards, stateful, unroll: as in `lstm_zoo.LSTM`.
         recompute, learned_initial_state: as in `lstm_zoo.LSTM`.
         **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask`, as in Keras.
 
