@@ -1,17 +1,18 @@
 """How long a trained model takes to answer: one step, one sequence or a batch, warm and from cold.
 
     python benchmarks/serving.py             the table, milliseconds: the minimum of many rounds
-    python benchmarks/serving.py --cold      seconds of a new process: import, load, one answer
-    python benchmarks/serving.py --quick     fewer rounds
+    python benchmarks/serving.py --cold      new processes: import, load, one answer
+    python benchmarks/serving.py --quick     fewer rounds, and no file is written
 
-Two LSTM layers and a Dense layer, the same weights for all. ONNX Runtime, OpenVINO and PyTorch take
-part where they are installed. All answer in turn, round after round, so that load on the machine
-meets all of them; the answers are compared. Columns that are no library: `predict` and
-`predict_on_batch` of Keras, `graph` (a `tf.function` of the model), `predictor` (`lz.predictor`)
-and `stream` (`lz.stream`).
+Each time also goes to results/DATE-serving.csv. Two LSTM layers and a Dense layer, the same weights
+for all. ONNX Runtime, OpenVINO and PyTorch take part where they are installed. All answer in turn,
+round after round, so that load on the machine meets all of them; the answers are compared. Columns
+that are no library: `predict` and `predict_on_batch` of Keras, `graph` (a `tf.function` of the
+model), `predictor` (`lz.predictor`) and `stream` (`lz.stream`).
 """
 
 import argparse
+import importlib
 import importlib.util
 import os
 import pathlib
@@ -24,9 +25,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import rows
 import tensorflow as tf
 
 import lstm_zoo as lz
+from lstm_zoo.serving.compiled import simd
 
 SHAPES = [  # units, features, timesteps
     (64, 8, 100),
@@ -35,8 +38,11 @@ SHAPES = [  # units, features, timesteps
     (32, 4, 50),
     (96, 16, 300),
     (100, 10, 24),
+    (128, 8, 30),
+    (512, 32, 50),
 ]
 BATCHES = 1, 64
+PEERS = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "PyTorch": "torch"}
 
 
 def model_of(units, features, timesteps):
@@ -186,12 +192,30 @@ def steppers(model, folder):
     return ways
 
 
+def kept(table, shape, asked, times, rounds):
+    """Add a row for each library to a table; None keeps nothing."""
+    units, features, timesteps = shape
+    for name, milliseconds in times.items() if table else ():
+        version = importlib.import_module(PEERS[name]).__version__ if name in PEERS else ""
+        table.add(
+            {
+                "units": units,
+                "features": features,
+                "timesteps": timesteps,
+                "asked": asked,
+                "library": f"{name} {version}".strip(),
+                "min_ms": f"{milliseconds:.4g}",
+                "rounds": rounds,
+                "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "",
+                "simd": simd(),
+            }
+        )
+
+
 def shown(what, times):
     """A line of the table, and the ratio to the best of the others."""
     ours = times.get("predictor", times.get("stream"))
-    peers = {
-        name: t for name, t in times.items() if name in ("ONNX Runtime", "OpenVINO", "PyTorch")
-    }
+    peers = {name: t for name, t in times.items() if name in PEERS}
     cells = "  ".join(f"{name} {t:.4g}" for name, t in times.items())
     ratios = "  ".join(f"{ours / t:.2f} of {name}" for name, t in peers.items())
     print(f"{what}: {cells}  |  {ratios}", flush=True)
@@ -217,10 +241,11 @@ print(keras.models.load_model({path!r}).predict(np.zeros({shape}, "float32"), ve
 }
 
 
-def cold(rounds):
+def cold(table, rounds):
     """Seconds of new processes that import, load and answer once."""
+    shape = 128, 32, 100
     with tempfile.TemporaryDirectory() as folder:
-        model = model_of(128, 32, 100)
+        model = model_of(*shape)
         paths = {
             name: f"{folder}/model{end}"
             for name, end in (("predictor", ".npz"), ("ONNX Runtime", ".onnx"), ("Keras", ".keras"))
@@ -228,11 +253,10 @@ def cold(rounds):
         lz.predictor(model).save(paths["predictor"])
         lz.export(model, paths["ONNX Runtime"])
         model.save(paths["Keras"])
-        best = dict.fromkeys(COLD, float("inf"))
+        scripts = {n: one for n, one in COLD.items() if n not in PEERS or installed(PEERS[n])}
+        best = dict.fromkeys(scripts, float("inf"))
         for _ in range(rounds):
-            for name, script in COLD.items():
-                if name == "ONNX Runtime" and not installed("onnxruntime"):
-                    continue
+            for name, script in scripts.items():
                 command = [
                     sys.executable,
                     "-c",
@@ -241,6 +265,7 @@ def cold(rounds):
                 start = time.perf_counter()
                 subprocess.run(command, check=True, capture_output=True)
                 best[name] = min(best[name], time.perf_counter() - start)
+    kept(table, shape, "from cold", {name: 1000 * t for name, t in best.items()}, rounds)
     print("from cold, seconds: " + "  ".join(f"{name} {t:.3f}" for name, t in best.items()))
 
 
@@ -251,17 +276,21 @@ def main():
     parser.add_argument("--shapes", type=int, default=len(SHAPES))
     parser.add_argument("--only", nargs="*", default=["1", "64", "stream"])
     given = parser.parse_args()
+    table = None if given.quick else rows.Table(rows.newest("serving", new=True))
     if given.cold:
-        cold(3 if given.quick else 10)
+        cold(table, 3 if given.quick else 10)
         return
-    for units, features, timesteps in SHAPES[: given.shapes]:
-        model = model_of(units, features, timesteps)
+    for shape in SHAPES[: given.shapes]:
+        units, features, timesteps = shape
+        model = model_of(*shape)
         where = f"{units} units, {features} features, {timesteps} steps"
         with tempfile.TemporaryDirectory() as folder:
             if "stream" in given.only:
                 x = np.random.default_rng(0).normal(size=(1, features)).astype("float32")
                 ways = steppers(model, folder)
-                times = timed(ways, x, 100 if given.quick else 2000)
+                rounds = 100 if given.quick else 2000
+                times = timed(ways, x, rounds)
+                kept(table, shape, "one step", times, rounds)
                 shown(f"{where}, one step", times)
             ways = {**keras_ways(model), **others(model, folder)}
             for batch in BATCHES:
@@ -271,7 +300,9 @@ def main():
                 if batch > 1:
                     ways.pop("predict", None)
                 rounds = (10 if given.quick else 60) * (4 if batch == 1 else 1)
-                shown(f"{where}, batch {batch}", timed(ways, x.astype("float32"), rounds))
+                times = timed(ways, x.astype("float32"), rounds)
+                kept(table, shape, f"batch {batch}", times, rounds)
+                shown(f"{where}, batch {batch}", times)
 
 
 if __name__ == "__main__":
