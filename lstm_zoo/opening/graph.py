@@ -154,6 +154,7 @@ class Values:
         is_zero = (
             (operator in _MOVES and id(inputs[0]) in self._zeros)
             or (operator == "Concat" and all(id(one) in self._zeros for one in inputs))
+            or (operator == "Expand" and id(inputs[0]) in self._zeros)
             or (operator == "Expand" and _is_constant(inputs[0]) and not np.any(inputs[0]))
         )
         result = self.usual.output(operator, attributes, inputs, lambda: self.named(name_of(node)))

@@ -37,6 +37,7 @@ class Layouts:
     def __init__(self):
         self._outputs: dict[int, Moved] = {}
         self._states: dict[int, tuple[Any, list[Any]]] = {}
+        self._inputs: dict[tuple[int, int], tuple[Any, tuple[str, ...]]] = {}
 
     def add_outputs(self, tensor, outputs, directions: int, last) -> None:
         """Enter a node's first output, `(timesteps, directions, batch, units)`."""
@@ -46,6 +47,10 @@ class Layouts:
             (outputs, ("b", "t", "du" if both else "u")),
         ]:
             self._outputs[id(one)] = Moved(one, outputs, layout, last)
+
+    def add_input(self, tensor, outputs, *layout: str) -> None:
+        """Enter the layer's input, whose first two axes have the sizes of those of the outputs."""
+        self._inputs[id(tensor), id(outputs)] = tensor, layout
 
     def add_states(self, tensor, states: list) -> None:
         """Enter a node's last states, `(directions, batch, units)`, which are these tensors."""
@@ -119,8 +124,10 @@ class Layouts:
             known = moved.outputs.shape[{"b": 0, "t": 1}.get(name, 2)]
             return size == -1 or (size == 0 and moved.layout[axis] == name) or size == known
         of = self._outputs.get(id(size.tensor))
-        same = of is not None and of.outputs is moved.outputs
-        return same and of.layout[size.axis] == name
+        if of is not None and of.outputs is moved.outputs:
+            return of.layout[size.axis] == name
+        _, layout = self._inputs.get((id(size.tensor), id(moved.outputs)), (None, ()))
+        return layout[size.axis : size.axis + 1] == (name,)
 
 
 def _last_step(moved: Moved, operator, attributes, rest):
@@ -146,6 +153,9 @@ def _one_state(states, operator, attributes, rest):
     if operator == "Squeeze" and len(states) == 1:
         axes = given(attributes, "axes", rest[0] if rest else None)
         return states[0] if axes in ([0], [-3]) else None
+    if operator == "Reshape" and len(states) == 1 and isinstance(rest[0], np.ndarray):
+        sizes = list(rest[0].ravel())
+        return states[0] if len(sizes) == 2 and sizes[1] == states[0].shape[1] else None
     taken = _taken(attributes, rest) if operator == "Gather" else None
     if taken is None or taken[0] not in (0, -3):
         return None

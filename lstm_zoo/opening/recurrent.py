@@ -58,7 +58,7 @@ def called(node: Node, layer, x, lengths, states, values):
     def moved(x, *axes):
         return apply("Transpose", {"perm": list(axes)}, x)
 
-    x = x if batch_first else moved(x, 1, 0, 2)
+    given, x = x, x if batch_first else moved(x, 1, 0, 2)
     mask = None if lengths is None else apply("SequenceMask", {}, lengths, x)
     axis = 1 if batch_first else 0
     initial = [
@@ -75,6 +75,8 @@ def called(node: Node, layer, x, lengths, states, values):
     if not batch_first:
         at_the_end = node.direction == "forward" and lengths is None
         values.layouts.add_outputs(y, outputs, node.directions, last[0] if at_the_end else None)
+        values.layouts.add_input(x, outputs, "b", "t")
+        values.layouts.add_input(given, outputs, "t", "b")
     kinds, joined = len(last) // node.directions, []
     for k in range(kinds):
         states = last[k::kinds]

@@ -22,8 +22,15 @@ class Graph:
     def __init__(self, model, why):
         self.name, self._why, self._model = model.name, why, model
         takes, _ = nesting(model)
+        any_rows = any(one.shape[0] is None for one in model.inputs)
         inputs = [
-            Input(one.name, tuple(one.shape[1:]), keras.backend.standardize_dtype(one.dtype), k)
+            Input(
+                one.name,
+                tuple(one.shape[1:]),
+                keras.backend.standardize_dtype(one.dtype),
+                k,
+                one.shape[0] if any_rows else None,
+            )
             for k, one in enumerate(model.inputs)
         ]
         self.plan = Plan(self.name, inputs=inputs, takes=takes)

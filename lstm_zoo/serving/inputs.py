@@ -13,13 +13,12 @@ def arrays_of(plan, x):
     """
     given = flat(x, plan.takes) if isinstance(plan.takes, (dict, list)) else [x]
     arrays = [_array(one, array) for one, array in zip(plan.inputs, given)]
-    rows = arrays[0].shape[0]
-    for one, array in zip(plan.inputs, arrays):
-        if array.shape[0] != rows:
-            raise ValueError(
-                f"{one.name} must have as many rows as {plan.inputs[0].name}, {rows}, "
-                f"got {array.shape[0]}"
-            )
+    pairs = list(zip(plan.inputs, arrays))
+    first, rows = next((one.name, len(array)) for one, array in pairs if one.rows is None)
+    for one, array in pairs:
+        if len(array) != (rows if one.rows is None else one.rows):
+            wanted = f"as many rows as {first}, {rows}" if one.rows is None else f"{one.rows} rows"
+            raise ValueError(f"{one.name} must have {wanted}, got {len(array)}")
     return arrays
 
 

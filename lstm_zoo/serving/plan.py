@@ -35,6 +35,7 @@ class Input(NamedTuple):
     shape: tuple
     dtype: str  # "float32" or "int32"
     value: int
+    rows: int | None = None  # the size of the first axis if it is not the batch
 
 
 class Result(NamedTuple):

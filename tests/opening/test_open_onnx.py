@@ -57,6 +57,20 @@ def test_exported_model_comes_back_and_gives_the_same_numbers(kind, tmp_path):
     np.testing.assert_allclose(again(x), model(x), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [lz.LSTM, lz.GRU, lz.SimpleRNN])
+def test_exported_stack_comes_back_as_the_same_layers_and_streams(kind, tmp_path):
+    layers = [kind(4, return_sequences=True), kind(4), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((None, 3)), *layers])
+    again = lz.open_onnx(lz.export(model, tmp_path / "model.onnx"))
+    assert [type(layer) for layer in again.layers[1:]] == [kind, kind, keras.layers.Dense]
+    for old, new in zip(layers[:2], again.layers[1:3], strict=True):
+        for one, other in zip(old.get_weights(), new.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    stream = lz.stream(again)
+    outputs = [stream.step(X[:1, t]) for t in range(X.shape[1])]
+    np.testing.assert_allclose(outputs[-1], model(X[:1]), atol=1e-6)
+
+
 def test_language_model_comes_back_with_its_embedding(tmp_path):
     model = lz.build_language_model(5, lstm_units=(2,), embedding_dim=2)
     x = np.array([[0, 1, 4, 2]], "int32")

@@ -99,7 +99,9 @@ def test_opened_stack_is_streamed_and_written_in_c(case, opened, tmp_path):
     assert lz.export(model, tmp_path / "model.h").read_text().startswith("/*")
 
 
-@pytest.mark.parametrize("case", ["old_lstm", "new_lstm_states", "old_packed", "new_convolution"])
+@pytest.mark.parametrize(
+    "case", ["old_lstm", "new_lstm_states", "old_packed", "new_convolution", "old_step"]
+)
 def test_opened_model_predicts_and_goes_out_to_onnx_again(case, opened, tmp_path):
     model, inputs = opened(case), values(case, "in")
     x = {f"in{k}": one for k, one in enumerate(inputs)} if len(inputs) > 1 else inputs[0]
@@ -115,3 +117,9 @@ def test_states_that_nothing_reads_are_not_returned(opened):
     for case, layer in [("old_lstm_fixed_sizes", "LSTM"), ("old_attention", "Bidirectional")]:
         [found] = [one for one in opened(case).layers if type(one).__name__ == layer]
         assert not getattr(found, "forward_layer", found).return_state
+
+
+def test_states_that_are_inputs_must_have_their_own_number_of_rows(opened):
+    predictor, [x, h, c] = lz.predictor(opened("old_step")), values("old_step", "in")
+    with pytest.raises(ValueError, match="in1 must have 1 rows, got 2"):
+        predictor({"in0": x, "in1": np.concatenate([h, h]), "in2": c})
