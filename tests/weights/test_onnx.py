@@ -319,9 +319,11 @@ def test_wrong_file_is_refused_before_an_array_is_made(kind, tmp_path):
     change, message = FAULTS[kind]
     path = changed(tmp_path / "node.onnx", change)
     layer = lz.LSTM(4)
-    for read in (lambda: lz.onnx_summary(path), lambda: from_onnx(layer, path)):
+    for read in (lz.onnx_summary, lambda path: from_onnx(layer, path)):
         with pytest.raises(ValueError, match=message):
-            read()
+            read(path)
+    with pytest.raises(ValueError, match="node.onnx"):
+        lz.open_onnx(path)
     assert not layer.built
 
 
@@ -329,8 +331,9 @@ def test_file_that_is_no_onnx_file_is_refused(tmp_path):
     sound = recurrent(tmp_path / "sound.onnx").read_bytes()
     for content in (b"", b"\x80\x05pickle", sound[: len(sound) // 2], b"\xff" * 100):
         (tmp_path / "bad.onnx").write_bytes(content)
-        with pytest.raises(ValueError, match="path must be an ONNX file, got '.*bad.onnx'"):
-            lz.onnx_summary(tmp_path / "bad.onnx")
+        for read in (lz.onnx_summary, lz.open_onnx):
+            with pytest.raises(ValueError, match="path must be an ONNX file, got '.*bad.onnx'"):
+                read(tmp_path / "bad.onnx")
 
 
 def test_weights_in_a_second_file_beside_it_are_read(tmp_path):
