@@ -9,6 +9,7 @@ import numpy.typing as npt
 from lstm_zoo import checks, files, naming
 from lstm_zoo.backend import needs_tensorflow
 from lstm_zoo.exporting import formats
+from lstm_zoo.exporting.portable_layers import with_portable_layers
 from lstm_zoo.exporting.precision import in_float32
 from lstm_zoo.exporting.signature import signature_of
 from lstm_zoo.layers.stepping import step_model
@@ -79,6 +80,8 @@ def export(
         signature_of(model)  # refuses models that no format supports
     if not chosen.keeps_precision:
         model = in_float32(checks.model("model", model))
+    if chosen.replaces_layers:
+        model = with_portable_layers(model)
     whole = model
     if by_step:
         model = step_model(whole)

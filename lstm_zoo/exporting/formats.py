@@ -20,6 +20,7 @@ class Format:
         place: its position in lists of formats; formats with equal place are sorted by name.
         options: the arguments in `OPTIONS` that it takes.
         steps_only: whether it only supports streaming, so that `streaming` makes no difference.
+        replaces_layers: whether Keras's layers become layers that more runtimes run.
         keeps_precision: whether a model keeps its dtype policy; otherwise it is converted to
             float32 first.
     """
@@ -30,6 +31,7 @@ class Format:
     place: int = 100
     options: tuple[str, ...] = ()
     steps_only: bool = False
+    replaces_layers: bool = False
     keeps_precision: bool = False
 
     def refuse(self, model: keras.Model, path: pathlib.Path, whole: keras.Model, **options) -> None:

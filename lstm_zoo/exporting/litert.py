@@ -24,6 +24,7 @@ class LiteRT(Format):
 
     name, ending, title, place = "litert", ".tflite", "LiteRT", 3
     options = ("batch_size", "calibration", "fused")
+    replaces_layers = True
 
     def refuse(self, model, path, whole, batch_size, calibration, fused):
         examples = None if calibration is None else examples_of(whole, calibration)

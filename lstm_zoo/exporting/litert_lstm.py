@@ -75,5 +75,7 @@ def _lstm_by_tensors(*tensors):
     return lstm(*tensors)
 
 
-TARGET = portable.Target("litert", one_operation, gives_states=False, grows_lists=False)
+TARGET = portable.Target(
+    "litert", one_operation, gives_states=False, grows_lists=False, sorts=False
+)
 portable.comes_from(TARGET, "keras.src.export.litert", "tensorflow.lite.")

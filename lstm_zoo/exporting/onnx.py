@@ -32,6 +32,7 @@ class ONNX(Format):
 
     name, ending, title, place = "onnx", ".onnx", "ONNX", 2
     options = ("fused",)
+    replaces_layers = True
 
     def write(self, model, path, whole, fused):
         """Write a model to `path`."""

@@ -25,11 +25,9 @@ def in_float32(model: keras.Model) -> keras.Model:
         one.dtype in _OTHERS for one in model.inputs
     ):
         return model
-    own = {type(layer).__name__: type(layer) for layer in every_layer(model)}
+    values = [np.asarray(w, "float32") if _is_other(w) else w for w in _values(model)]
     try:
-        with keras.saving.CustomObjectScope(own):
-            again = type(model).from_config(_changed(model.get_config()))
-        again.set_weights([np.asarray(w, "float32") if _is_other(w) else w for w in _values(model)])
+        return rebuilt(model, _changed, values)
     except Exception as problem:  # custom layers may raise anything
         why = " ".join(str(problem).split())[:200]
         raise ValueError(
@@ -37,6 +35,14 @@ def in_float32(model: keras.Model) -> keras.Model:
             f"{why}. Export it with format='saved_model', or build it under "
             "keras.config.set_dtype_policy('float32') and copy the weights with set_weights"
         ) from problem
+
+
+def rebuilt(model: keras.Model, changed, values: list) -> keras.Model:
+    """A model from the changed configuration of another, with the weights `values`."""
+    own = {type(layer).__name__: type(layer) for layer in every_layer(model)}
+    with keras.saving.CustomObjectScope(own):
+        again = type(model).from_config(changed(model.get_config()))
+    again.set_weights(values)
     return again
 
 

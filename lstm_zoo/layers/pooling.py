@@ -65,7 +65,8 @@ class MaxOverTime(_OverTime):
         mask = ops.cast(mask, "bool")[..., None]
         lowest = ops.cast(-6e4, sequences.dtype)  # near the lowest float16, -65504
         largest = ops.max(ops.where(mask, sequences, lowest), axis=1)
-        return ops.where(ops.any(mask, axis=1), largest, 0)
+        # Not "any", which LiteRT for Microcontrollers lacks.
+        return ops.where(ops.all(ops.logical_not(mask), axis=1), 0, largest)
 
 
 @keras.saving.register_keras_serializable(package="lstm_zoo")

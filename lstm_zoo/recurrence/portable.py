@@ -21,13 +21,15 @@ class Target(NamedTuple):
     `whole` takes a cell, `x` `(batch, timesteps, features)`, the states, and the lengths `(batch,)`
     or None for full lengths. It returns the output of every step and the last states, or None for
     an unknown cell. `gives_states` tells whether these last states are valid. `grows_lists` tells
-    whether a list of tensors may start without a size.
+    whether a list of tensors may start without a size, and `sorts` whether all of the format's
+    runtimes can sort.
     """
 
     format: str
     whole: Callable | None = None
     gives_states: bool = True
     grows_lists: bool = True
+    sorts: bool = True
 
 
 _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)

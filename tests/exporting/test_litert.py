@@ -75,3 +75,53 @@ def test_the_way_to_a_fixed_length_that_the_error_names_works(tmp_path):
     path = lz.export(model, tmp_path / "m.tflite", fused=False)
     [got] = compiled(path, values, signature_of(model).outputs)
     np.testing.assert_allclose(got, inner.predict(values, verbose=0), atol=1e-6)
+
+
+# The operations of LiteRT for Microcontrollers that these files need, from its
+# micro_mutable_op_resolver.h of 2026.
+MICRO = """
+ADD CAST CONCATENATION CONV_2D CUMSUM DIV EQUAL EXPAND_DIMS FULLY_CONNECTED GATHER GREATER
+LESS_EQUAL LOGICAL_AND LOGICAL_NOT LOGISTIC MAXIMUM MEAN MINIMUM MUL NEG NOT_EQUAL PACK PAD
+REDUCE_ALL REDUCE_MAX RESHAPE REVERSE_V2 RSQRT SELECT_V2 SOFTMAX SQUARED_DIFFERENCE STRIDED_SLICE
+SUB SUM TANH TRANSPOSE UNIDIRECTIONAL_SEQUENCE_LSTM
+"""
+SMALL = {"lstm_units": 3, "mask_value": 0.0}
+MASKED = {
+    "last": lambda: lz.build_classifier((5, 3), 2, pooling="last", **SMALL),
+    "mean": lambda: lz.build_classifier((5, 3), 2, pooling="mean", **SMALL),
+    "max": lambda: lz.build_classifier((5, 3), 2, pooling="max", bidirectional=True, **SMALL),
+    "attention": lambda: lz.build_classifier((5, 3), 2, pooling="attention", **SMALL),
+    "regressor": lambda: lz.build_regressor((5, 3), 2, **SMALL),
+    "tagger": lambda: lz.build_tagger((5, 3), 2, **SMALL),
+    "keras": lambda: model_of(keras.layers.LSTM, masked=True),
+}
+
+
+@pytest.mark.parametrize("kind", MASKED)
+def test_masked_models_need_only_operations_of_microcontrollers(kind, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    model = MASKED[kind]()
+    path = str(lz.export(model, tmp_path / "m.tflite", batch_size=2))
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(path, experimental_op_resolver_type=plain)
+    found = {one["op_name"] for one in interpreter._get_ops_details()}
+    assert found <= set(MICRO.split()), found - set(MICRO.split())
+    x = RNG.normal(size=(2, 5, 3)).astype("float32")
+    x[0, 1:2], x[1, 3:] = 0, 0
+    [name], [output] = [one.name for one in model.inputs], signature_of(model).outputs
+    got = Interpreter(path).get_signature_runner("serving_default")(**{name: x})[output]
+    np.testing.assert_allclose(got, model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1024, 1030])
+def test_masked_steps_move_to_the_end_in_long_sequences_too(steps, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = model_of("lstm", masked=True, steps=steps)
+    x = RNG.normal(size=(1, steps, 3)).astype("float32")
+    x[0, ::3] = 0
+    path = str(lz.export(model, tmp_path / "m.tflite"))
+    [output] = signature_of(model).outputs
+    got = Interpreter(path).get_signature_runner("serving_default")(x=x)[output]
+    np.testing.assert_allclose(got, model.predict(x, verbose=0), atol=1e-5)

@@ -137,3 +137,44 @@ def test_the_gru_of_the_paper_is_a_loop_because_mnn_computes_another(tmp_path):
 def test_other_activations_are_a_loop(cell, tmp_path):
     model = model_of(cell, activation="relu")
     assert "Loop" in operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+
+
+class _OwnLayer(keras.layers.Layer):
+    """A layer without a configuration."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"),
+    [
+        (keras.layers.LSTM, "LSTM"),
+        (keras.layers.GRU, "GRU"),
+        (keras.layers.SimpleRNN, "RNN"),
+    ],
+)
+@pytest.mark.parametrize("options", LAYERS[1:6:4], ids=", ".join)
+def test_keras_own_layers_become_nodes(kind, operation, options, tmp_path):
+    model = model_of(kind, **options)
+    before = [type(layer) for layer in model.layers]
+    found = operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+    assert found.count(operation) == 1 + options.get("both_ways", False)
+    assert [type(layer) for layer in model.layers] == before
+
+
+def test_a_model_that_cannot_be_rebuilt_keeps_keras_own_layers(tmp_path):
+    inputs = keras.Input((5, 3), name="x")
+    y = keras.layers.LSTM(4)(_OwnLayer(2.0)(inputs))
+    model = keras.Model(inputs, y)
+    path = lz.export(model, tmp_path / "m.onnx")
+    x = padded()
+    [got] = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    np.testing.assert_allclose(got, model.predict(x, verbose=0), atol=1e-6)

@@ -58,12 +58,12 @@ def _seen_steps_first(target, cell, x, states, mask):
     """
     if mask is None:
         return target.whole(cell, x, states, None)
-    steps = tf.shape(x)[1]
-    place = tf.range(steps)
-    order = tf.where(mask, place, place + steps)
-    order = tf.math.top_k(-tf.cast(order, tf.float32), steps).indices
-    count = tf.cumsum(tf.cast(mask, tf.int32), axis=1)
-    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    # Whole numbers are float32, because LiteRT for Microcontrollers can't add others up.
+    seen = tf.cast(mask, tf.float32)
+    count = tf.cumsum(seen, axis=1)
+    order = _order(target, mask, count)
+    count = tf.cast(count, tf.int32)
+    lengths = tf.cast(tf.reduce_sum(seen, axis=1), tf.int32)
     results = target.whole(cell, tf.gather(x, order, batch_dims=1), states, lengths)
     if results is None:
         return None
@@ -74,6 +74,29 @@ def _seen_steps_first(target, cell, x, states, mask):
     last = [outputs[:, -1], *last[1:]]  # some runtimes return the output of the very last step
     some = tf.expand_dims(lengths > 0, 1)
     return outputs, [tf.where(some, new, old) for new, old in zip(last, states)]
+
+
+_MOST_COUNTED = 1024  # steps; more take too much memory
+
+
+def _order(target, mask, count):
+    """The unmasked steps of each row, then any others.
+
+    Args:
+        target: the file's format.
+        mask: `(batch, timesteps)` of booleans.
+        count: the number of unmasked steps so far, `(batch, timesteps)` in float32.
+    """
+    steps = mask.shape[1]
+    if not target.sorts and steps is not None and steps <= _MOST_COUNTED:
+        # As many steps come before unmasked step k as have counted at most k.
+        before = count[:, None] <= tf.range(steps, dtype=tf.float32)[:, None]
+        order = tf.reduce_sum(tf.cast(before, tf.float32), axis=-1)
+        return tf.cast(tf.minimum(order, steps - 1.0), tf.int32)
+    steps = tf.shape(mask)[1]
+    place = tf.range(steps)
+    order = tf.where(mask, place, place + steps)
+    return tf.math.top_k(-tf.cast(order, tf.float32), steps).indices
 
 
 def _loop(target, cell, x, states, mask):
