@@ -12,7 +12,7 @@ from lstm_zoo.serving.plan import Plan
 from lstm_zoo.serving.validation import MOST_INPUTS, MOST_VALUES
 
 LIBRARY = pathlib.Path(__file__).with_name("native") / "serving.so"
-INTERFACE = 3  # that of `plan.c`; a library that an older version left behind has another
+INTERFACE = 4  # that of `plan.c`; a library that an older version left behind has another
 
 # As in serving.h, in the same order.
 _NAMES = (

@@ -35,7 +35,28 @@ def dense(weights, step, width):
 
 def recurrent(weights, step, width):
     """Of a cell: kernel, recurrent kernel, bias, and peepholes."""
-    return CELLS[step.options[0]](weights, width)
+    kind, *options = step.options
+    kernel, recurrent_kernel, *others = CELLS[kind](weights, width)
+    if len(options) > _HALF and options[_HALF] and kind != _NO_HALF:
+        kernel, recurrent_kernel = halves(kernel), halves(recurrent_kernel)
+    return [kernel, recurrent_kernel, *others]
+
+
+_HALF, _NO_HALF = 7, 3  # the option behind the kind, and the kind that has none, in `recurrent.h`
+
+
+def halves(packed):
+    """Panels whose numbers are bfloat16: two vectors share the bits of one."""
+    lines = packed.reshape(*packed.shape[:2], 4, -1).view("uint32")
+    low, high = lines[:, :, 0::2], lines[:, :, 1::2]
+    return (low >> 16 | high & np.uint32(0xFFFF0000)).view("float32")
+
+
+def rounded(weight):
+    """float32 numbers rounded to bfloat16, to even at a tie."""
+    bits = np.ascontiguousarray(weight, "float32").view("uint32")
+    bits = bits + np.uint32(0x7FFF) + (bits >> 16 & np.uint32(1))
+    return (bits & np.uint32(0xFFFF0000)).view("float32")
 
 
 def _lstm(weights, width):

@@ -91,7 +91,7 @@ class Plan:
         data = dict(data)
         if data.pop("format") != FORMAT:
             raise ValueError("it was written by a newer version of lstm_zoo")
-        weights = [np.ascontiguousarray(one, "float32") for one in weights]
+        weights = [_single(one) for one in weights]
         data["sizes"] = [Size(*one) for one in data["sizes"]]
         data["steps"] = [Step(**one) for one in data["steps"]]
         data["inputs"] = [Input(one[0], tuple(one[1]), *one[2:]) for one in data["inputs"]]
@@ -100,6 +100,19 @@ class Plan:
             for name, shape, value in data["results"]
         ]
         return cls(weights=weights, **data)
+
+
+def _short(weight):
+    """The upper halves of float32 numbers whose lower halves are zeros: they are bfloat16."""
+    bits = weight.view("uint32")
+    return weight if (bits & 0xFFFF).any() else (bits >> 16).astype("uint16")
+
+
+def _single(stored):
+    """The inverse of `_short`."""
+    if stored.dtype == "uint16":
+        return (stored.astype("uint32") << 16).view("float32")
+    return np.ascontiguousarray(stored, "float32")
 
 
 def save(plans: dict, path) -> None:
@@ -114,7 +127,7 @@ def save(plans: dict, path) -> None:
                 if key not in shared:
                     shared[key] = len(shared)
                     data = io.BytesIO()
-                    np.save(data, weight, allow_pickle=False)
+                    np.save(data, _short(weight), allow_pickle=False)
                     archive.writestr(f"{shared[key]}.npy", data.getvalue())
                 numbers.append(shared[key])
             written[name] = {"plan": plan.written(), "weights": numbers}

@@ -31,8 +31,9 @@ class Predictor:
         (5, 3)
     """
 
-    def __init__(self, runner, model=None, steps=None):
+    def __init__(self, runner, model=None, steps=None, variable_dtype="float32"):
         self._runner, self._model, self._steps = runner, model, steps
+        self._variable_dtype = variable_dtype
 
     @property
     def name(self) -> str:
@@ -70,7 +71,7 @@ class Predictor:
         """
         if self._model is None:
             raise ValueError("refresh needs the model; this predictor was loaded from a file")
-        self._runner = runner_of(self._model)
+        self._runner = runner_of(self._model, self._variable_dtype)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a file that `lz.load_predictor` opens without TensorFlow or Keras.
@@ -113,7 +114,7 @@ class Predictor:
             return self._steps
         from lstm_zoo.layers.stepping import step_model
 
-        return runner_of(step_model(self._model))
+        return runner_of(step_model(self._model), self._variable_dtype)
 
 
 class Native:
@@ -149,7 +150,7 @@ class Native:
         return nested(plan.gives, results)
 
 
-def runner_of(model):
+def runner_of(model, variable_dtype="float32"):
     """What answers for a model: the C code, or a graph that says why the C code does not."""
     from lstm_zoo.serving.graph import Graph
     from lstm_zoo.serving.tracing import Unserved, plan_of
@@ -157,12 +158,17 @@ def runner_of(model):
     try:
         if WHY_NOT is not None:
             raise Unserved(f"the C code of lstm_zoo can't be used: {WHY_NOT}")
-        return Native(plan_of(model))
+        return Native(plan_of(model, variable_dtype == "bfloat16"))
     except Unserved as problem:
+        if variable_dtype != "float32":
+            raise ValueError(
+                f"variable_dtype must be 'float32', because the C code can't run {model.name!r}: "
+                f"{problem}"
+            ) from None
         return Graph(model, str(problem))
 
 
-def predictor(model: keras.Model) -> Predictor:
+def predictor(model: keras.Model, *, variable_dtype: str = "float32") -> Predictor:
     """A trained model as a plain function from arrays to arrays, fast for one row and for many.
 
     The answers are those of `model.predict`, to rounding. The recurrent layers and all layers that
@@ -172,13 +178,16 @@ def predictor(model: keras.Model) -> Predictor:
     Args:
         model: a `keras.Model` made of `keras.Input`, or a `keras.Sequential` that is built. Its
             weights are copied: `refresh()` takes over those that training has changed since.
+        variable_dtype: "float32", or "bfloat16" to round the kernels of the recurrent layers to
+            bfloat16. They take half the memory; all sums are in float32. `docs/serving.md` says
+            what that costs and gains.
 
     Returns:
         A `Predictor`: call it; `save(path)` writes a file for `lz.load_predictor`.
 
     Raises:
         ValueError: if `model` is no such model, or carries states from call to call (`lz.stream`
-            is for that).
+            is for that), or if `variable_dtype` is "bfloat16" and the C code can't run the model.
 
     Example:
         >>> import numpy as np
@@ -191,7 +200,8 @@ def predictor(model: keras.Model) -> Predictor:
     from lstm_zoo.serving.tracing import refuse_states
 
     refuse_states(checks.model("model", model, built=True))
-    return Predictor(runner_of(model), model)
+    checks.one_of("variable_dtype", variable_dtype, ("float32", "bfloat16"))
+    return Predictor(runner_of(model, variable_dtype), model, variable_dtype=variable_dtype)
 
 
 def load_predictor(path: str | os.PathLike) -> Predictor:

@@ -42,8 +42,8 @@ class Array:
 class Writer:
     """A plan that grows."""
 
-    def __init__(self, name):
-        self.plan = Plan(name)
+    def __init__(self, name, half=False):
+        self.plan, self.half = Plan(name), half
         self._weights: dict = {}
 
     def size(self, steps) -> int:
@@ -103,8 +103,8 @@ def decodes(model_class: type):
     return decorate
 
 
-def plan_of(model: keras.Model) -> Plan:
-    """The plan of a model.
+def plan_of(model: keras.Model, half: bool = False) -> Plan:
+    """The plan of a model, with `half` with recurrent layers in bfloat16.
 
     Raises:
         Unserved: naming the layer that the C code does not know.
@@ -114,7 +114,7 @@ def plan_of(model: keras.Model) -> Plan:
     decode = _DECODERS.get(getattr(type(model), "predict_step", None))
     if decode is None:
         raise Unserved(f"{type(model).__name__} has a step of predict of its own")
-    writer = Writer(model.name)
+    writer = Writer(model.name, half)
     arrays = [_input(writer, number, tensor) for number, tensor in enumerate(model.inputs)]
     graph = keras.Model(model.inputs, model.outputs)  # a Sequential is one too
 

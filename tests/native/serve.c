@@ -80,14 +80,18 @@ static void recurrent(struct made *M, int64_t D, int64_t H) {
     if (draw(2)) s->in[k] = input(M, ONE, H);
     if (draw(2)) s->out[k] = output(M, ONE, H);
   }
-  const int64_t options[] = {kind, H, draw(2), draw(2), offset, draw(2), draw(2), draw(2)};
+  const int64_t half = kind < 3 && draw(2); /* W and U in bfloat16 */
+  const int64_t options[] = {kind, H, draw(2), draw(2), offset, draw(2), draw(2), draw(2), half};
   memcpy(s->options, options, sizeof options);
   const int64_t of_kind[4][5] = {
       {by_gate(D, H), by_gate(H, H), by_gate(1, H), draw(2) * 3 * H, 0},
       {by_gate(D, H), by_gate(H, H), by_gate(1, H), 0, 0},
       {whole(D, H), whole(H, H), whole(1, H), 0, 0},
       {panels(D, 3 * H), panels(1, 3 * H), panels(H, 2 * H), panels(H, H), panels(1, 2 * H)}};
-  for (int k = 0; k < 5; k++) s->weights[k] = of_kind[kind][k] ? numbers(M, of_kind[kind][k]) : NULL;
+  for (int k = 0; k < 5; k++) {
+    const int64_t count = of_kind[kind][k] / (half && k < 2 ? 2 : 1);
+    s->weights[k] = count ? numbers(M, count) : NULL;
+  }
 }
 
 static void each_line(struct made *M, int64_t D, int64_t H) {

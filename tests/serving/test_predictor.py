@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import lstm_zoo as lz
+from lstm_zoo.layer_tree import every_layer
 from lstm_zoo.layers.variants import names
 
 RNG = np.random.default_rng(0)
@@ -582,6 +583,40 @@ for number in range({len(BUILT)}):
     np.testing.assert_allclose(got, np.load(f"{{number}}_out.npy"), rtol=2e-6, atol=2e-6)
 """
     assert run_alone(script, tmp_path, LSTM_ZOO_SIMD=simd) in (simd, "plain")
+
+
+@pytest.mark.parametrize("cell", IN_C)
+def test_bfloat16_answers_as_a_model_whose_kernels_are_rounded(cell, tmp_path):
+    model = weighted(lz.build_tagger((None, 3), 4, cell=cell, mask_value=0.0, lstm_units=(35, 16)))
+    answer = lz.predictor(model, variable_dtype="bfloat16")
+    exact, x = lz.predictor(model), masked(9, 30)
+    assert 1e-6 < np.abs(answer(x) - exact(x)).max() < 0.1
+    for layer in every_layer(model):
+        if getattr(layer, "cell", None) is None:
+            continue
+        weights = [
+            w
+            if w.name == "bias" or "peephole" in w.name
+            else keras.ops.cast(keras.ops.cast(w, "bfloat16"), "float32")
+            for w in layer.weights
+        ]
+        layer.set_weights([keras.ops.convert_to_numpy(w) for w in weights])
+    for rows in (1, 9):
+        np.testing.assert_allclose(answer(x[:rows]), model.predict(x[:rows], verbose=0), atol=2e-6)
+    answer.save(tmp_path / "half.npz")
+    exact.save(tmp_path / "whole.npz")
+    assert (tmp_path / "half.npz").stat().st_size < 0.75 * (tmp_path / "whole.npz").stat().st_size
+    np.testing.assert_array_equal(lz.load_predictor(tmp_path / "half.npz")(x), answer(x))
+    answer.refresh()
+    np.testing.assert_allclose(answer(x), model.predict(x, verbose=0), atol=2e-6)
+
+
+def test_bfloat16_is_refused_where_the_c_code_does_not_run_the_model():
+    model = lz.build_classifier((None, 3), 4, cell="min_gru", lstm_units=5)
+    with pytest.raises(ValueError, match="variable_dtype must be 'float32', .*MinGRUCell"):
+        lz.predictor(model, variable_dtype="bfloat16")
+    with pytest.raises(ValueError, match="variable_dtype must be one of"):
+        lz.predictor(model, variable_dtype="float16")
 
 
 def test_a_file_holds_no_pickle(tmp_path):

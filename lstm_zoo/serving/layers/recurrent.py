@@ -9,6 +9,7 @@ from lstm_zoo.layers.one_step import Recurrence
 from lstm_zoo.serving.layers.places import combined
 from lstm_zoo.serving.layers.plain import affine
 from lstm_zoo.serving.layers.registry import mask_after, serves
+from lstm_zoo.serving.packing import rounded
 from lstm_zoo.serving.tracing import Array, Unserved
 
 LSTM_CELL, GRU_CELL, SIMPLE_CELL, RESET_BEFORE_CELL = range(4)  # as in recurrent.h
@@ -111,6 +112,9 @@ class Run:
             shape = (self.x.steps, cell.units) if sequences else (cell.units,)
             output = writer.array(shape, self.mask_after if sequences else None)
         states = [writer.array((cell.units,)) for _ in range(cell.states)]
+        weights = list(cell.weights)
+        if writer.half:
+            weights[:2] = map(rounded, weights[:2])
         first = [*self.first, None, None][:2]
         writer.step(
             "recurrent",
@@ -125,8 +129,9 @@ class Run:
                 getattr(layer, "zero_output_for_mask", False),
                 cell.relu,
                 carried,
+                writer.half,
             ],
-            weights=cell.weights,
+            weights=weights,
         )
         return output, states
 

@@ -17,13 +17,14 @@ enum { STRIP = 24, MOST_PARTS = 64 };
 /* options of a recurrent step, in this order */
 enum {
   KIND, UNITS, BACKWARDS, WRITE_BACKWARDS, OFFSET, ZERO_OUTPUT, RELU_CANDIDATE,
-  CARRIED /* the first states come from earlier steps, as does the output of a masked step */
+  CARRIED, /* the first states come from earlier steps, as does the output of a masked step */
+  HALF     /* W and U are bfloat16 */
 };
 /* in: x, mask, h, c; out: sequence, last, h, c; weights: W, U, bias, peepholes */
 
 struct recurrent {
   int64_t kind, D, H, T, rows, panels, strip;
-  int backwards, write_backwards, zero_output, relu, carried;
+  int backwards, write_backwards, zero_output, relu, carried, half;
   const float *x, *mask, *W, *U, *bias, *peepholes;
   struct view y;         /* at its offset */
   float *last;
@@ -95,13 +96,39 @@ INLINE void equations(const int rows, const struct recurrent *R, const struct ce
     lstm_equations(rows, R, b, p * V, z, NULL, 0);
 }
 
+/* Half of a line of a panel in bfloat16: two vectors that share the bits of one. */
+INLINE void two_of(const float *line, vec *low, vec *high) {
+  const ivec both = *(const ivec *)line;
+  *low = (vec)(both << 16), *high = (vec)(both & (int32_t)0xffff0000);
+}
+
+INLINE void product_half(const int rows, const float *const *a, int64_t K, const float *panel, vec z[][4]) {
+  for (int64_t k = 0; k < K; k++, panel += 2 * V) {
+    vec b0, b1, b2, b3;
+    two_of(panel, &b0, &b1), two_of(panel + V, &b2, &b3);
+    EACH_ROW(m, rows) {
+      const float s = a[m][k];
+      z[m][0] += s * b0, z[m][1] += s * b1, z[m][2] += s * b2, z[m][3] += s * b3;
+    }
+  }
+}
+
+/* z += the product of K numbers of each row with panel p of W or U. */
+INLINE void panel_product(const int rows, const struct recurrent *R, const float *const *a, int64_t K,
+                          const float *weights, int64_t p, vec z[][4]) {
+  if (R->half)
+    product_half(rows, a, K, weights + p * K * 2 * V, z);
+  else
+    product(rows, a, K, weights + p * K * 4 * V, z);
+}
+
 /* Panel p of a step of a block of rows, whose sums so far are in b->z. */
 INLINE void step_block(const int rows, const struct recurrent *R, const struct cell_block *b,
                        int64_t p) {
   vec z[ROWS][4];
   for (int m = 0; m < rows; m++)
     for (int g = 0; g < 4; g++) z[m][g] = *(const vec *)(b->z[m] + g * V);
-  product(rows, b->h, R->H, R->U + p * R->H * 4 * V, z);
+  panel_product(rows, R, b->h, R->H, R->U, p, z);
   equations(rows, R, b, p, z);
 }
 
@@ -111,8 +138,8 @@ INLINE void whole_block(const int rows, const struct recurrent *R, const struct 
   vec z[ROWS][4];
   for (int m = 0; m < rows; m++)
     for (int g = 0; g < 4; g++) z[m][g] = *(const vec *)(R->bias + (p * 4 + g) * V);
-  product(rows, x, R->D, R->W + p * R->D * 4 * V, z);
-  product(rows, b->h, R->H, R->U + p * R->H * 4 * V, z);
+  panel_product(rows, R, x, R->D, R->W, p, z);
+  panel_product(rows, R, b->h, R->H, R->U, p, z);
   equations(rows, R, b, p, z);
 }
 
@@ -124,12 +151,23 @@ INLINE void step_pair(const struct recurrent *R, const struct cell_block *b, int
     z[0][g] = *(const vec *)(b->z[0] + g * V);
     other[0][g] = *(const vec *)(z_next + g * V);
   }
-  const float *panel = R->U + p * R->H * 4 * V, *next = panel + R->H * 4 * V, *h = b->h[0];
-  for (int64_t k = 0; k < R->H; k++, panel += 4 * V, next += 4 * V)
-    for (int g = 0; g < 4; g++) {
-      z[0][g] += h[k] * *(const vec *)(panel + g * V);
-      other[0][g] += h[k] * *(const vec *)(next + g * V);
-    }
+  const int64_t line = R->half ? 2 * V : 4 * V;
+  const float *panel = R->U + p * R->H * line, *next = panel + R->H * line, *h = b->h[0];
+  if (R->half)
+    for (int64_t k = 0; k < R->H; k++, panel += line, next += line)
+      for (int g = 0; g < 4; g += 2) {
+        vec low, high;
+        two_of(panel + g / 2 * V, &low, &high);
+        z[0][g] += h[k] * low, z[0][g + 1] += h[k] * high;
+        two_of(next + g / 2 * V, &low, &high);
+        other[0][g] += h[k] * low, other[0][g + 1] += h[k] * high;
+      }
+  else
+    for (int64_t k = 0; k < R->H; k++, panel += line, next += line)
+      for (int g = 0; g < 4; g++) {
+        z[0][g] += h[k] * *(const vec *)(panel + g * V);
+        other[0][g] += h[k] * *(const vec *)(next + g * V);
+      }
   equations(1, R, b, p, z);
   equations(1, R, b, p + 1, other);
 }
@@ -141,7 +179,7 @@ INLINE void input_block(const int rows, const struct recurrent *R, const float *
   vec z[ROWS][4];
   for (int m = 0; m < rows; m++)
     for (int g = 0; g < 4; g++) z[m][g] = *(const vec *)(R->bias + (p * 4 + g) * V);
-  product(rows, x, R->D, R->W + p * R->D * 4 * V, z);
+  panel_product(rows, R, x, R->D, R->W, p, z);
   for (int m = 0; m < rows; m++)
     for (int g = 0; g < 4; g++) *(vec *)(to[m] + g * V) = z[m][g];
 }
@@ -295,7 +333,7 @@ static void recurrent(const struct step *step, const struct rows *rows) {
       .kind = options[KIND], .D = x.width, .H = options[UNITS], .T = x.steps, .rows = rows->count,
       .backwards = options[BACKWARDS], .write_backwards = options[WRITE_BACKWARDS],
       .zero_output = options[ZERO_OUTPUT], .relu = options[RELU_CANDIDATE],
-      .carried = options[CARRIED],
+      .carried = options[CARRIED], .half = options[HALF] != 0,
       .x = x.at, .mask = view_of(rows, step->in[1]).at, .y = y,
       .W = step->weights[0], .U = step->weights[1], .bias = step->weights[2],
       .peepholes = step->weights[3]};
