@@ -44,7 +44,8 @@ def step_model(model: keras.Model) -> keras.Model:
     if len(inputs) != 1 or not (tokens[0] or len(inputs[0].shape) == 3):
         raise ValueError(
             "model must have one input, (batch, timesteps, features) or tokens (batch, timesteps), "
-            f"got {[tuple(one.shape) for one in inputs]}"
+            f"got {[tuple(one.shape) for one in inputs]}; a model whose states are inputs is one "
+            "step already, and lz.predictor runs it"
         )
     if len(model.outputs) != 1:
         raise ValueError(f"model must have one output, got {len(model.outputs)}")

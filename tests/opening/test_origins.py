@@ -120,6 +120,9 @@ def test_states_that_nothing_reads_are_not_returned(opened):
 
 
 def test_states_that_are_inputs_must_have_their_own_number_of_rows(opened):
-    predictor, [x, h, c] = lz.predictor(opened("old_step")), values("old_step", "in")
+    model, [x, h, c] = opened("old_step"), values("old_step", "in")
+    with pytest.raises(ValueError, match="is one step already, and lz.predictor runs it"):
+        lz.stream(model)
+    predictor = lz.predictor(model)
     with pytest.raises(ValueError, match="in1 must have 1 rows, got 2"):
         predictor({"in0": x, "in1": np.concatenate([h, h]), "in2": c})
