@@ -120,7 +120,7 @@ def _(answer):
         first = count - int(share * count)
         return np.arange(max(first - (window + horizon - 1), 0)), np.arange(first, count)
 
-    cases = [(100, 10, 5, 0.2), (80, 7, 1, 0.25), (300, 24, 12, 0.1), (20, 30, 5, 0.3)]
+    cases = [(100, 10, 5, 0.2), (80, 7, 1, 0.25), (300, 24, 12, 0.1), (40, 30, 5, 0.3)]
     return same_function(answer, split, cases, 0)
 
 

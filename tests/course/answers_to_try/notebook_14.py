@@ -58,6 +58,12 @@ def gap_of(steps):
     return split
 
 
+def no_less_than_zero_forgotten(count, window, horizon, share):
+    """The end of the slice is negative if the gap is longer than the training part."""
+    steps, first = np.arange(count), count - int(share * count)
+    return steps[: first - (window + horizon - 1)], steps[first:]
+
+
 # exercise: (right, [careless, careless, ...])
 ANSWERS = {
     "14-1": (None, [one_class, the_model_untrained, the_labels_of_training, always(0.5)]),
@@ -83,6 +89,7 @@ ANSWERS = {
         gap_of(lambda window, horizon: window + horizon - 1),
         [
             shared_steps,
+            no_less_than_zero_forgotten,
             gap_of(lambda window, horizon: window),
             gap_of(lambda window, horizon: horizon),
             gap_of(lambda window, horizon: horizon - 1),
