@@ -22,7 +22,7 @@ def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
     file was written, because Keras 2 stores frozen layers inside a layer last. The code of `Lambda`
     layers and the connections between layers are not checked.
 
-    LSTMs of Keras 2.3 or before use `recurrent_activation="hard_sigmoid"`. In Keras 3 this name
+    LSTMs of Keras before 2.3 use `recurrent_activation="hard_sigmoid"`. In Keras 3 this name
     means another function; pass `lz.cells.keras2_hard_sigmoid` instead.
 
     Args:
