@@ -42,7 +42,8 @@ def _(answer):
         evenly = near(spread, np.linspace(1, longest - 1, 5), 0.04 * longest)
         if not (evenly and near(i, -f, 1e-6) and near(rest, np.zeros(2 * units), 0)):
             return False
-    return True
+    one, other = (answer(9, 50, np.random.default_rng(seed)) for seed in (1, 2))
+    return not np.array_equal(one, other)
 
 
 @exercise(

@@ -35,6 +35,7 @@ ANSWERS = {
             lambda sequences: lambda x, y: x[:, :1],
             the_last_right_output,
             lambda sequences: lambda x, y: y[0],
+            lambda sequences: lambda x, y: y,
         ],
     ),
 }

@@ -10,6 +10,11 @@ def chrono_bias(units, longest, rng):
     return np.concatenate([-b_f, b_f, np.zeros(2 * units)])
 
 
+def chrono_bias_without_rng(units, longest, rng):
+    b_f = np.log(np.linspace(1, longest - 1, units))
+    return np.concatenate([-b_f, b_f, np.zeros(2 * units)])
+
+
 def chrono_bias_evenly_in_the_logarithm(units, longest, rng):
     b_f = rng.uniform(0, np.log(longest - 1), units)
     return np.concatenate([-b_f, b_f, np.zeros(2 * units)])
@@ -72,6 +77,7 @@ ANSWERS = {
                 np.repeat([1, 1, 0, 0], units) * np.abs(chrono_bias(units, longest, rng))
             ),
             chrono_bias_evenly_in_the_logarithm,
+            chrono_bias_without_rng,
         ],
     ),
     "07-4": (np.log(499), [np.log(500), np.log(498), 1 - 1 / 500, -np.log(499), 499]),
