@@ -12,9 +12,16 @@ import logging
 from lstm_zoo import files
 from lstm_zoo.backend import tf
 from lstm_zoo.exporting.formats import Format, register
-from lstm_zoo.exporting.onnx_graph import simplify_loops, slice_for_reverse
+from lstm_zoo.exporting.onnx_graph import (
+    erfc_as_erf,
+    expm1_as_exp,
+    refuse_foreign_nodes,
+    simplify_loops,
+    slice_for_reverse,
+)
 from lstm_zoo.exporting.onnx_nodes import node_of
 from lstm_zoo.exporting.signature import signature_of
+from lstm_zoo.layer_tree import every_layer
 from lstm_zoo.recurrence import portable
 from lstm_zoo.recurrence.portable import Target
 
@@ -56,7 +63,7 @@ def _converted(model, fused):
     def to_write(*tensors):
         return {renamed[name]: tensor for name, tensor in function(*tensors).items()}
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it logs is an error below
     whole = functools.partial(_mark, fused=fused) if fused else None
     with portable.written_as(TARGET._replace(whole=whole)):
         proto, _ = tf2onnx.convert.from_function(
@@ -64,10 +71,13 @@ def _converted(model, fused):
             specs,
             opset=OPSET,
             custom_op_handlers={
+                "Erfc": (erfc_as_erf, []),
+                "Expm1": (expm1_as_exp, []),
                 "PyFunc": (_node_for_mark, []),
                 "ReverseV2": (slice_for_reverse, []),
             },
         )
+    refuse_foreign_nodes(proto.graph, every_layer(model))
     # A function's dict of results is returned in alphabetical order, which would swap states.
     outputs = {one.name: one for one in proto.graph.output}
     del proto.graph.output[:]

@@ -1,5 +1,7 @@
 """Changes to a converted ONNX graph, so that more runtimes take it."""
 
+import re
+
 import numpy as np
 
 _FROM_THE_END = np.iinfo(np.int64).min  # of a Slice that goes backwards to the first element
@@ -23,6 +25,67 @@ def slice_for_reverse(graph, node, name, args):
     graph.make_node(
         "Slice", [source, *constants], outputs=outputs, shapes=shapes, dtypes=types, name=node.name
     )
+
+
+def erfc_as_erf(graph, node, name, args):
+    """Replace TensorFlow's Erfc, which ONNX lacks, by 1 - Erf; Keras's gelu computes it."""
+    _with_one(graph, node, "Erf", lambda erf, one: [one, erf])
+
+
+def expm1_as_exp(graph, node, name, args):
+    """Replace TensorFlow's Expm1, which ONNX lacks, by Exp - 1; Keras's celu computes it."""
+    _with_one(graph, node, "Exp", lambda exp, one: [exp, one])
+
+
+def _with_one(graph, node, operation, difference):
+    """Replace a node by the difference of an operation on its input and 1, in either order."""
+    from tf2onnx.utils import make_name, map_onnx_to_numpy_type
+
+    source, outputs = node.input[0], list(node.output)
+    shapes, types = [graph.get_shape(outputs[0])], [graph.get_dtype(outputs[0])]
+    one = np.ones((), map_onnx_to_numpy_type(types[0]))
+    one = graph.make_const(make_name(node.name), one).output[0]
+    graph.remove_node(node.name)
+    [value] = graph.make_node(operation, [source], shapes=shapes, dtypes=types).output
+    graph.make_node(
+        "Sub", difference(value, one), outputs=outputs, shapes=shapes, dtypes=types, name=node.name
+    )
+
+
+def refuse_foreign_nodes(graph, layers):
+    """Raise a `ValueError` for a node that the converter left as an operation of TensorFlow.
+
+    Args:
+        graph: the converted graph.
+        layers: the layers of the model; the error names the one that computes the node.
+    """
+    from onnx import defs
+
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                refuse_foreign_nodes(attribute.g, layers)
+        if not node.domain and not defs.has(node.op_type):
+            layer = _layer_of(node, layers)
+            raise ValueError(
+                f"{f'layer {layer!r}' if layer else 'model'} can't be written to ONNX, because "
+                f"tf2onnx can't convert TensorFlow's operation {node.op_type} ({node.name}). Use "
+                'another activation or function there, or format="saved_model"'
+            )
+
+
+def _layer_of(node, layers):
+    """The name of the innermost layer in whose scope a node is, or None.
+
+    A node is named like "functional/dense_1/Gelu/Erfc"; TensorFlow appends a number to the name of
+    a layer that is called again.
+    """
+    names = {layer.name for layer in layers}
+    for scope in reversed(node.name.split("/")[:-1]):
+        for name in (scope, re.sub(r"_\d+$", "", scope)):
+            if name in names:
+                return name
+    return None
 
 
 def simplify_loops(graph):

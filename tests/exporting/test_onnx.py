@@ -1,5 +1,7 @@
 """What stands in an ONNX file, so that other runtimes than ONNX Runtime give the same numbers."""
 
+import math
+
 import keras
 import numpy as np
 import onnx
@@ -137,6 +139,60 @@ def test_the_gru_of_the_paper_is_a_loop_because_mnn_computes_another(tmp_path):
 def test_other_activations_are_a_loop(cell, tmp_path):
     model = model_of(cell, activation="relu")
     assert "Loop" in operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+
+
+ACTIVATIONS = """
+celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear
+log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign
+sparse_plus sparse_sigmoid sparsemax squareplus tanh tanh_shrink
+"""
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.split())
+def test_each_activation_of_keras_is_the_same_in_two_runtimes(activation, tmp_path):
+    inputs = keras.Input((None, 3), name="x")
+    model = keras.Model(inputs, keras.layers.Dense(4, activation=activation)(inputs))
+    assert_equal_in_two_runtimes(model, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("activation", "formula"),
+    [
+        ("gelu", lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))),
+        ("celu", lambda x: x if x > 0 else math.exp(x) - 1),
+    ],
+)
+def test_gelu_and_celu_in_a_file_are_their_formulas(activation, formula, tmp_path):
+    inputs = keras.Input((None, 1), name="x")
+    model = keras.Model(inputs, keras.layers.Activation(activation)(inputs))
+    path = lz.export(model, tmp_path / "m.onnx")
+    x = np.linspace(-8, 8, 65, dtype="float32")
+    [got] = onnxruntime.InferenceSession(path).run(None, {"x": x[None, :, None]})
+    np.testing.assert_allclose(got.ravel(), [formula(float(value)) for value in x], atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+def test_gelu_and_celu_run_inside_a_loop(cell, activation, tmp_path):
+    model = model_of(cell, activation=activation, return_sequences=True)
+    assert "Loop" in operations(assert_equal_in_two_runtimes(model, tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda odd: keras.layers.Dense(2, activation=odd, name="odd"),
+        lambda odd: lz.LSTM(2, activation=odd, name="odd"),
+    ],
+)
+def test_a_function_that_onnx_lacks_is_refused_with_the_name_of_its_layer(layer, tmp_path):
+    inputs = keras.Input((None, 3), name="x")
+    model = keras.Model(inputs, layer(keras.ops.erfinv)(inputs))
+    model(np.zeros((1, 2, 3)))  # TensorFlow appends a number to the name of a later call
+    with pytest.raises(ValueError, match="layer 'odd' can't be written to ONNX.* Erfinv") as error:
+        lz.export(model, tmp_path / "m.onnx")
+    assert type(error.value) is ValueError
+    assert not (tmp_path / "m.onnx").exists()
 
 
 class _OwnLayer(keras.layers.Layer):
