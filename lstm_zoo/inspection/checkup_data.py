@@ -84,21 +84,22 @@ def _run(rows):
 
 @check
 def unmasked_padding(subject):
-    if subject.has_mask:
+    if subject.has_mask or (subject.takes_mask and not subject.traces):
         return
     for name, array in subject.inputs().items():
         if not (array.ndim == 3 or subject.is_tokens(array)) or array.shape[1] <= PADDED_STEPS:
             continue
         rows = array if array.ndim == 3 else array[..., None]
-        for side, turned in (("end", rows), ("start", rows[:, ::-1])):
-            last = turned[:, -1]
+        read = subject.unmasked(rows.shape[:2])
+        for side, step in (("end", -1), ("start", 0)):
+            last, turned = rows[:, step], rows if step else rows[:, ::-1]
             run = np.where((last == last[:, :1]).all(axis=1), _run(turned), 0)
             long = run >= PADDED_STEPS
             if not long.any():
                 continue
             values, times = np.unique(last[long, 0], return_counts=True)
             value = values[np.argmax(times)]
-            padded = long & (last[:, 0] == value)
+            padded = long & (last[:, 0] == value) & read[:, step]
             share = float(np.mean(padded))
             lengths = np.where(last[:, 0] == value, run, 0)
             if share >= PADDED_ROWS and len(np.unique(lengths)) > 1:
@@ -107,8 +108,9 @@ def unmasked_padding(subject):
                     share,
                     PADDED_ROWS,
                     f"{share:.0%} of the rows of {name} repeat {value:g} at their {side}, but the "
-                    "model has no mask, so it reads this padding as data.",
-                    f"build the model with mask_value={value:g}",
+                    "model does not mask these steps, so it reads this padding as data.",
+                    f"build the model with mask_value={value:g}"
+                    + (", or pass a mask that is False there" if subject.takes_mask else ""),
                     MASKING,
                 )
 

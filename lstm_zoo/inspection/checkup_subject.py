@@ -70,6 +70,7 @@ class Subject:
         self.layers = list(every_layer(model))
         self.mask_value = self._masks_by() if mask_value is None else mask_value
         self.has_mask = self._masks_by() is not None
+        self.takes_mask = any(np.asarray(one).dtype == bool for one in keras.tree.flatten(x))
         chosen = evenly(len(y), MOST_SAMPLES)
         self.x = keras.tree.map_structure(lambda one: one[chosen], x)
         self.y = y[chosen]
@@ -95,9 +96,15 @@ class Subject:
     def counts(self, array):
         """`(samples, timesteps)` of booleans, False at masked steps."""
         if self.mask_value is None:
-            return np.ones(array.shape[:2], bool)
+            return self.unmasked(array.shape[:2])
         wrong = array != np.asarray(self.mask_value, array.dtype)
         return wrong if array.ndim == 2 else wrong.any(axis=tuple(range(2, array.ndim)))
+
+    def unmasked(self, shape):
+        """Booleans `(samples, timesteps)`, False where the mask of a recurrent layer is False."""
+        masks = [seen.mask for seen in self.traces.values()]
+        masks = [mask for mask in masks if mask is not None and mask.shape == shape]
+        return np.all([np.ones(shape, bool), *masks], axis=0)
 
     def layer_of(self, names):
         """The first layer whose class or base class has one of these names, or None."""

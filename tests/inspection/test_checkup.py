@@ -101,6 +101,60 @@ def test_padding_without_a_mask_is_found_and_with_a_mask_it_is_not(side):
     assert names(lz.checkup(model_of(mask_value=0.0), x, y)) == []
 
 
+def takes_a_mask(layers, given):
+    """A model of a sequence and, as its second input, a mask or lengths."""
+    x = keras.Input((8, 2))
+    second = keras.Input((8,), dtype="bool") if given == "mask" else keras.Input((), dtype="int32")
+    mask = second
+    if given == "lengths":
+        mask = keras.ops.greater(second[:, None], keras.ops.arange(8))
+    h = x
+    for layer in layers:
+        h = layer(h, mask=mask)
+    start = keras.initializers.RandomNormal(stddev=2.0, seed=0)
+    model = keras.Model([x, second], keras.layers.Dense(1, kernel_initializer=start)(h))
+    model.compile("adam", "mse")
+    return model
+
+
+TAKES_A_MASK = {
+    "LSTM": lambda: [lz.LSTM(4)],
+    "layer of Keras": lambda: [keras.layers.GRU(4)],
+    "both ways": lambda: [keras.layers.Bidirectional(keras.layers.LSTM(4))],
+    "two layers": lambda: [lz.LSTM(4, return_sequences=True), lz.LSTM(4)],
+}
+
+
+@pytest.mark.parametrize("layers", TAKES_A_MASK)
+@pytest.mark.parametrize("given", ["mask", "lengths"])
+@pytest.mark.parametrize("value", [0.0, -999.0])
+def test_a_right_mask_that_is_passed_as_an_array_is_no_finding(layers, given, value):
+    x, y = data()
+    lengths = np.where(np.arange(64) < 32, np.arange(64) % 3 + 3, 8)
+    mask = np.arange(8) < lengths[:, None]
+    x[~mask] = value
+    model = takes_a_mask(TAKES_A_MASK[layers](), given)
+    found = lz.checkup(model, [x, mask if given == "mask" else lengths], y)
+    assert {"unmasked padding", "inputs out of scale"}.isdisjoint(names(found))
+
+
+def test_a_mask_of_a_model_without_recurrent_layers_is_trusted():
+    x, y = padded("end")
+    model = takes_a_mask([keras.layers.GlobalAveragePooling1D()], "mask")
+    assert "unmasked padding" not in names(lz.checkup(model, [x, (x != 0).any(axis=2)], y))
+
+
+def test_a_mask_that_keeps_the_padding_is_found():
+    x, y = padded("end")
+    padding = (x == 0).all(axis=2)
+    model = takes_a_mask([lz.LSTM(4)], "mask")
+    assert "unmasked padding" not in names(lz.checkup(model, [x, ~padding], y))
+    for wrong in (np.ones((64, 8), bool), np.where(padding.any(axis=1)[:, None], padding, True)):
+        found = lz.checkup(model, [x, wrong], y)
+        assert number(found, "unmasked padding") == 0.5
+        assert "a mask that is False there" in repr(found)
+
+
 def test_a_mask_value_amid_a_row_is_found():
     x, y = data()
     x[:16, 3] = 0.0
