@@ -149,6 +149,18 @@ class RepeatLike(keras.layers.Layer):
         return vector[:, None, :] + ops.zeros_like(sequence[..., :1])
 
 
+@one_step_of(RepeatLike)
+class _KnownAtTheEnd(OneStep):
+    """Raises an error: the vector to repeat is that of the whole sequence."""
+
+    def __init__(self, layer, name):
+        raise ValueError(
+            f"layer {layer.name!r} can't be run step by step: the decoder of an autoencoder starts "
+            "after the last step of the sequence. Run the model on windows instead, such as "
+            "lz.anomaly_scores(model, window[None]) for the newest steps"
+        )
+
+
 class _PoolingStep(OneStep):
     """One step of a layer that pools over time."""
 

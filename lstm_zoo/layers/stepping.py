@@ -90,9 +90,10 @@ class _Walk:
             return self._with_states(layer, *args, **kwargs)
         if timed and not acts_on_each_step(layer, args, kwargs, self.has_time):
             raise ValueError(
-                f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: it "
-                "reads later steps, or it is not known (lstm_zoo/layers/one_step.py shows how to "
-                "register the one-step form of a layer)"
+                f"layer {layer.name!r} ({type(layer).__name__}) can't be run step by step: its "
+                "output at a step may need later steps. Run the model on whole sequences with "
+                "lz.predictor(model), or, if this layer is your own, register its one-step form as "
+                "lstm_zoo/layers/one_step.py shows"
             )
         # Casting a tensor to its own dtype returns the same tensor, with its mask.
         same = is_operation(layer, "Cast") and layer.dtype == args[0].dtype

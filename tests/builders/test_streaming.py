@@ -266,7 +266,7 @@ def test_a_single_sequence_may_lack_the_batch_axis():
         (lambda: lz.build_tagger((None, 3), 2, lstm_units=4), "'recurrent_1' must not be bidirect"),
         (lambda: lz.build_lstm_fcn((6, 3), 2), "'convolution_1' .Conv1D. can't be run step by"),
         (lambda: lz.build_seq2seq(5, 5, lstm_units=4), "model must have one input"),
-        (lambda: lz.build_autoencoder((6, 3), lstm_units=4), "'for_each_step' .RepeatLike. can't"),
+        (lambda: lz.build_autoencoder((6, 3), lstm_units=4), "'for_each_step' can't"),
         (lambda: lz.build_forecaster((6, 3), 2), "'window_scale' .* scale_windows=False"),
         (
             lambda: keras.Sequential(
@@ -307,6 +307,23 @@ def test_a_layer_after_pooling_runs_on_its_whole_sequence_at_each_step():
     x = keras.layers.RepeatVector(3)(keras.layers.LSTM(4)(inputs))
     model = keras.Model(inputs, keras.layers.Bidirectional(lz.LSTM(2))(x))
     np.testing.assert_allclose(streamed(model, X), whole(model, X), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda model: model, lz.predictor])
+@pytest.mark.parametrize("shape", [(None, 3), (8, 3)])
+def test_an_autoencoder_says_why_it_has_no_stream_and_names_a_call_that_works(make, shape):
+    model = lz.build_autoencoder(shape, lstm_units=4)
+    with pytest.raises(ValueError, match="autoencoder starts after the last step") as error:
+        lz.stream(make(model))
+    assert "register" not in str(error.value)
+    assert "lz.anomaly_scores(model, window[None])" in str(error.value)
+    assert lz.anomaly_scores(model, np.zeros((8, 3))[None]).shape == (1, 8)
+
+
+def test_a_layer_of_keras_without_a_stream_names_the_call_for_whole_sequences():
+    model = lz.build_lstm_fcn((8, 3), 2, lstm_units=4, filters=(4,), kernel_sizes=(3,))
+    with pytest.raises(ValueError, match=r"Conv1D\) can't be run step by step.*lz\.predictor"):
+        lz.stream(model)
 
 
 def test_a_layer_becomes_streamable_by_one_registration_beside_it():
