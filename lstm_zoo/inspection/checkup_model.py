@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -28,6 +30,8 @@ VANISHED, EXPLODED = 1e-6, 1e3
 CONSTANT = 0.05
 # The forecast moves away from the last value less than a tenth as far as the truth.
 SHIFTED, CONTINUES = 0.1, 0.5
+# A softmax or sigmoid gives no value below 0 or above 1. The margin is for half precision.
+NO_PROBABILITY, MARGIN = 0.01, 1e-2
 
 PASCANU = "Pascanu et al. 2013, https://proceedings.mlr.press/v28/pascanu13.html"
 
@@ -182,6 +186,56 @@ def constant_output(subject):
             "train for more epochs, with learning_rate=1e-2 or 1e-4, on scaled inputs and targets",
             "Karpathy 2019, http://karpathy.github.io/2019/04/25/recipe/",
         )
+
+
+@check
+def no_probabilities(subject):
+    model = subject.model
+    own_loss = type(model).compute_loss is not keras.Model.compute_loss  # such as that of a CRF
+    if own_loss or not _reads_probabilities(getattr(model, "loss", None)):
+        return
+    output = subject.prediction
+    lost = (output < 0) | (output > 1 + MARGIN)
+    if _ends_in_relu(subject.layers):
+        lost |= output == 0
+    share = float(np.mean(lost))
+    if share > NO_PROBABILITY:
+        activation = "softmax" if subject.labels is not None and output.shape[-1] > 1 else "sigmoid"
+        yield Finding(
+            "predictions are not probabilities",
+            share,
+            NO_PROBABILITY,
+            f"{share:.0%} of the predictions are below 0, above 1 or cut to 0 by a relu. A "
+            "cross-entropy takes the logarithm of probabilities, so it clips these values, and "
+            "they have no gradient.",
+            "build the output layer as "
+            f'keras.layers.Dense({output.shape[-1]}, activation="{activation}"), or, if it gives '
+            "logits, compile with a loss that has from_logits=True",
+            "https://keras.io/api/losses/probabilistic_losses/",
+        )
+
+
+def _reads_probabilities(loss):
+    """Whether a loss is a cross-entropy of Keras that expects probabilities."""
+    losses = keras.tree.flatten(loss)
+    if len(losses) != 1 or not losses[0]:
+        return False
+    loss = getattr(losses[0], "loss", losses[0])  # of an `ObservedLoss`
+    if isinstance(loss, keras.losses.Loss):
+        return loss.get_config().get("from_logits") is False
+    try:
+        arguments = inspect.signature(keras.losses.get(loss)).parameters
+    except (TypeError, ValueError):  # not a loss of Keras
+        return False
+    return "from_logits" in arguments and arguments["from_logits"].default is False
+
+
+def _ends_in_relu(layers):
+    """Whether the last activation in a model gives exact zeros."""
+    last = [one for one in layers if hasattr(one, "activation") or type(one) is keras.layers.ReLU]
+    return bool(last) and "relu" in getattr(
+        getattr(last[-1], "activation", None), "__name__", "relu"
+    )
 
 
 @check

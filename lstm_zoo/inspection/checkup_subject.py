@@ -182,7 +182,8 @@ class Subject:
         """The class of each sample or unmasked step, flattened; None without classes."""
         y, output = self.y, self.prediction
         loss = getattr(self.model, "loss", None)
-        loss = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
+        if not isinstance(loss, str):
+            loss = getattr(loss, "name", getattr(loss, "__name__", type(loss).__name__))
         whole = bool(np.all(y == np.round(y)))
         if not whole or not (self._gives_classes() or "crossentropy" in str(loss).lower()):
             return None

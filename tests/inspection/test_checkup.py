@@ -309,6 +309,85 @@ def test_one_class_and_a_rare_class_are_found_with_the_majority_guess(ones, name
     assert names(lz.checkup(classifier(), x, y)) == []
 
 
+SPARSE = "sparse_categorical_crossentropy"
+NO_PROBABILITIES = [
+    (3, "relu", SPARSE),
+    (3, None, SPARSE),
+    (3, "tanh", keras.losses.SparseCategoricalCrossentropy()),
+    (3, None, keras.losses.sparse_categorical_crossentropy),
+    (3, "relu", "categorical_crossentropy"),
+    (1, "relu", "binary_crossentropy"),
+    (1, None, keras.losses.BinaryFocalCrossentropy()),
+    (1, None, lz.builders.ObservedLoss("binary_crossentropy")),
+]
+PROBABILITIES = [
+    (3, "softmax", SPARSE),
+    (3, "softmax", "categorical_crossentropy"),
+    (3, "sigmoid", SPARSE),
+    (1, "sigmoid", "binary_crossentropy"),
+    (1, "hard_sigmoid", "bce"),
+    (3, None, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+    (1, None, keras.losses.BinaryCrossentropy(from_logits=True)),
+    (1, "relu", "mse"),
+]
+
+
+def outputs_of(outputs, activation, loss):
+    """A model with this output layer, and data whose labels fit its loss."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.LSTM(8), keras.layers.Dense(outputs, activation)]
+    model = keras.Sequential([keras.Input((8, 2)), *layers])
+    model.compile("adam", loss)
+    x, _ = data()
+    y = np.arange(64) % max(outputs, 2)
+    return model, x, np.eye(outputs)[y] if loss == "categorical_crossentropy" else y
+
+
+@pytest.mark.parametrize(("outputs", "activation", "loss"), NO_PROBABILITIES)
+def test_an_output_layer_that_gives_no_probabilities_is_found(outputs, activation, loss):
+    model, x, y = outputs_of(outputs, activation, loss)
+    found = lz.checkup(model, x, y)
+    said = model.predict(x, verbose=0)
+    share = np.mean((said <= 0 if activation == "relu" else said < 0) | (said > 1.01))
+    assert share > 0.1
+    assert number(found, "predictions are not probabilities") == pytest.approx(share)
+    right = "softmax" if outputs == 3 else "sigmoid"
+    assert f'Dense({outputs}, activation="{right}")' in repr(found).replace("\n  ", " ")
+
+
+@pytest.mark.parametrize(("outputs", "activation", "loss"), PROBABILITIES)
+def test_probabilities_logits_and_other_losses_are_no_finding(outputs, activation, loss):
+    found = lz.checkup(*outputs_of(outputs, activation, loss))
+    assert "predictions are not probabilities" not in names(found)
+
+
+FLOATS, WORDS = data()[0], np.arange(64 * 8).reshape(64, 8) % 4 + 1
+ONE, EACH = np.arange(64) % 3, np.arange(64 * 8).reshape(64, 8) % 3
+SMALL = {"lstm_units": 4}
+BUILT = {  # with a relu before the softmax where the builder has dense layers
+    "classifier": (lambda: lz.build_classifier((8, 2), 3, dense_units=8, **SMALL), FLOATS, ONE),
+    "two classes": (
+        lambda: lz.build_classifier((8, 2), 2, output="sigmoid", **SMALL),
+        FLOATS,
+        ONE % 2,
+    ),
+    "tagger": (lambda: lz.build_tagger((8, 2), 3, **SMALL), FLOATS, EACH),
+    "tagger with a CRF": (lambda: lz.build_tagger((8, 2), 3, crf=True, **SMALL), FLOATS, EACH),
+    "language model": (lambda: lz.build_language_model(5, **SMALL), WORDS, WORDS),
+    "LSTM-FCN": (lambda: lz.build_lstm_fcn((8, 2), 3, **SMALL), FLOATS, ONE),
+    "seq2seq": (lambda: lz.build_seq2seq(5, 5, **SMALL), {"source": WORDS, "target": WORDS}, WORDS),
+    "regressor": (lambda: lz.build_regressor((8, 2), **SMALL), FLOATS, ONE[:, None] * 1.0),
+    "forecaster": (lambda: lz.build_forecaster((8, 2), 1, **SMALL), FLOATS, ONE[:, None] * 1.0),
+    "autoencoder": (lambda: lz.build_autoencoder((8, 2), **SMALL), FLOATS, FLOATS),
+}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_no_builder_gives_a_model_without_probabilities(name):
+    build, x, y = BUILT[name]
+    assert "predictions are not probabilities" not in names(lz.checkup(build(), x, y))
+
+
 def test_nan_in_x_or_y_is_found_before_anything_else():
     x, y = data()
     x[5, 0, 0], y[7] = np.nan, np.inf
