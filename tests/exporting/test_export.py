@@ -342,7 +342,9 @@ def test_command_exports_a_file(tmp_path):
 
 
 def test_litert_of_a_keras_layer_and_an_open_batch_is_refused_in_one_sentence(tmp_path):
-    model = lz.build_classifier((None, 3), 2, lstm_units=4, cell="gru", mask_value=0.0)
+    model = keras.Sequential(
+        [keras.Input((None, 3)), keras.layers.Masking(), keras.layers.GRU(4), keras.layers.Dense(2)]
+    )
     with pytest.raises(ValueError, match="batch_size must be a number for this model, got None"):
         lz.export(model, tmp_path / "model.tflite", batch_size=None)
     assert not (tmp_path / "model.tflite").exists()
