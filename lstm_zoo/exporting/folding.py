@@ -11,6 +11,7 @@ from lstm_zoo.layers.scaling import Normalization
 _CELLS = {  # cells whose gates add `x @ kernel + bias` to the rest
     *(keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell),
     *(cells.LSTMCell, cells.PeepholeLSTMCell, cells.CoupledLSTMCell),
+    *(cells.GRUCell, cells.SimpleRNNCell),
 }
 _SCALES = {RunningNormalization, Normalization, keras.layers.Normalization}
 _LARGEST = 1000  # mean / deviation; float32 has seven digits

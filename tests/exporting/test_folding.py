@@ -46,6 +46,8 @@ def assert_folds(model, x=X):
     "layer",
     [
         *(lambda cell=cell: layer_for(cell, 4) for cell in ("lstm", "peephole", "coupled")),
+        *(lambda kind=kind: kind(4) for kind in (lz.GRU, lz.SimpleRNN)),
+        lambda: lz.GRU(4, reset_after=False),
         *(lambda kind=kind: kind(4) for kind in (keras.layers.LSTM, keras.layers.GRU)),
         lambda: keras.layers.GRU(4, reset_after=False),
         lambda: keras.layers.SimpleRNN(4),

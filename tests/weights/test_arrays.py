@@ -227,6 +227,12 @@ WRONG = {
         LSTM,
         "weight_ih must be finite",
     ),
+    "too large": (
+        lz.LSTM(4),
+        changed(LSTM, weight_ih=np.full((16, 3), 1e39)),
+        LSTM,
+        "kernel must fit in float32, got numbers up to 1e.39",
+    ),
     "text": (lz.LSTM(4), changed(LSTM, weight_ih="abc"), LSTM, "weight_ih must be an array"),
     "unreadable": (
         lz.LSTM(4),
