@@ -8,6 +8,7 @@ import numpy as np
 from lstm_zoo import checks
 from lstm_zoo.weights.keras2_files import opened
 from lstm_zoo.weights.keras2_layers import Described, differences, of_file, of_model
+from lstm_zoo.weights.placing import in_range
 
 _TOLD = 5  # number of differences to list in an error
 
@@ -60,9 +61,11 @@ def from_keras2(model: keras.Model, path: str | pathlib.Path) -> None:
             fitted = [fit for pair in pairs for fit in _by_places(file, *pair, "layers")]
         else:
             fitted = [fit for pair in pairs for fit in _by_order(file, *pair)]
-    for weights, arrays in fitted:  # only after all arrays have been checked
-        for weight, array in zip(weights, arrays):
-            weight.assign(array)
+    pairs = [pair for weights, arrays in fitted for pair in zip(weights, arrays)]
+    for weight, array in pairs:
+        in_range(weight, array)
+    for weight, array in pairs:  # only after all arrays have been checked
+        weight.assign(array)
 
 
 def _layers_of(file, ours):

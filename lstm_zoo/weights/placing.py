@@ -59,14 +59,19 @@ def fitted(layer, kernel, recurrent_kernel, bias, more=(), gates=4):
     for weight, value in zip(cell.weights, weights, strict=True):
         checks.shape(f"{layer.name}'s {weight.name}", value.shape, tuple(weight.shape))
         checks.finite(weight.name, value)
-        with np.errstate(over="ignore"):
-            fits = np.isfinite(np.asarray(value).astype(weight.dtype)).all()
-        if not fits:
-            largest = np.abs(value).max()
-            raise ValueError(
-                f"{weight.name} must fit in {weight.dtype}, got numbers up to {largest:.3g}"
-            )
+        in_range(weight, value)
     return weights
+
+
+def in_range(weight, value):
+    """Refuse finite numbers that the dtype of `weight` turns into infinity."""
+    value = np.asarray(value)
+    with np.errstate(over="ignore"):
+        lost = np.isinf(value.astype(weight.dtype)) & np.isfinite(value)
+    if lost.any():
+        raise ValueError(
+            f"{weight.name} must fit in {weight.dtype}, got numbers up to {np.abs(value).max():.3g}"
+        )
 
 
 def set_all(weights):

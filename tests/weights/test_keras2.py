@@ -2,7 +2,9 @@
 
 import pathlib
 import re
+import shutil
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -65,6 +67,21 @@ def test_layers_frozen_in_the_file_alone_get_their_own_weights(layout):
     model.get_layer("inner").get_layer("trained").trainable = False
     from_keras2(model, DATA / f"keras2_{layout}")
     np.testing.assert_allclose(model(NUMBERS["x"]), NUMBERS["whole"], atol=1e-6)
+
+
+def test_numbers_beyond_float32_are_refused_before_any_weight_changes(tmp_path):
+    path = shutil.copy(DATA / "keras2_layers_weights.h5", tmp_path)
+    with h5py.File(path, "r+") as file:
+        biases = []
+        file.visititems(lambda name, one: biases.append(name) if name.endswith("bias:0") else None)
+        shape = file[biases[-1]].shape
+        del file[biases[-1]]
+        file[biases[-1]] = np.full(shape, 1e300)
+    model = model_like_the_files(wrapped=True)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="bias must fit in float32, got numbers up to 1e\\+300"):
+        from_keras2(model, path)
+    assert all(map(np.array_equal, model.get_weights(), before))
 
 
 def test_an_activation_may_be_in_a_layer_or_after_it():
