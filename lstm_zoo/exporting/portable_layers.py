@@ -25,7 +25,9 @@ class PortableMasking(keras.layers.Masking):
         return ops.logical_not(ops.all(ops.equal(inputs, self.mask_value), axis=-1))
 
     def call(self, inputs):
-        return ops.where(self.compute_mask(inputs)[..., None], inputs, 0)
+        # The axis is kept, because LiteRT's converter can't add one to two axes of open size.
+        padding = ops.all(ops.equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.where(padding, 0, inputs)
 
 
 @each_step_alone
