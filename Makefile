@@ -66,7 +66,7 @@ test-browser: .venv/installed
 
 KERNELS := $(wildcard lstm_zoo/recurrence/native/kernel_*.c) lstm_zoo/recurrence/native/simd.c
 
-SERVING := $(filter-out %/operations.c,$(wildcard lstm_zoo/recurrence/native/*.c)) \
+SERVING := $(filter-out %/operations.c %/operations_gru.c,$(wildcard lstm_zoo/recurrence/native/*.c)) \
   $(wildcard lstm_zoo/serving/native/*.c)
 
 # A processor without avx2 or avx512 runs the slower code again.
