@@ -140,7 +140,8 @@ def test_every_link_inside_the_site_leads_somewhere(site):
 def test_the_search_finds_a_notebook_and_a_class(address, browser):
     page = browser.new_page()
     page.goto(address + "search.html?q=peephole")
-    page.wait_for_selector("#search-results li a")
+    finished = "() => /found/.test(document.querySelector('.search-summary')?.textContent)"
+    page.wait_for_function(finished)  # results appear one by one
     found = page.eval_on_selector_all("#search-results li a", "links => links.map(a => a.href)")
     page.close()
     assert any("/notebooks/" in link for link in found)
