@@ -29,7 +29,7 @@ def node_of(cell, keeps, misread) -> Node | None:
         cell: a `lstm_zoo.cells.Cell`.
         keeps: whether the input has one more feature, which is 1 in steps that must keep the cell
             state. Nodes with an output per step as their only state ignore this feature.
-        misread: whether to use a node that some runtimes misread without a word.
+        misread: whether to use a node that some runtimes misread silently.
     """
     made = _NODES.get(type(cell))
     if made is None or not has_usual_activations(cell) or (_is_misread(cell) and not misread):
