@@ -225,7 +225,7 @@ def _array(series, timesteps=None):
 
 
 def write(model, kind, path):
-    """Write a model and, beside it, the columns that it reads; the paths of the files."""
+    """Save a model and a file that lists its columns; return the paths of both."""
     import lstm_zoo as lz
 
     written = [lz.save(model, path)]

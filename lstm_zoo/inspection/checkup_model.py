@@ -216,7 +216,7 @@ def no_probabilities(subject):
 
 
 def _reads_probabilities(loss):
-    """Whether a loss is a cross-entropy of Keras that expects probabilities."""
+    """Whether a loss is one of Keras's cross-entropies and expects probabilities."""
     losses = keras.tree.flatten(loss)
     if len(losses) != 1 or not losses[0]:
         return False

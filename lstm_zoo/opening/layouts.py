@@ -119,7 +119,7 @@ class Layouts:
         return target if fits and len(guessed) <= 1 else None
 
     def _is_size(self, moved, size, name, axis):
-        """Whether a size asked of a Reshape is that of an axis."""
+        """Whether the requested size of a Reshape equals the size of an axis."""
         if isinstance(size, (int, np.integer)):
             known = moved.outputs.shape[{"b": 0, "t": 1}.get(name, 2)]
             return size == -1 or (size == 0 and moved.layout[axis] == name) or size == known

@@ -1,4 +1,4 @@
-"""What a source is: a class of another library, its names of weights, and how it orders gates."""
+"""A source: a class of another library, its weight names and its order of gates."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
